@@ -1,0 +1,83 @@
+"""A CAN bus for asyncio: frames in by an async iterator, frames out by `send`, everything lost counted."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import can
+from contracts import can_frames
+from contracts.can_frames import Frame
+
+from chassis.can_bus import GROUP, LOOPBACK, MulticastBus
+
+QUEUE_FRAMES = 4096
+_DRAIN = 64  # frames read in one turn of the loop, so that a flood cannot hold it
+
+
+@dataclass(frozen=True, slots=True)
+class RawFrame:
+    """A frame as it was on the bus: 11- or 29-bit identifier and up to 8 bytes."""
+
+    can_id: int
+    data: bytes
+    extended: bool = False
+
+
+def open_bus(
+    port: int, interface_address: str = LOOPBACK, *, group: str = GROUP, socketcan: str | None = None
+) -> can.BusABC:
+    """Return the bus at `port` of the multicast group, or the SocketCAN interface of that name.
+
+    Raises can.CanInitializationError.
+    """
+    if socketcan is not None:
+        return can.Bus(interface="socketcan", channel=socketcan)
+    return MulticastBus(group, port, interface_address)
+
+
+class CanLink:
+    """The shell's side of a bus. Use as an async context manager; iterate `frames()` in one task."""
+
+    def __init__(self, bus: can.BusABC) -> None:
+        self._bus = bus
+        self._queue: asyncio.Queue[RawFrame] = asyncio.Queue(QUEUE_FRAMES)
+        self.dropped = 0
+        """Frames that arrived while the queue was full."""
+
+    @property
+    def malformed(self) -> int:
+        """Datagrams that were no classic CAN frame."""
+        return getattr(self._bus, "malformed", 0)
+
+    async def __aenter__(self) -> "CanLink":
+        asyncio.get_running_loop().add_reader(self._bus.fileno(), self._read)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        with contextlib.suppress(ValueError, OSError):
+            asyncio.get_running_loop().remove_reader(self._bus.fileno())
+        self._bus.shutdown()
+
+    def _read(self) -> None:
+        for _ in range(_DRAIN):
+            message = self._bus.recv(0)
+            if message is None:
+                return
+            try:
+                self._queue.put_nowait(
+                    RawFrame(message.arbitration_id, bytes(message.data), message.is_extended_id)
+                )
+            except asyncio.QueueFull:
+                self.dropped += 1
+
+    async def frames(self) -> AsyncIterator[RawFrame]:
+        """Yield every frame that another node sent, in order, for ever."""
+        while True:
+            yield await self._queue.get()
+
+    def send(self, frame: Frame) -> RawFrame:
+        """Put a frame on the bus and return it as it was sent."""
+        can_id, data = can_frames.encode(frame)
+        self._bus.send(can.Message(arbitration_id=can_id, data=data, is_extended_id=False))
+        return RawFrame(can_id, data)

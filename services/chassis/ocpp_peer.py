@@ -1,0 +1,196 @@
+"""One end of an OCPP 1.6J connection: answers calls, makes calls, refuses nonsense and carries on.
+
+Both ends are the same machine: one outstanding call per direction, answers matched by id, every payload
+checked against the official schema in both directions.
+"""
+
+import asyncio
+import inspect
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from contracts import ocpp_messages
+from contracts.errors import ContractError
+from contracts.ocpp_messages import Call, CallError, CallResult, MalformedMessage, Message, Payload
+from websockets.exceptions import ConnectionClosed
+
+log = logging.getLogger("ocpp")
+
+CALL_TIMEOUT_S = 30.0
+
+
+class Connection(Protocol):
+    """What a peer needs of a WebSocket."""
+
+    async def send(self, message: str) -> None: ...  # noqa: D102
+    async def recv(self) -> str | bytes: ...  # noqa: D102
+
+
+class CallFailed(ContractError):  # noqa: N818 - three ways to fail follow
+    """A call that brought no usable answer; `outcome` is one word for records."""
+
+    outcome = "Failed"
+
+
+class CallRefused(CallFailed):
+    """The other end answered with a CALLERROR."""
+
+    def __init__(self, error: CallError) -> None:
+        super().__init__(f"{error.code}: {error.description}")
+        self.error = error
+        self.outcome = error.code
+
+
+class CallTimedOut(CallFailed):
+    """No answer within the deadline."""
+
+    outcome = "Timeout"
+
+
+class PeerLost(CallFailed):
+    """The connection ended before the answer."""
+
+    outcome = "ConnectionLost"
+
+
+Handler: TypeAlias = Callable[[Payload], Payload | Awaitable[Payload]]
+"""Takes a checked request, returns the answer. It must not call the same peer: the receive loop waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A message that passed, for records. `action` is known on answers too; `raw` only where unreadable."""
+
+    sent: bool
+    message: Message | None
+    action: str
+    round_trip_s: float | None = None
+    refused: MalformedMessage | None = None
+
+
+Observer: TypeAlias = Callable[[Exchange], None]
+
+
+class OcppPeer:
+    """Drives one connection. `run` receives until the connection ends; `call` may be used meanwhile."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        handlers: Mapping[str, Handler],
+        *,
+        observe: Observer = lambda _: None,
+        call_timeout_s: float = CALL_TIMEOUT_S,
+    ) -> None:
+        self._connection = connection
+        self._handlers = handlers
+        self._observe = observe
+        self._call_timeout_s = call_timeout_s
+        self._one_call = asyncio.Lock()
+        self._pending: tuple[Call, asyncio.Future[Payload]] | None = None
+        self._pending_since_s = 0.0
+        self._ended = False
+
+    async def run(self) -> None:
+        """Receive and answer until the connection raises; open calls then end with PeerLost."""
+        try:
+            while True:
+                await self._received(await self._connection.recv())
+        finally:
+            self._ended = True
+            if self._pending and not self._pending[1].done():
+                self._pending[1].set_exception(PeerLost("the connection ended"))
+
+    async def call(self, action: str, payload: Payload, *, timeout_s: float | None = None) -> Payload:
+        """Send a call and return the checked answer; raise CallRefused, CallTimedOut or PeerLost.
+
+        A payload of ours that breaks the schema raises MalformedMessage and is not sent.
+        """
+        call = Call(str(uuid.uuid4()), action, payload)
+        ocpp_messages.check_call(call)
+        async with self._one_call:
+            if self._ended:
+                raise PeerLost("the connection has ended")
+            future: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
+            self._pending = (call, future)
+            self._pending_since_s = time.monotonic()
+            limit_s = timeout_s or self._call_timeout_s
+            try:
+                async with asyncio.timeout(limit_s):
+                    await self._send(call, action)
+                    return await future
+            except TimeoutError:
+                raise CallTimedOut(f"{action}: no answer within {limit_s:g} s") from None
+            except CallFailed:
+                raise
+            except (ConnectionClosed, OSError) as error:
+                raise PeerLost(str(error)) from error
+            finally:
+                self._pending = None
+
+    async def _send(self, message: Message, action: str, round_trip_s: float | None = None) -> None:
+        self._observe(Exchange(sent=True, message=message, action=action, round_trip_s=round_trip_s))
+        await self._connection.send(ocpp_messages.encode(message))
+
+    async def _received(self, raw: str | bytes) -> None:
+        started_s = time.monotonic()
+        try:
+            message = ocpp_messages.parse(raw)
+            if isinstance(message, Call):
+                self._observe(Exchange(sent=False, message=message, action=message.action))
+                answer: Message = await self._answer(message)
+                await self._send(answer, message.action, time.monotonic() - started_s)
+            else:
+                self._settle(message)
+        except MalformedMessage as refused:
+            log.warning("refused a message: %s", refused)
+            self._observe(Exchange(sent=False, message=None, action="", refused=refused))
+            if refused.answerable:
+                await self._send(refused.as_answer(), "")
+
+    async def _answer(self, call: Call) -> CallResult | CallError:
+        try:
+            ocpp_messages.check_call(call)
+            handler = self._handlers.get(call.action)
+            if handler is None:
+                raise MalformedMessage("NotSupported", f"{call.action} is not supported here", call.unique_id)  # noqa: TRY301
+            payload: Any = handler(call.payload)
+            if inspect.isawaitable(payload):
+                payload = await payload
+            result = CallResult(call.unique_id, payload)
+            ocpp_messages.check_result(call.action, result)
+        except MalformedMessage as refused:
+            if not refused.answerable:  # our own answer broke the schema: our bug, not the caller's
+                log.exception("answer to %s", call.action)
+                return CallError(call.unique_id, "InternalError", "the answer could not be made")
+            log.warning("refused %s: %s", call.action, refused)
+            return CallError(call.unique_id, refused.code, refused.description[:255])
+        except Exception:
+            log.exception("handler of %s", call.action)
+            return CallError(call.unique_id, "InternalError", "the request could not be handled")
+        return result
+
+    def _settle(self, answer: CallResult | CallError) -> None:
+        pending = self._pending
+        if pending is None or pending[0].unique_id != answer.unique_id or pending[1].done():
+            self._observe(Exchange(sent=False, message=answer, action=""))
+            log.warning("an answer to no call: %s", answer.unique_id)
+            return
+        call, future = pending
+        round_trip_s = time.monotonic() - self._pending_since_s
+        self._observe(Exchange(sent=False, message=answer, action=call.action, round_trip_s=round_trip_s))
+        if isinstance(answer, CallError):
+            future.set_exception(CallRefused(answer))
+            return
+        try:
+            ocpp_messages.check_result(call.action, answer)
+        except MalformedMessage as refused:
+            log.warning("refused the answer to %s: %s", call.action, refused)
+            error = CallError(answer.unique_id, refused.code, refused.description)
+            future.set_exception(CallRefused(error))
+        else:
+            future.set_result(answer.payload)

@@ -1,0 +1,109 @@
+"""Settings: read once from the environment, everything that is wrong named at once.
+
+A service declares a frozen dataclass whose fields are made by `setting`; `read` fills it.
+"""
+
+import dataclasses
+import os
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from contracts.errors import ContractError
+
+T = TypeVar("T")
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off"}
+
+
+class SettingsError(ContractError):
+    """What is missing or wrong in the environment; one message for all of it."""
+
+
+def setting(
+    env: str,
+    doc: str,
+    *,
+    default: Any = dataclasses.MISSING,
+    check: Callable[[Any], str | None] | None = None,
+    secret: bool = False,
+) -> Any:
+    """Declare a field read from `env`; without `default` it must be given.
+
+    `doc` is what docs/settings.md says of it, with the unit. `check` returns what is wrong, or None.
+    A secret is never printed, and may be given as a file named by `<env>_FILE`.
+    """
+    metadata = {"env": env, "doc": doc, "check": check, "secret": secret}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def at_least(lowest: float) -> Callable[[Any], str | None]:
+    """Return a check that a number is not below `lowest`."""
+    return lambda value: None if value is None or value >= lowest else f"{value} is below {lowest}"
+
+
+def within(lowest: float, highest: float) -> Callable[[Any], str | None]:
+    """Return a check that a number lies in lowest … highest."""
+    return lambda value: None if lowest <= value <= highest else f"{value} is not in {lowest} … {highest}"
+
+
+def one_of(*words: str) -> Callable[[Any], str | None]:
+    """Return a check that a value is one of the words."""
+    return lambda value: None if value in words else f"{value!r} is none of {', '.join(words)}"
+
+
+def read(kind: type[T], environ: Mapping[str, str] | None = None) -> T:
+    """Return `kind` filled from the environment, or raise SettingsError naming everything that is wrong."""
+    environ = os.environ if environ is None else environ
+    hints = typing.get_type_hints(kind)
+    values: dict[str, Any] = {}
+    missing: list[str] = []
+    wrong: list[str] = []
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        env = field.metadata["env"]
+        try:
+            text = _text(env, environ, secret=field.metadata["secret"])
+            if text is None:
+                if field.default is dataclasses.MISSING:
+                    missing.append(env)
+                continue
+            value = _parse(hints[field.name], text)
+        except (ValueError, OSError) as error:
+            wrong.append(f"{env}: {error}")
+            continue
+        complaint = field.metadata["check"](value) if field.metadata["check"] else None
+        if complaint:
+            wrong.append(f"{env}: {complaint}")
+        values[field.name] = value
+    if missing or wrong:
+        raise SettingsError("; ".join([*([f"missing {', '.join(missing)}"] if missing else []), *wrong]))
+    return kind(**values)
+
+
+def _text(env: str, environ: Mapping[str, str], *, secret: bool) -> str | None:
+    # An empty variable counts as not given: compose files pass unset ones on as empty.
+    if environ.get(env):
+        return environ[env]
+    if secret and environ.get(f"{env}_FILE"):
+        with open(environ[f"{env}_FILE"], encoding="utf-8") as file:  # noqa: PTH123 - a file, read whole
+            return file.read().strip()
+    return None
+
+
+def _parse(hint: Any, text: str) -> Any:
+    if isinstance(hint, types.UnionType):  # `X | None`: given, so it is an X
+        hint = next(part for part in typing.get_args(hint) if part is not types.NoneType)
+    if hint is bool:
+        if text.lower() in _TRUE | _FALSE:
+            return text.lower() in _TRUE
+        raise ValueError(f"{text!r} is neither true nor false")
+    if hint in (int, float):
+        try:
+            return hint(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is not a number") from None
+    if typing.get_origin(hint) is tuple:  # a comma-separated list
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text

@@ -1,0 +1,59 @@
+"""How a charge point's bus finds its charger module: leases and offers on the backplane.
+
+The backplane is a UDP multicast port of its own. Each charge point says once a second, for each of its
+connectors, "this bus wants a module" (a lease). A charger that could serve it offers. The charge point, the
+only judge of its bus, names the chosen charger in its next leases; only the charger that is named attaches a
+module, and it lets go when the lease names another or is not renewed. So two chargers never serve one bus.
+"""
+
+from typing import Annotated, TypeAlias
+
+import msgspec
+from msgspec import Meta, Struct
+
+from contracts.errors import MalformedDatagram
+
+LEASE_PERIOD_S = 1.0
+LEASE_TIMEOUT_S = 4.0
+"""A lease (for the charger) or an offer (for the charge point) that was not renewed for so long has ended."""
+
+Port: TypeAlias = Annotated[int, Meta(ge=1, le=65535)]
+Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255)]
+
+
+class Lease(Struct, frozen=True, kw_only=True, tag="lease", forbid_unknown_fields=True):
+    """From a charge point: the bus of one connector, and the charger chosen for it (None: make offers)."""
+
+    charge_point_id: Name
+    connector: Annotated[int, Meta(ge=1, le=255)]
+    bus_port: Port
+    charger_id: Name | None = None
+
+
+class Offer(Struct, frozen=True, kw_only=True, tag="offer", forbid_unknown_fields=True):
+    """From a charger: it would serve this bus, or (attached) does so. Renewed with every lease it hears."""
+
+    charger_id: Name
+    bus_port: Port
+    attached: bool
+    load: Annotated[int, Meta(ge=0)] = 0
+    """How many buses it serves already; the charge point takes the least loaded."""
+
+
+Datagram: TypeAlias = Lease | Offer
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER: "msgspec.json.Decoder[Datagram]" = msgspec.json.Decoder(Datagram)
+
+
+def encode(datagram: Datagram) -> bytes:
+    """Return the JSON of a backplane datagram."""
+    return _ENCODER.encode(datagram)
+
+
+def decode(payload: bytes) -> Datagram:
+    """Return the lease or offer, or raise MalformedDatagram."""
+    try:
+        return _DECODER.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedDatagram(str(error)) from error

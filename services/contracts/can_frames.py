@@ -1,0 +1,243 @@
+"""The CAN contract: frozen frame types, `encode` and `decode`. charger.dbc says the same to CAN tools.
+
+Classic CAN, 11-bit identifiers, little-endian. 0x200, 0x201, 0x210 and 0x300 are the base protocol and
+never change; everything that was added stands on identifiers of its own.
+"""
+
+import enum
+import math
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
+
+from contracts.errors import MalformedFrame
+
+START_ID = 0x200
+STOP_ID = 0x201
+SET_LIMIT_ID = 0x210
+KEEPALIVE_ID = 0x211
+CURRENT_ID = 0x300
+OUTPUT_ID = 0x301
+STATUS_ID = 0x302
+THERMAL_ID = 0x303
+
+KEEPALIVE_PERIOD_S = 1.0
+KEEPALIVE_TIMEOUT_S = 5.0  # ATESS modules switch off after 5 s without their controller
+READING_PERIOD_S = 1.0
+
+
+class ModuleState(enum.IntEnum):
+    """What a charger module is doing, as signal `state` of 0x302."""
+
+    IDLE = 0
+    CHARGING = 1
+    STOPPING = 2
+    FAULTED = 3
+
+
+class Faults(enum.IntFlag):
+    """The fault bits of 0x302."""
+
+    NONE = 0
+    OVER_TEMPERATURE = 1
+    OVER_CURRENT = 2
+    CONTACTOR_WELDED = 4
+    KEEPALIVE_LOST = 8
+    INTERNAL = 16
+
+
+_KNOWN_FAULTS = sum(Faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """0x200, charge point → charger: start charging."""
+
+    can_id: ClassVar[int] = START_ID
+    layout: ClassVar[struct.Struct] = struct.Struct("<")
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """0x201, charge point → charger: stop charging."""
+
+    can_id: ClassVar[int] = STOP_ID
+    layout: ClassVar[struct.Struct] = struct.Struct("<")
+
+
+@dataclass(frozen=True, slots=True)
+class SetLimit:
+    """0x210, charge point → charger: the current limit in whole amperes, 0 … 65535."""
+
+    limit_a: int
+    can_id: ClassVar[int] = SET_LIMIT_ID
+    layout: ClassVar[struct.Struct] = struct.Struct("<H")
+
+
+@dataclass(frozen=True, slots=True)
+class Keepalive:
+    """0x211, charge point → charger, every second: a counter modulo 65536."""
+
+    counter: int
+    can_id: ClassVar[int] = KEEPALIVE_ID
+    layout: ClassVar[struct.Struct] = struct.Struct("<H")
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """0x300, charger → all, every second: the current in whole amperes, rounded and saturating."""
+
+    current_a: int
+    can_id: ClassVar[int] = CURRENT_ID
+    layout: ClassVar[struct.Struct] = struct.Struct("<H")
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """0x301, charger → all, every second: current (0.01 A, positive to the vehicle), voltage and offer (0.1)."""
+
+    current_a: float
+    voltage_v: float
+    offered_a: float
+    can_id: ClassVar[int] = OUTPUT_ID
+    layout: ClassVar[struct.Struct] = struct.Struct("<iHH")
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """0x302, charger → all, every second: state, contactor, faults, counter, wear."""
+
+    state: ModuleState
+    contactor_closed: bool
+    vehicle_limited: bool
+    faults: Faults
+    counter: int
+    closures: int
+    hot_openings: int
+    can_id: ClassVar[int] = STATUS_ID
+    layout: ClassVar[struct.Struct] = struct.Struct("<BBBBHH")
+
+
+@dataclass(frozen=True, slots=True)
+class Thermal:
+    """0x303, charger → all, every second: temperature of the module, state of charge of the vehicle."""
+
+    temperature_c: float
+    soc_percent: float
+    can_id: ClassVar[int] = THERMAL_ID
+    layout: ClassVar[struct.Struct] = struct.Struct("<hH")
+
+
+Frame: TypeAlias = Start | Stop | SetLimit | Keepalive | Current | Output | Status | Thermal
+
+
+def _scaled(value: float, factor: float, low: int, high: int) -> int:
+    """Return `value / factor` rounded half away from zero, saturated to low … high."""
+    if math.isnan(value):
+        raise MalformedFrame("a signal is not a number")
+    if math.isinf(value):
+        return high if value > 0 else low
+    return max(low, min(high, math.floor(abs(value) / factor + 0.5) * (1 if value >= 0 else -1)))
+
+
+def reading(current_a: float) -> Current:
+    """Return 0x300 for a precise current: unsigned, rounded, saturating."""
+    return Current(_scaled(current_a, 1, 0, 0xFFFF))
+
+
+def limit(limit_a: float) -> SetLimit:
+    """Return 0x210 for a precise limit. Rounds down, so that a whole-ampere limit is never above the wish."""
+    return SetLimit(max(0, min(0xFFFF, math.floor(limit_a))))
+
+
+def encode(frame: Frame) -> tuple[int, bytes]:
+    """Return (identifier, data) of a frame; precise signals saturate, counters wrap.
+
+    Raises MalformedFrame where a signal is not a number or a whole-number signal does not fit.
+    """
+    try:
+        return frame.can_id, _pack(frame)
+    except struct.error as error:
+        raise MalformedFrame(f"{type(frame).__name__}: {error}") from error
+
+
+def _pack(frame: Frame) -> bytes:
+    match frame:
+        case Start() | Stop():
+            return b""
+        case SetLimit(limit_a):
+            return frame.layout.pack(limit_a)
+        case Keepalive(counter):
+            return frame.layout.pack(counter & 0xFFFF)
+        case Current(current_a):
+            return frame.layout.pack(current_a)
+        case Output(current_a, voltage_v, offered_a):
+            return frame.layout.pack(
+                _scaled(current_a, 0.01, -(2**31), 2**31 - 1),
+                _scaled(voltage_v, 0.1, 0, 0xFFFF),
+                _scaled(offered_a, 0.1, 0, 0xFFFF),
+            )
+        case Status(state, closed, limited, faults, counter, closures, hot_openings):
+            return frame.layout.pack(
+                state,
+                closed | limited << 1,
+                faults,
+                counter & 0xFF,
+                min(closures, 0xFFFF),
+                min(hot_openings, 0xFFFF),
+            )
+        case Thermal(temperature_c, soc_percent):
+            return frame.layout.pack(
+                _scaled(temperature_c, 0.1, -0x8000, 0x7FFF), _scaled(soc_percent, 0.1, 0, 1000)
+            )
+
+
+def _status(state: int, flags: int, faults: int, counter: int, closures: int, hot_openings: int) -> Status:
+    if state not in list(ModuleState):
+        raise MalformedFrame(f"0x302: unknown state {state}")
+    if flags & ~0b11:
+        raise MalformedFrame(f"0x302: unknown flag bits 0x{flags:02x}")
+    if faults & ~_KNOWN_FAULTS:
+        raise MalformedFrame(f"0x302: unknown fault bits 0x{faults:02x}")
+    return Status(
+        ModuleState(state),
+        contactor_closed=bool(flags & 1),
+        vehicle_limited=bool(flags & 2),
+        faults=Faults(faults),
+        counter=counter,
+        closures=closures,
+        hot_openings=hot_openings,
+    )
+
+
+def _thermal(temperature: int, soc: int) -> Thermal:
+    if soc > 1000:
+        raise MalformedFrame(f"0x303: state of charge {soc / 10} % is over 100 %")
+    return Thermal(temperature / 10, soc / 10)
+
+
+_DECODERS: dict[int, tuple[struct.Struct, Callable[..., Frame]]] = {
+    START_ID: (Start.layout, Start),
+    STOP_ID: (Stop.layout, Stop),
+    SET_LIMIT_ID: (SetLimit.layout, SetLimit),
+    KEEPALIVE_ID: (Keepalive.layout, Keepalive),
+    CURRENT_ID: (Current.layout, Current),
+    OUTPUT_ID: (Output.layout, lambda i, v, o: Output(i / 100, v / 10, o / 10)),
+    STATUS_ID: (Status.layout, _status),
+    THERMAL_ID: (Thermal.layout, _thermal),
+}
+
+
+def decode(can_id: int, data: bytes) -> Frame | None:
+    """Return the whole frame, or None for an identifier that is none of ours (other nodes may share a bus).
+
+    Raises MalformedFrame where the length or a value is not what the identifier demands.
+    """
+    known = _DECODERS.get(can_id)
+    if known is None:
+        return None
+    layout, make = known
+    if len(data) != layout.size:
+        raise MalformedFrame(f"0x{can_id:03x}: {len(data)} bytes instead of {layout.size}")
+    return make(*layout.unpack(data))

@@ -1,0 +1,80 @@
+"""The MQTT topics. Names from outside are percent-encoded, so that no identity can widen a topic."""
+
+import re
+import zlib
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+from urllib.parse import quote, unquote
+
+from contracts.errors import MalformedTopic
+
+ROOT = "chargebench/v1"
+PARTITIONS = 16
+
+Channel: TypeAlias = Literal["events", "truth"]
+"""`truth` carries ground truth: no detector's account may read it."""
+
+_EVENTS = re.compile(rf"^{ROOT}/(events|truth)/(\d\d)/([^/]+)$")
+_COMMITTED = re.compile(rf"^{ROOT}/committed/([^/]+)/(events|truth)/(\d\d)$")
+
+
+def partition_of(charge_point_id: str) -> int:
+    """Return which of the 16 partitions carries this charge point; the same on every machine."""
+    return zlib.crc32(charge_point_id.encode()) % PARTITIONS
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Source:
+    """Who numbers events: one per process, channel and partition. `name` is e.g. `chargepoint:CP-1`."""
+
+    name: str
+    channel: Channel
+    partition: int
+
+    @property
+    def id(self) -> str:
+        """The source's id in batches, tables and the committed topic, e.g. `csms:csms-1/events/07`."""
+        return f"{self.name}/{self.channel}/{self.partition:02d}"
+
+
+def events_topic(source: Source) -> str:
+    """Return the topic on which a source publishes its batches (QoS 1, not retained)."""
+    return f"{ROOT}/{source.channel}/{source.partition:02d}/{quote(source.name, safe=':')}"
+
+
+def source_from_topic(topic: str) -> Source:
+    """Return the source that publishes on `topic`, or raise MalformedTopic."""
+    match = _EVENTS.match(topic)
+    if match is None or int(match[2]) >= PARTITIONS:
+        raise MalformedTopic(f"{topic!r} is no topic of events")
+    channel: Channel = "events" if match[1] == "events" else "truth"
+    return Source(unquote(match[3]), channel, int(match[2]))
+
+
+def committed_topic(source_id: str) -> str:
+    """Return the retained topic that says up to where a source's events are committed."""
+    name, channel, partition = source_id.rsplit("/", 2)
+    return f"{ROOT}/committed/{quote(name, safe=':')}/{channel}/{partition}"
+
+
+def committed_topics(source_name: str) -> str:
+    """Return the filter for the committed topics of everything that `source_name` publishes."""
+    return f"{ROOT}/committed/{quote(source_name, safe=':')}/+/+"
+
+
+def source_id_from_committed(topic: str) -> str:
+    """Return the source's id of a committed topic, or raise MalformedTopic."""
+    match = _COMMITTED.match(topic)
+    if match is None:
+        raise MalformedTopic(f"{topic!r} is no committed topic")
+    return f"{unquote(match[1])}/{match[2]}/{match[3]}"
+
+
+def anomaly_topic(charge_point_id: str) -> str:
+    """Return the topic on which the MemoryBank tells of an anomaly's opening, update and close (QoS 0)."""
+    return f"{ROOT}/live/anomalies/{quote(charge_point_id, safe='')}"
+
+
+ALL_ANOMALIES = f"{ROOT}/live/anomalies/+"
+ALL_EVENTS = f"{ROOT}/events/+/+"
+ALL_TRUTH = f"{ROOT}/truth/+/+"
