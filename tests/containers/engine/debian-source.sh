@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # Sourced by install.sh and ../standins/build.sh. Example: mirror=$(debian_source)
 
 # shellcheck disable=SC2034  # used by those who source this

@@ -21,6 +21,8 @@ source "$here/../engine/debian-source.sh"
 work=$(mktemp -d "${TMPDIR:-/tmp}/chargebench-standins.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 export DEBIAN_FRONTEND=noninteractive
+# An older client's default is the builder before BuildKit.
+export DOCKER_BUILDKIT=1
 
 fail() { echo "standins/build: $1; the end of the log:" >&2; tail -n 25 "$2" >&2; exit 1; }
 
@@ -42,7 +44,12 @@ done
 } >"$work/host/pip.conf"
 apt-config dump 2>/dev/null | grep -E '^Acquire::(https?::Proxy|Check-)' >"$work/host/apt.conf" || true
 
-recipe_of() { cat "$here/build.sh" "$work"/host/* "$here/$1"/* 2>/dev/null | sha256sum | cut -c1-16; }
+recipe_of() {
+  local files=("$here/build.sh" "$here"/base/* "$here/$1"/*)
+  # Only these two carry settings of the host.
+  if [[ $1 == base || $1 == python ]]; then files+=("$work"/host/*); fi
+  cat "${files[@]}" | sha256sum | cut -c1-16
+}
 found_recipe() { docker image inspect --format "{{index .Config.Labels \"$label\"}}" "$1" 2>/dev/null; }
 # An image without the label is the real one: it stays.
 is_right() { local found; found=$(found_recipe "$1") && [[ -z $found || $found == "$2" ]]; }
@@ -79,27 +86,40 @@ build_base() {
 
 build_image() {
   local image=$1 folder=${folders[$1]} context=$work/context-${folders[$1]}
+  rm -rf "$context"
   mkdir "$context"
   cp -r "$here/$folder/." "$work/host" "$context/"
   docker build --network "${STANDINS_BUILD_NETWORK:-default}" --label "$label=$(recipe_of "$folder")" \
     --tag "$image" "$context"
 }
 
-base_recipe=$(recipe_of base)
-if ! is_right "$base" "$base_recipe"; then
-  for try in 1 2 3; do
-    if build_base "$base_recipe" >"$work/base.log" 2>&1 </dev/null; then break; fi
-    if ((try == 3)); then fail "building $base failed" "$work/base.log"; fi
-    sleep $((try * 3))
+# Leaves in `missing` what could not be built.
+build_missing() {
+  local image failed=()
+  declare -A jobs=()
+  for image in "${missing[@]}"; do
+    build_image "$image" >"$work/${folders[$image]}.log" 2>&1 </dev/null &
+    jobs[$image]=$!
   done
-fi
+  for image in "${missing[@]}"; do
+    wait "${jobs[$image]}" || failed+=("$image")
+  done
+  missing=("${failed[@]}")
+  ((${#missing[@]} == 0))
+}
 
-declare -A jobs=()
-for image in "${missing[@]}"; do
-  build_image "$image" >"$work/${folders[$image]}.log" 2>&1 </dev/null &
-  jobs[$image]=$!
+base_recipe=$(recipe_of base)
+built=${missing[*]}
+for try in 1 2 3; do
+  # Made anew after a failure: its package lists may be older than what the mirror still holds.
+  if ((try > 1)) || ! is_right "$base" "$base_recipe"; then
+    if ! build_base "$base_recipe" >"$work/base.log" 2>&1 </dev/null; then
+      if ((try == 3)); then fail "building $base failed" "$work/base.log"; fi
+      sleep $((try * 3))
+      continue
+    fi
+  fi
+  if build_missing; then break; fi
+  if ((try == 3)); then fail "building ${missing[*]} failed" "$work/${folders[${missing[0]}]}.log"; fi
 done
-for image in "${missing[@]}"; do
-  wait "${jobs[$image]}" || fail "building $image failed" "$work/${folders[$image]}.log"
-done
-echo "standins/build: built ${missing[*]} in $SECONDS s"
+echo "standins/build: built $built in $SECONDS s"

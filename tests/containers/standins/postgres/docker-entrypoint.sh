@@ -95,7 +95,7 @@ else
   export PGPASSWORD=${PGPASSWORD:-$POSTGRES_PASSWORD}
   pg_ctl -D "$PGDATA" -o "$(printf '%q ' "${@:2}" -c listen_addresses= -p "${PGPORT:-5432}")" -w start
   if [[ $POSTGRES_DB != postgres ]]; then
-    echo 'CREATE DATABASE :"db"' | POSTGRES_DB='' docker_process_sql --dbname postgres --set db="$POSTGRES_DB"
+    echo 'CREATE DATABASE :"db"' | docker_process_sql --dbname postgres --set db="$POSTGRES_DB"
   fi
   run_init_files
   pg_ctl -D "$PGDATA" -m fast -w stop

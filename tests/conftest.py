@@ -1,0 +1,65 @@
+"""Fixtures for real parts; what they hand out stands in real_parts.py."""
+
+import secrets
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from real_parts import (
+    PASSWORD,
+    Broker,
+    Postgres,
+    ServerProcess,
+    directory_open_to_postgres,
+    free_port,
+    start_postgres,
+)
+
+from embedded import broker as embedded_broker
+from embedded import postgres as embedded_postgres
+from embedded.postgres import DATABASE, SUPERUSER, PostgresFiles
+
+
+@pytest.fixture(scope="session")
+def _shared_postgres(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[ServerProcess, PostgresFiles]]:
+    server, files = start_postgres(directory_open_to_postgres(tmp_path_factory))
+    yield server, files
+    server.stop()
+
+
+@pytest.fixture
+def postgres(_shared_postgres: tuple[ServerProcess, PostgresFiles]) -> Iterator[Postgres]:
+    """A database of its own on a server shared by the session. Do not stop this server."""
+    server, files = _shared_postgres
+    database = f"{DATABASE}_{secrets.token_hex(4)}"
+    embedded_postgres.prepare(files, database)
+    yield Postgres(server, files, database)
+    with psycopg.connect(files.url(SUPERUSER, "postgres"), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{database}" WITH (FORCE)')
+
+
+@pytest.fixture
+def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A server of the test's own, to be stopped, killed and started again (`.server`)."""
+    server, files = start_postgres(directory_open_to_postgres(tmp_path_factory))
+    embedded_postgres.prepare(files)
+    yield Postgres(server, files, DATABASE)
+    server.stop()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    """A broker of the test's own, to be stopped, killed and started again (`.server`)."""
+    port = free_port()
+    configuration = tmp_path / "broker.toml"
+    embedded_broker.write_configuration(
+        configuration, port, dict.fromkeys(embedded_broker.ACCOUNTS, PASSWORD)
+    )
+    server = ServerProcess([sys.executable, "-m", "embedded.broker", str(configuration)], port)
+    server.start()
+    yield Broker(server, "127.0.0.1", port)
+    server.stop()

@@ -1,0 +1,170 @@
+"""Real parts for tests: processes that start, stop and die, a PostgreSQL server, an MQTT broker."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from embedded import postgres as embedded_postgres
+from embedded.postgres import ROLES, SUPERUSER, PostgresFiles
+
+PASSWORD = "test-only"
+
+
+def wait_until(
+    condition: Callable[[], bool], *, timeout_s: float = 15.0, what: str = "the condition"
+) -> None:
+    """Wait for a condition with a deadline; fail naming what was waited for."""
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline_s:
+            pytest.fail(f"waited {timeout_s:g} s in vain for {what}")
+        time.sleep(0.02)
+
+
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    """Return a port that nobody uses now, below the range from which the kernel serves others."""
+    for _ in range(200):
+        port = 10_000 + secrets.randbelow(22_000)
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no free port")
+
+
+def accepts(port: int) -> bool:
+    """Return whether something accepts TCP connections on a loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@dataclass
+class ServerProcess:
+    """A real part as a process of the test: start, stop, kill, start again."""
+
+    command: list[str]
+    port: int
+    user: str | None = None
+    log: Path | None = None
+    stop_signal: int = signal.SIGTERM
+    process: "subprocess.Popen[bytes] | None" = field(default=None)
+
+    def start(self) -> None:
+        """Start and wait until the port accepts."""
+        output = self.log.open("ab") if self.log else subprocess.DEVNULL
+        try:
+            self.process = subprocess.Popen(
+                self.command, user=self.user, cwd="/", stdout=output, stderr=subprocess.STDOUT
+            )
+        finally:
+            if self.log:
+                output.close()
+        wait_until(lambda: accepts(self.port), what=f"port {self.port} of {self.command[0]}")
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(10)
+            self.process = None
+
+    def stop(self) -> None:
+        """End it as an operator would; kill what does not end."""
+        if self.process is None:
+            return
+        self.process.send_signal(self.stop_signal)
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(10)
+        self.process = None
+
+
+@dataclass
+class Postgres:
+    """A running server and one database in it, roles and grants applied, no migration yet."""
+
+    server: ServerProcess
+    files: PostgresFiles
+    database: str
+
+    @property
+    def superuser_url(self) -> str:
+        return self.files.url(SUPERUSER, self.database)
+
+    @property
+    def writer_url(self) -> str:
+        return self.files.url("memorybank_writer", self.database)
+
+    @property
+    def reader_url(self) -> str:
+        return self.files.url("memorybank_reader", self.database)
+
+    @property
+    def grafana_url(self) -> str:
+        return self.files.url("grafana_reader", self.database)
+
+    def wait_ready(self) -> None:
+        """Wait until the server takes connections (after a restart)."""
+
+        def ready() -> bool:
+            try:
+                with psycopg.connect(self.superuser_url, connect_timeout=2):
+                    return True
+            except psycopg.OperationalError:
+                return False
+
+        wait_until(ready, timeout_s=30, what="PostgreSQL")
+
+
+def start_postgres(directory: Path) -> tuple[ServerProcess, PostgresFiles]:
+    passwords = dict.fromkeys((SUPERUSER, *ROLES), PASSWORD)
+    files = PostgresFiles(directory, free_port(), passwords)
+    embedded_postgres.initialise(files)
+    command = [*embedded_postgres.command(files), "-c", "fsync=off"]
+    server = ServerProcess(
+        command, files.port, user=embedded_postgres.system_user(), stop_signal=signal.SIGINT
+    )
+    server.start()
+    Postgres(server, files, "postgres").wait_ready()
+    return server, files
+
+
+def directory_open_to_postgres(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("postgres")
+    if os.geteuid() == 0:  # the server's account must reach its data below pytest's private folders
+        for folder in [directory, *directory.parents[:2]]:
+            folder.chmod(folder.stat().st_mode | 0o011)
+    return directory
+
+
+@dataclass
+class Broker:
+    """A running MQTT broker; every account of the bench has PASSWORD."""
+
+    server: ServerProcess
+    host: str
+    port: int
+    password: str = PASSWORD
+
+    def environ(self, user: str) -> dict[str, str]:
+        """Return the settings with which a service reaches it."""
+        return {
+            "MQTT_HOST": self.host,
+            "MQTT_PORT": str(self.port),
+            "MQTT_USER": user,
+            "MQTT_PASSWORD": self.password,
+        }
