@@ -44,7 +44,7 @@ pid=$!
 deadline=$((SECONDS + timeout_s))
 until answers; do
   if ! kill -0 "$pid" 2>/dev/null || ((SECONDS >= deadline)); then
-    echo "engine/start: dockerd did not answer within $timeout_s s; the end of $log:" >&2
+    echo "engine/start: dockerd ended, or did not answer within $timeout_s s; the end of $log:" >&2
     tail -n 25 "$log" >&2
     kill "$pid" 2>/dev/null || true
     exit 1
