@@ -1,4 +1,4 @@
-"""A real MQTT broker (rumqttd, from the `iotcore` wheel) in a process of its own: loopback only, with accounts.
+"""A real MQTT broker (rumqttd, from the `iotcore` wheel) in its own process: loopback only, with accounts.
 
 rumqttd has accounts but no access list, so that who may publish what is enforced in the containers' Mosquitto
 only; here every account is one of this bench's own processes.

@@ -99,7 +99,7 @@ def command(server: PostgresFiles) -> list[str]:
 
 
 def prepare(server: PostgresFiles, database: str = DATABASE) -> None:
-    """Create the database and its roles with their grants; safe to repeat. Raises psycopg.OperationalError."""
+    """Create the database, its roles and grants; safe to repeat. Raises psycopg.OperationalError."""
     with psycopg.connect(server.url(SUPERUSER, "postgres"), autocommit=True, connect_timeout=5) as connection:
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone()
         if found is None:

@@ -1,0 +1,186 @@
+"""What runs in an embedded bench and with which settings: pure, from ports, passwords and a number."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded import broker, postgres
+from embedded.ports import Ports
+from embedded.postgres import PostgresFiles
+
+SECRETS = (
+    postgres.SUPERUSER,
+    *postgres.ROLES,
+    *(f"mqtt-{account}" for account in broker.ACCOUNTS),
+    "enrolment",
+    "token",
+)
+"""Names of the passwords that a bench makes for itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One process: its command, its whole environment, and where its /healthz is (None: it has none)."""
+
+    name: str
+    command: tuple[str, ...]
+    environ: dict[str, str]
+    health_url: str | None = None
+    tcp_port: int | None = None
+    user: str | None = None
+    stop_by_interrupt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One bench: its folder, ports, passwords and size."""
+
+    home: Path
+    ports: Ports
+    secrets: dict[str, str]
+    charge_points: int = 2
+    scenario_plan: str = "default"
+    log_level: str = "INFO"
+
+    @property
+    def database(self) -> PostgresFiles:
+        """The PostgreSQL server of this bench."""
+        passwords = {role: self.secrets[role] for role in (postgres.SUPERUSER, *postgres.ROLES)}
+        return PostgresFiles(self.home / "postgres", self.ports.postgres, passwords)
+
+    @property
+    def broker_configuration(self) -> Path:
+        """The broker's configuration file."""
+        return self.home / "broker.toml"
+
+    @property
+    def broker_passwords(self) -> dict[str, str]:
+        """The broker's accounts."""
+        return {account: self.secrets[f"mqtt-{account}"] for account in broker.ACCOUNTS}
+
+    @property
+    def console_url(self) -> str:
+        """Where to look."""
+        return f"http://127.0.0.1:{self.ports.console}/"
+
+    @property
+    def csms_api_url(self) -> str:
+        """The CSMS's HTTP API."""
+        return f"http://127.0.0.1:{self.ports.csms_http}"
+
+    @property
+    def memorybank_api_url(self) -> str:
+        """The MemoryBank's HTTP API."""
+        return f"http://127.0.0.1:{self.ports.memorybank_http}"
+
+
+def foundations(layout: Layout) -> list[Program]:
+    """Return the real parts that the services stand on."""
+    return [
+        Program(
+            "postgres",
+            tuple(postgres.command(layout.database)),
+            {},
+            tcp_port=layout.ports.postgres,
+            user=postgres.system_user(),
+            stop_by_interrupt=True,  # its "fast" shutdown; SIGTERM would wait for every client
+        ),
+        Program(
+            "broker",
+            (sys.executable, "-m", "embedded.broker", str(layout.broker_configuration)),
+            {},
+            tcp_port=layout.ports.mqtt,
+        ),
+    ]
+
+
+def services(layout: Layout) -> list[Program]:
+    """Return the services in the order in which they start; the last started is stopped first."""
+    ports = layout.ports
+    can = {
+        "CAN_INTERFACE": "127.0.0.1",
+        "CAN_BACKPLANE_PORT": str(ports.can_backplane),
+        "CAN_BASE_PORT": str(ports.can_base),
+    }
+    token = {"CHARGEBENCH_TOKEN": layout.secrets["token"]}
+    charge_points = [
+        _service(
+            layout,
+            "chargepoint",
+            {
+                **can,
+                **_mqtt(layout, "chargepoint"),
+                "CHARGE_POINT_ID": charge_point_id,
+                "CHARGE_POINT_PASSWORD": layout.secrets["enrolment"],
+                "CSMS_URL": f"ws://127.0.0.1:{ports.ocpp}",
+            },
+            name=charge_point_id,
+        )
+        for charge_point_id in (f"CP-{number + 1}" for number in range(layout.charge_points))
+    ]
+    return [
+        _service(
+            layout,
+            "memorybank",
+            {
+                **_mqtt(layout, "memorybank"),
+                "DATABASE_URL": layout.database.url("memorybank_writer"),
+                "DATABASE_READER_URL": layout.database.url("memorybank_reader"),
+                "MEMORYBANK_HTTP_PORT": str(ports.memorybank_http),
+            },
+            health_url=f"{layout.memorybank_api_url}/healthz",
+        ),
+        _service(
+            layout,
+            "csms",
+            {
+                **_mqtt(layout, "csms"),
+                **token,
+                "OCPP_PORT": str(ports.ocpp),
+                "CSMS_HTTP_PORT": str(ports.csms_http),
+                "ENROLMENT_PASSWORD": layout.secrets["enrolment"],
+                "SCENARIO_PLAN": layout.scenario_plan,
+            },
+            health_url=f"{layout.csms_api_url}/healthz",
+        ),
+        _service(layout, "charger", {**can, "CHARGER_ID": "charger-1"}),
+        *charge_points,
+        _service(
+            layout,
+            "console",
+            {
+                **can,
+                **_mqtt(layout, "console"),
+                **token,
+                "CONSOLE_PORT": str(ports.console),
+                "CSMS_API_URL": layout.csms_api_url,
+                "MEMORYBANK_API_URL": layout.memorybank_api_url,
+            },
+            health_url=f"{layout.console_url}healthz",
+        ),
+    ]
+
+
+def _service(
+    layout: Layout,
+    module: str,
+    environ: dict[str, str],
+    *,
+    name: str | None = None,
+    health_url: str | None = None,
+) -> Program:
+    settings = {
+        **environ,
+        "STATE_DIRECTORY": str(layout.home / "state" / (name or module)),
+        "LOG_LEVEL": layout.log_level,
+    }
+    return Program(name or module, (sys.executable, "-m", module), settings, health_url)
+
+
+def _mqtt(layout: Layout, account: str) -> dict[str, str]:
+    return {
+        "MQTT_HOST": "127.0.0.1",
+        "MQTT_PORT": str(layout.ports.mqtt),
+        "MQTT_USER": account,
+        "MQTT_PASSWORD": layout.secrets[f"mqtt-{account}"],
+    }

@@ -1,0 +1,127 @@
+"""Ports of one bench: the usual ones where they are free, else moved, saying who is there.
+
+The CAN buses share a range of UDP ports. UDP multicast lets two programs sit on one port without a word, so
+each bench holds a TCP guard port for its range; a second bench finds it taken and moves.
+"""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psutil
+
+GUARD_PORT = 19_998
+"""Guard of the first range, below the kernel's ephemeral ports; backplane one above it, buses from two."""
+RANGE_STRIDE = 400
+RANGES = 30
+CONNECTORS_PER_CHARGE_POINT = 4
+MOST_CHARGE_POINTS = (RANGE_STRIDE - 2) // CONNECTORS_PER_CHARGE_POINT
+
+_USES = {
+    "ocpp": "OCPP",
+    "csms_http": "CSMS API",
+    "memorybank_http": "MemoryBank API",
+    "console": "console",
+    "mqtt": "MQTT broker",
+    "postgres": "PostgreSQL",
+}
+
+
+class PortsError(Exception):
+    """No port is left, or one that was asked for is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """TCP ports of the services on 127.0.0.1, UDP ports of the CAN side."""
+
+    ocpp: int = 9000
+    csms_http: int = 9001
+    memorybank_http: int = 9002
+    console: int = 8080
+    mqtt: int = 1883
+    postgres: int = 5432
+    can_backplane: int = GUARD_PORT + 1
+    can_base: int = GUARD_PORT + 2
+
+
+USUAL = Ports()
+
+
+def holder(port: int) -> str:
+    """Return who listens on a TCP port, as far as we may know: `nginx (process 12)` or `another program`."""
+    with contextlib.suppress(psutil.Error, OSError):
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
+    return "another program"
+
+
+def is_free(port: int, kind: int = socket.SOCK_STREAM) -> bool:
+    """Return whether nobody has the port on loopback or on all addresses."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            # A connection that is closing down is nobody's port.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@contextlib.contextmanager
+def taken(wanted: dict[str, int]) -> Iterator[tuple[Ports, list[str]]]:
+    """Hold a CAN range while inside; yield the ports and a line for each that had to move.
+
+    `wanted` are ports that a person asked for: one of those that is taken raises PortsError.
+    """
+    guard, number = _guard()
+    with guard:
+        lines = []
+        if number:
+            lines.append(
+                f"CAN range {GUARD_PORT} is guarded by {holder(GUARD_PORT)}, perhaps another bench: "
+                f"using {GUARD_PORT + number * RANGE_STRIDE}"
+            )
+        chosen: dict[str, int] = {
+            "can_backplane": GUARD_PORT + number * RANGE_STRIDE + 1,
+            "can_base": GUARD_PORT + number * RANGE_STRIDE + 2,
+        }
+        for name, use in _USES.items():
+            usual: int = wanted.get(name) or getattr(USUAL, name)
+            port = _first_free(usual, number, chosen, asked_for=name in wanted, use=use)
+            if port != usual:
+                lines.append(f"port {usual} ({use}) is taken by {holder(usual)}: using {port}")
+            chosen[name] = port
+        yield Ports(**chosen), lines
+
+
+def _guard() -> tuple[socket.socket, int]:
+    for number in range(RANGES):
+        first = GUARD_PORT + number * RANGE_STRIDE
+        guard = socket.socket()
+        try:
+            guard.bind(("127.0.0.1", first))
+            guard.listen(1)
+        except OSError:
+            guard.close()
+            continue
+        if is_free(first + 1, socket.SOCK_DGRAM):
+            return guard, number
+        guard.close()
+    last = GUARD_PORT + RANGES * RANGE_STRIDE
+    raise PortsError(f"every CAN range from {GUARD_PORT} to {last} is taken: are {RANGES} benches running?")
+
+
+def _first_free(usual: int, number: int, chosen: dict[str, int], *, asked_for: bool, use: str) -> int:
+    if asked_for:
+        if is_free(usual):
+            return usual
+        raise PortsError(f"port {usual} ({use}) is taken by {holder(usual)}")
+    # Benches that start at one moment look in places of their own first.
+    for candidate in (usual, *range(usual + 100 * number + 100, 32_000)):
+        if candidate not in chosen.values() and is_free(candidate):
+            return candidate
+    raise PortsError(f"no port is free for {use}")
