@@ -41,8 +41,8 @@ format: $(VENV)/ready ## put the code in form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-lock: $(VENV)/ready ## write requirements.lock anew from pyproject.toml (needs uv)
-	@uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 \
+lock: $(VENV)/ready ## write requirements.lock anew from pyproject.toml
+	@$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
 
 dashboards: $(VENV)/ready ## write grafana/dashboards/*.json anew from their source
