@@ -7,6 +7,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
+from embedded import broker as embedded_broker
+from embedded import postgres as embedded_postgres
+from embedded.postgres import DATABASE, SUPERUSER, PostgresFiles
 from real_parts import (
     PASSWORD,
     Broker,
@@ -16,10 +20,6 @@ from real_parts import (
     free_port,
     start_postgres,
 )
-
-from embedded import broker as embedded_broker
-from embedded import postgres as embedded_postgres
-from embedded.postgres import DATABASE, SUPERUSER, PostgresFiles
 
 
 @pytest.fixture(scope="session")

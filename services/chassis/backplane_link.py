@@ -4,11 +4,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+from chassis.can_bus import GROUP, LOOPBACK, open_receiver, open_sender
 from contracts import backplane
 from contracts.backplane import Datagram
 from contracts.errors import MalformedDatagram
-
-from chassis.can_bus import GROUP, LOOPBACK, open_receiver, open_sender
 
 _QUEUE = 4096
 

@@ -32,7 +32,8 @@ def open_receiver(group: str, port: int, interface: str) -> socket.socket:
         receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         with contextlib.suppress(OSError):  # elsewhere than on Linux the group's port alone isolates
             receiver.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
-        receiver.bind(("", port))
+        # Bound to the group, not to every address: nobody can send a frame to us by unicast from elsewhere.
+        receiver.bind((group, port))
         membership = struct.pack("4s4s", socket.inet_aton(group), socket.inet_aton(interface))
         receiver.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
         receiver.setblocking(False)

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import can
-from contracts import can_frames
-from contracts.can_frames import Frame
 
 from chassis.can_bus import GROUP, LOOPBACK, MulticastBus
+from contracts import can_frames
+from contracts.can_frames import Frame
 
 QUEUE_FRAMES = 4096
 _DRAIN = 64  # frames read in one turn of the loop, so that a flood cannot hold it

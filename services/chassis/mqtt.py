@@ -47,7 +47,7 @@ class MqttLink:
     `on_connected` and `on_message` are called in the loop. Subscriptions are made again at each connect.
     """
 
-    def __init__(  # noqa: D107
+    def __init__(
         self,
         settings: MqttSettings,
         client_id: str,

@@ -13,10 +13,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
+from websockets.exceptions import ConnectionClosed
+
 from contracts import ocpp_messages
 from contracts.errors import ContractError
 from contracts.ocpp_messages import Call, CallError, CallResult, MalformedMessage, Message, Payload
-from websockets.exceptions import ConnectionClosed
 
 log = logging.getLogger("ocpp")
 
@@ -26,8 +27,8 @@ CALL_TIMEOUT_S = 30.0
 class Connection(Protocol):
     """What a peer needs of a WebSocket."""
 
-    async def send(self, message: str) -> None: ...  # noqa: D102
-    async def recv(self) -> str | bytes: ...  # noqa: D102
+    async def send(self, message: str) -> None: ...
+    async def recv(self) -> str | bytes: ...
 
 
 class CallFailed(ContractError):  # noqa: N818 - three ways to fail follow

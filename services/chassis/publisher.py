@@ -14,13 +14,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chassis.mqtt import Delivery, MqttLink, MqttSettings
+from chassis.outbox import Outbox
 from contracts import events, topics
 from contracts.errors import MalformedEvent, MalformedTopic
 from contracts.events import AnyEvent, ScenarioLabel, SystemEvent
 from contracts.topics import Channel, Source
-
-from chassis.mqtt import Delivery, MqttLink, MqttSettings
-from chassis.outbox import Outbox
 
 log = logging.getLogger("publisher")
 

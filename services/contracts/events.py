@@ -4,7 +4,9 @@
 the meaning of a field does; additions with a default do not change it.
 """
 
+import re
 import uuid
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
@@ -19,8 +21,16 @@ Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255)]
 Connector: TypeAlias = Annotated[int, Meta(ge=0, le=255)]
 """1-based; 0 is the whole station."""
 Seq: TypeAlias = Annotated[int, Meta(ge=1, le=2**62)]
+TransactionId: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""As far as PostgreSQL's bigint goes."""
 At: TypeAlias = Annotated[datetime, Meta(tz=True)]
 """The instant at which it happened (event time), aware."""
+
+EARLIEST_AT, LATEST_AT = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+"""An event of a wrong clock's year 9999 would make a partition of its own."""
+
+MAX_EVENT_BYTES = 131_072
+"""The JSON of one event; twice the longest OCPP message."""
 
 
 class Event(
@@ -60,7 +70,7 @@ class Reading(Event, frozen=True, kw_only=True, tag="reading"):
     """
 
     origin: Literal["can", "ocpp"]
-    transaction_id: int | None = None
+    transaction_id: TransactionId | None = None
     current_a: float | None = None
     offered_a: float | None = None
     voltage_v: float | None = None
@@ -84,7 +94,7 @@ class StatusChanged(Event, frozen=True, kw_only=True, tag="status_changed"):
 class TransactionStarted(Event, frozen=True, kw_only=True, tag="transaction_started"):
     """The CSMS gave a transaction its id."""
 
-    transaction_id: int
+    transaction_id: TransactionId
     id_tag: Annotated[str, Meta(max_length=255)]
     meter_start_wh: float
 
@@ -92,7 +102,7 @@ class TransactionStarted(Event, frozen=True, kw_only=True, tag="transaction_star
 class TransactionEnded(Event, frozen=True, kw_only=True, tag="transaction_ended"):
     """The CSMS accepted a transaction's end."""
 
-    transaction_id: int
+    transaction_id: TransactionId
     meter_stop_wh: float
     reason: str = "Local"
 
@@ -155,7 +165,7 @@ class Batch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     source: Name
     boot: uuid.UUID
     first_seq: Seq
-    committed: Annotated[int, Meta(ge=0)]
+    committed: Annotated[int, Meta(ge=0, le=2**62)]
     events: Annotated[list[AnyEvent], Meta(min_length=1, max_length=10_000)]
     schema: int = SCHEMA
 
@@ -169,7 +179,7 @@ class Committed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The MemoryBank's word: all events of this source and boot up to `seq` are in PostgreSQL."""
 
     boot: uuid.UUID
-    seq: Annotated[int, Meta(ge=0)]
+    seq: Annotated[int, Meta(ge=0, le=2**62)]
 
 
 class Anomaly(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -197,15 +207,57 @@ class Anomaly(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 _T = TypeVar("_T")
 
-_EVENT_ENCODER = msgspec.json.Encoder()
+_ENCODER = msgspec.json.Encoder()
+_EVENT_DECODER: "msgspec.json.Decoder[AnyEvent]" = msgspec.json.Decoder(AnyEvent)
 _BATCH_DECODER = msgspec.json.Decoder(Batch)
 _COMMITTED_DECODER = msgspec.json.Decoder(Committed)
 _ANOMALY_DECODER = msgspec.json.Decoder(Anomaly)
 
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+"""NUL as JSON spells it, after an even number of backslashes: else it is the text of an escaped one."""
+
+
+class _Envelope(Struct, frozen=True, kw_only=True):
+    """A Batch whose events are JSON already."""
+
+    source: str
+    boot: uuid.UUID
+    first_seq: int
+    committed: int
+    events: msgspec.Raw
+    schema: int = SCHEMA
+
 
 def encode(message: Batch | Committed | Anomaly) -> bytes:
     """Return the JSON of a message; instants end in `Z` where they are UTC."""
-    return _EVENT_ENCODER.encode(message)
+    return _ENCODER.encode(message)
+
+
+def encode_event(event: AnyEvent) -> bytes:
+    """Return the JSON of one event, for `encode_batch`; raise MalformedEvent where nobody could read it back.
+
+    Parts of an event come from peers. PostgreSQL's text knows no NUL, so its picture U+2400 takes its place.
+    """
+    try:
+        payload = _ENCODER.encode(event)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise MalformedEvent(f"{type(event).__name__}: {error}") from error
+    if b"\\u0000" in payload:
+        payload = _NUL.sub(rb"\1\\u2400", payload)
+    if len(payload) > MAX_EVENT_BYTES:
+        raise MalformedEvent(f"{type(event).__name__}: {len(payload)} bytes are more than {MAX_EVENT_BYTES}")
+    _check_instant(_decode(_EVENT_DECODER, payload), "$")
+    return payload
+
+
+def encode_batch(
+    source: str, boot: uuid.UUID, first_seq: int, committed: int, encoded_events: Iterable[bytes]
+) -> bytes:
+    """Return the JSON of a Batch of events that `encode_event` made."""
+    raw = msgspec.Raw(b"[" + b",".join(encoded_events) + b"]")
+    return _ENCODER.encode(
+        _Envelope(source=source, boot=boot, first_seq=first_seq, committed=committed, events=raw)
+    )
 
 
 def decode_batch(payload: bytes) -> Batch:
@@ -213,10 +265,10 @@ def decode_batch(payload: bytes) -> Batch:
     batch = _decode(_BATCH_DECODER, payload)
     if batch.schema != SCHEMA:
         raise MalformedEvent(f"schema {batch.schema} instead of {SCHEMA} - at `$.schema`")
+    if b"\\u0000" in payload and _NUL.search(payload):
+        raise MalformedEvent("a string with NUL, which PostgreSQL cannot store - somewhere in `$`")
     for number, event in enumerate(batch.events):
-        # PostgreSQL's timestamptz and a wrong clock's year 9999 do not go together with day partitions.
-        if not datetime(2000, 1, 1, tzinfo=UTC) <= event.at < datetime(2100, 1, 1, tzinfo=UTC):
-            raise MalformedEvent(f"{event.at.isoformat()} is out of range - at `$.events[{number}].at`")
+        _check_instant(event, f"$.events[{number}]")
     return batch
 
 
@@ -230,10 +282,13 @@ def decode_anomaly(payload: bytes) -> Anomaly:
     return _decode(_ANOMALY_DECODER, payload)
 
 
+def _check_instant(event: AnyEvent, place: str) -> None:
+    if not EARLIEST_AT <= event.at < LATEST_AT:
+        raise MalformedEvent(f"{event.at.isoformat()} is out of range - at `{place}.at`")
+
+
 def _decode(decoder: "msgspec.json.Decoder[_T]", payload: bytes) -> _T:
     try:
         return decoder.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedEvent(str(error)) from error
-
-

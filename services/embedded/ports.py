@@ -5,6 +5,7 @@ each bench holds a TCP guard port for its range; a second bench finds it taken a
 """
 
 import contextlib
+import itertools
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ def _first_free(usual: int, number: int, chosen: dict[str, int], *, asked_for: b
             return usual
         raise PortsError(f"port {usual} ({use}) is taken by {holder(usual)}")
     # Benches that start at one moment look in places of their own first.
-    for candidate in (usual, *range(usual + 100 * number + 100, 32_000)):
+    for candidate in itertools.chain([usual], range(usual + 100 * number + 100, 32_000)):
         if candidate not in chosen.values() and is_free(candidate):
             return candidate
     raise PortsError(f"no port is free for {use}")

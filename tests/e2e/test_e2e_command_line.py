@@ -1,0 +1,80 @@
+"""`chargebench up` as people type it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench_process import BenchProcess
+from real_parts import directory_open_to_postgres, free_port
+
+
+def _up(*arguments: str, timeout_s: float = 170) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "embedded", "up", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("unshare") is None, reason="a network with only loopback needs root"
+)
+def test_a_timed_run_without_any_network_reports_and_succeeds(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """DURATION ends it by itself; the exit status says that the chain worked; lo is all it needs."""
+    home = directory_open_to_postgres(tmp_path_factory) / "bench"
+    command = f"ip link set lo up && exec {sys.executable} -m embedded up --home {home} --duration 70"
+    result = subprocess.run(
+        ["unshare", "--net", "sh", "-c", command], capture_output=True, text=True, timeout=170, check=False
+    )
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr
+    assert "the chain worked" in result.stdout
+
+
+def test_a_second_bench_in_the_same_folder_is_refused(make_bench: Callable[..., BenchProcess]) -> None:
+    """The message names the process that runs already and what to do."""
+    first = make_bench()
+    result = _up("--home", str(first.home), timeout_s=20)
+    assert result.returncode == 2
+    assert f"process {first.described['processes']['bench']}" in result.stderr
+    assert "--home" in result.stderr
+
+
+def test_a_port_that_was_asked_for_and_is_taken_is_an_error(tmp_path: Path) -> None:
+    """It names the port, its use, and who has it."""
+    port = free_port()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        result = _up("--home", str(tmp_path), "--console-port", str(port), timeout_s=20)
+    assert result.returncode == 2
+    assert f"port {port} (console) is taken by" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--charge-points", "0"), "is not a number from 1"),
+        (("--charge-points", "x"), "is not a number from 1"),
+        (("--duration", "-1"), "no number of seconds"),
+        (("--scenario-plan", "x"), "invalid choice"),
+    ],
+)
+def test_wrong_arguments_are_refused_in_words(arguments: tuple[str, ...], words: str) -> None:
+    result = _up(*arguments, timeout_s=20)
+    assert result.returncode == 2
+    assert words in result.stderr
+
+
+def test_help_has_an_example() -> None:
+    assert "Example: chargebench up" in _up("--help", timeout_s=20).stdout

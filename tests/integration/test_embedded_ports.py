@@ -1,0 +1,50 @@
+"""Ports on the real machine: free, taken, moved."""
+
+import os
+import socket
+
+import pytest
+
+from embedded import ports
+from embedded.ports import PortsError, taken
+from real_parts import free_port
+
+
+def test_a_second_holder_moves_its_can_range_and_says_so() -> None:
+    with taken({}) as (first, _), taken({}) as (second, lines):
+        assert second.can_base - first.can_base >= ports.RANGE_STRIDE
+        assert any("guarded by" in line for line in lines)
+        assert {first.can_backplane, first.can_base} & {second.can_backplane, second.can_base} == set()
+
+
+def test_a_taken_port_moves_and_names_its_holder(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as other:
+        port = free_port()
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        monkeypatch.setattr(ports, "USUAL", ports.Ports(console=port))
+        with taken({}) as (chosen, lines):
+            assert chosen.console != port
+    assert any(f"port {port} (console)" in line and f"process {os.getpid()}" in line for line in lines)
+
+
+def test_a_wanted_port_that_is_taken_is_an_error() -> None:
+    with socket.socket() as other:
+        port = free_port()
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        with pytest.raises(PortsError, match=f"port {port} \\(OCPP\\) is taken by"), taken({"ocpp": port}):
+            pass
+
+
+def test_a_wanted_port_that_is_free_is_taken() -> None:
+    port = free_port()
+    with taken({"ocpp": port}) as (chosen, lines):
+        assert chosen.ocpp == port
+    assert not any("OCPP" in line for line in lines)
+
+
+def test_no_port_is_given_twice() -> None:
+    with taken({}) as (chosen, _):
+        numbers = [getattr(chosen, name) for name in chosen.__slots__]
+        assert len(set(numbers)) == len(numbers)

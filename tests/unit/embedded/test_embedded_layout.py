@@ -1,0 +1,44 @@
+"""Which processes run with which settings."""
+
+from pathlib import Path
+
+from embedded.layout import SECRETS, Layout, foundations, services
+from embedded.ports import Ports
+
+LAYOUT = Layout(Path("/bench"), Ports(), {name: f"secret-{name}" for name in SECRETS}, charge_points=3)
+
+
+def test_each_charge_point_is_a_process_of_its_own() -> None:
+    names = [program.name for program in services(LAYOUT)]
+    assert names == ["memorybank", "csms", "charger", "CP-1", "CP-2", "CP-3", "console"]
+
+
+def test_every_process_has_a_state_folder_of_its_own() -> None:
+    folders = [program.environ["STATE_DIRECTORY"] for program in services(LAYOUT)]
+    assert len(set(folders)) == len(folders)
+
+
+def test_can_stays_on_loopback() -> None:
+    interfaces = {p.environ["CAN_INTERFACE"] for p in services(LAYOUT) if "CAN_INTERFACE" in p.environ}
+    assert interfaces == {"127.0.0.1"}
+
+
+def test_no_service_gets_a_password_that_it_does_not_need() -> None:
+    """The charger gets none, the console no database, only the MemoryBank the writer's."""
+    knows = {
+        program.name: {
+            name for name in SECRETS if any(f"secret-{name}" in v for v in program.environ.values())
+        }
+        for program in services(LAYOUT)
+    }
+    assert knows["charger"] == set()
+    assert knows["console"] == {"mqtt-console", "token"}
+    assert knows["CP-1"] == {"mqtt-chargepoint", "enrolment"}
+    assert knows["csms"] == {"mqtt-csms", "enrolment", "token"}
+    assert knows["memorybank"] == {"mqtt-memorybank", "memorybank_writer", "memorybank_reader"}
+
+
+def test_no_password_stands_on_a_command_line() -> None:
+    """Every user of the machine can read command lines."""
+    for program in [*foundations(LAYOUT), *services(LAYOUT)]:
+        assert not any("secret-" in argument for argument in program.command)
