@@ -1,4 +1,4 @@
-"""What every service's process stands on: settings, logging, tasks that end, and the links that carry contracts.
+"""What every service's process stands on: settings, logging, tasks that end, links that carry contracts.
 
 The microservice-chassis pattern. Chassis knows contracts and no service.
 """

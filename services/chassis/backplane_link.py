@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Self
 
 from chassis.can_bus import GROUP, LOOPBACK, open_receiver, open_sender
 from contracts import backplane
@@ -21,7 +22,7 @@ class BackplaneLink:
         self.malformed = 0
         self.dropped = 0
 
-    async def __aenter__(self) -> "BackplaneLink":
+    async def __aenter__(self) -> Self:
         """Open both sockets; raises OSError when the interface is not there."""
         self._receiver = open_receiver(*self._address)
         try:

@@ -1,8 +1,8 @@
 """CAN over UDP multicast as a python-can interface, the same wire format as python-can's own.
 
-It differs from `udp_multicast` in what a bench needs: it joins and sends on one named interface only (loopback,
-or a container's CAN network, never the default route), hears no echo of its own frames (as a real controller),
-hears no other group on its port, and counts what was no frame instead of raising.
+It differs from `udp_multicast` in what a bench needs: it joins and sends on one named interface only
+(loopback, or a container's CAN network, never the default route), hears no echo of its own frames (as a real
+controller), hears no other group on its port, and counts what was no frame instead of raising.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ def open_receiver(group: str, port: int, interface: str) -> socket.socket:
 
 
 def open_sender(group: str, port: int, interface: str) -> socket.socket:
-    """Return a UDP socket connected to `group`, sending through `interface`, never beyond the local network."""
+    """Return a UDP socket connected to `group` that sends through `interface`, not beyond its network."""
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(interface))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Self
 
 import can
 
@@ -50,7 +51,7 @@ class CanLink:
         """Datagrams that were no classic CAN frame."""
         return getattr(self._bus, "malformed", 0)
 
-    async def __aenter__(self) -> "CanLink":
+    async def __aenter__(self) -> Self:
         asyncio.get_running_loop().add_reader(self._bus.fileno(), self._read)
         return self
 

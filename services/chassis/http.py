@@ -1,7 +1,7 @@
 """HTTP for services: who may ask (Host, Origin, JSON, token, password), health, and a server in our loop.
 
-Any web page that a user opens can send requests to localhost. So the Host must be one of ours (no DNS rebinding),
-the Origin too (no other page), and whatever changes state needs the start-up token in a header.
+Any web page that a user opens can send requests to localhost. So the Host must be one of ours (no DNS
+rebinding), the Origin too (no other page), and whatever changes state needs the start-up token in a header.
 """
 
 import asyncio

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
@@ -74,7 +75,7 @@ class MqttLink:
         self._client.on_disconnect = self._disconnected
         self._client.on_message = self._received
 
-    async def __aenter__(self) -> "MqttLink":
+    async def __aenter__(self) -> Self:
         """Start connecting; returns at once, also while the broker is away."""
         self._loop = asyncio.get_running_loop()
         self._client.connect_async(self._settings.host, self._settings.port, keepalive=KEEPALIVE_S)
@@ -120,7 +121,7 @@ class MqttLink:
 
     def _received(self, client: paho.Client, _user: object, message: paho.MQTTMessage) -> None:
         mid, qos = message.mid, message.qos
-        delivery = Delivery(message.topic, message.payload, lambda: _ack(client, mid, qos))
+        delivery = Delivery(message.topic, bytes(message.payload), lambda: _ack(client, mid, qos))
         self._in_loop(self._on_message, delivery)
 
 

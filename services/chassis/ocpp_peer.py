@@ -59,7 +59,7 @@ class PeerLost(CallFailed):
 
 
 Handler: TypeAlias = Callable[[Payload], Payload | Awaitable[Payload]]
-"""Takes a checked request, returns the answer. It must not call the same peer: the receive loop waits for it."""
+"""Takes a checked request, returns the answer. It must not call the same peer: the loop waits for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ class Outbox:
         # A second process on the same file would number events twice.
         self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
         self._db.executescript(_SCHEMA)
+        self._bytes: int
         (self._bytes,) = self._db.execute("SELECT coalesce(sum(length(payload)), 0) FROM batches").fetchone()
         self.dropped = 0
         """Events refused because the outbox was full; they never had a number."""
@@ -95,7 +96,8 @@ class Outbox:
     def uncommitted(self, source: str, after_seq: int = 0, limit: int = 100) -> list[Kept]:
         """Return the kept batches of a source in order, those after `after_seq`."""
         rows = self._db.execute(
-            "SELECT last_seq, payload FROM batches WHERE source = ? AND last_seq > ? ORDER BY last_seq LIMIT ?",
+            "SELECT last_seq, payload FROM batches WHERE source = ? AND last_seq > ?"
+            " ORDER BY last_seq LIMIT ?",
             (source, after_seq, limit),
         )
         return [Kept(*row) for row in rows]
@@ -107,14 +109,14 @@ class Outbox:
     def last_seq(self, source: str) -> int:
         """Return the number of the last event of a source (0: none yet)."""
         row = self._db.execute("SELECT last_seq FROM sources WHERE source = ?", (source,)).fetchone()
-        return row[0] if row else 0
+        return int(row[0]) if row else 0
 
     def close(self) -> None:
         """Close the file; what it keeps is sent by the next process that opens it."""
         self._db.close()
 
     def _state(self, source: str) -> tuple[str, int, int]:
-        row = self._db.execute(
+        row: tuple[str, int, int] | None = self._db.execute(
             "SELECT boot, last_seq, committed FROM sources WHERE source = ?", (source,)
         ).fetchone()
         if row is None:

@@ -1,8 +1,8 @@
 """Publishing events so that none is lost: numbered into the outbox, sent, sent again until committed.
 
-A broker's acknowledgement is not enough (Mosquitto, killed, forgets what it acknowledged), so events leave the
-outbox only on the MemoryBank's word on the source's committed topic. Sending is go-back-N: in order, a bounded
-window ahead of what is committed, and from the first uncommitted batch again when the word does not come.
+A broker's acknowledgement is not enough (Mosquitto, killed, forgets what it acknowledged), so events leave
+the outbox only on the MemoryBank's word on the source's committed topic. Sending is go-back-N: in order, a
+bounded window ahead of what is committed, and from the first uncommitted batch again when no word comes.
 """
 
 import asyncio
@@ -151,8 +151,7 @@ class Publisher:
         outbox = Outbox(path)
         publisher = cls(name, outbox)
         for source_id in outbox.sources():  # what an earlier process left uncommitted
-            source_name, channel, partition = source_id.rsplit("/", 2)
-            publisher._stream(Source(source_name, "truth" if channel == "truth" else "events", int(partition)))
+            publisher._stream(Source.from_id(source_id))
         link = MqttLink(
             mqtt,
             client_id=f"publisher-{name}",

@@ -95,7 +95,7 @@ class Current:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """0x301, charger → all, every second: current (0.01 A, positive to the vehicle), voltage and offer (0.1)."""
+    """0x301, charger → all, every second: current (0.01 A, to the vehicle), voltage and offer (0.1)."""
 
     current_a: float
     voltage_v: float

@@ -146,9 +146,7 @@ def _check(schema_name: str, payload: Payload, unique_id: str, *, answerable: bo
         keyword = str(error.schema_path[-1]) if error.schema_path else ""
         place = "/".join(str(part) for part in error.instance_path) or "payload"
         code = _CODE_BY_KEYWORD.get(keyword, "PropertyConstraintViolation")
-        raise MalformedMessage(
-            code, f"{place}: {error.message}", unique_id, answerable=answerable
-        ) from error
+        raise MalformedMessage(code, f"{place}: {error.message}", unique_id, answerable=answerable) from error
     except ValueError as error:  # an integer too large for the validator
         raise MalformedMessage(
             "PropertyConstraintViolation", str(error), unique_id, answerable=answerable
@@ -158,7 +156,9 @@ def _check(schema_name: str, payload: Payload, unique_id: str, *, answerable: bo
 def check_call(call: Call) -> None:
     """Raise MalformedMessage unless the payload is what the official schema of its action demands."""
     if call.action not in KNOWN_ACTIONS:
-        raise MalformedMessage("NotImplemented", f"{call.action[:50]!r} is no OCPP 1.6 action", call.unique_id)
+        raise MalformedMessage(
+            "NotImplemented", f"{call.action[:50]!r} is no OCPP 1.6 action", call.unique_id
+        )
     _check(call.action, call.payload, call.unique_id, answerable=True)
 
 

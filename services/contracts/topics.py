@@ -36,6 +36,12 @@ class Source:
         """The source's id in batches, tables and the committed topic, e.g. `csms:csms-1/events/07`."""
         return f"{self.name}/{self.channel}/{self.partition:02d}"
 
+    @classmethod
+    def from_id(cls, source_id: str) -> "Source":
+        """Return the source whose `id` this is."""
+        name, channel, partition = source_id.rsplit("/", 2)
+        return cls(name, "truth" if channel == "truth" else "events", int(partition))
+
 
 def events_topic(source: Source) -> str:
     """Return the topic on which a source publishes its batches (QoS 1, not retained)."""
