@@ -7,7 +7,7 @@ CHARGE_POINTS ?= 2
 DURATION ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo viewer test check format lock dashboards clean distclean
+.PHONY: help demo viewer test soak check format lock dashboards clean distclean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -31,6 +31,10 @@ viewer: $(VENV)/ready ## ask the running bench's memory (an interactive menu)
 
 test: $(VENV)/ready ## every test that can run here; what cannot is named
 	@$(BIN)/python -m pytest $(TESTS)
+
+soak: $(VENV)/ready ## break the bench at random for MINUTES=10, seeded by SEED=1, and count what is lost
+	@SOAK_MINUTES=$(or $(MINUTES),10) SOAK_SEED=$(or $(SEED),1) \
+	  $(BIN)/python -m pytest -m soak --timeout=0 -s tests/soak
 
 check: $(VENV)/ready ## format, lint, types
 	@$(BIN)/ruff format --check .

@@ -2,9 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,18 @@ import psycopg
 from real_parts import wait_until
 
 START_S = 60.0
+
+_FRESH = """
+SELECT count(DISTINCT (charge_point_id, origin))::int FROM dash.metrics
+WHERE at > now() - interval '3 s' AND charge_point_id IN ('CP-1', 'CP-2')
+"""
+_COUNTED = """
+SELECT s.source, s.committed_seq, count(*), count(DISTINCT e.seq), min(e.seq), max(e.seq)
+FROM memory.sources s
+JOIN (SELECT source_no, seq FROM memory.events UNION ALL SELECT source_no, seq FROM truth.labels) e
+  USING (source_no)
+GROUP BY 1, 2
+"""
 
 
 @dataclass
@@ -82,6 +97,45 @@ class BenchProcess:
         response = httpx.get(self.described[address].rstrip("/") + path, timeout=10, trust_env=False)
         response.raise_for_status()
         return response.json()
+
+    def is_whole(self) -> bool:
+        """Return whether fresh readings of CP-1 and CP-2 from both ends reach the database."""
+        try:
+            return self.query(_FRESH) == [(4,)]
+        except (psycopg.Error, OSError, KeyError, ValueError):  # the database, or bench.json, may be away
+            return False
+
+    def wait_whole(self, timeout_s: float) -> None:
+        """Wait until the chain is whole."""
+        wait_until(self.is_whole, timeout_s=timeout_s, what="the chain to be whole")
+
+    def numbered(self) -> dict[str, int]:
+        """Return the last number that each source gave, as the outboxes on disk say now."""
+        numbered: dict[str, int] = {}
+        for path in self.home.glob("state/**/outbox.sqlite"):
+            # A copy: the owner holds its file exclusively.
+            with tempfile.TemporaryDirectory() as folder:
+                for part in path.parent.glob("outbox.sqlite*"):
+                    shutil.copy(part, folder)
+                with sqlite3.connect(Path(folder) / "outbox.sqlite") as outbox:
+                    numbered |= dict(outbox.execute("SELECT source, last_seq FROM sources"))
+        return numbered
+
+    def assert_nothing_lost(self) -> None:
+        """Assert that every event that was numbered up to now is in PostgreSQL exactly once."""
+        numbered = self.numbered()
+        assert numbered, "no outbox was found"
+
+        def committed() -> bool:
+            known = dict(self.query("SELECT source, max(committed_seq) FROM memory.sources GROUP BY 1"))
+            return all(known.get(source, 0) >= last for source, last in numbered.items())
+
+        wait_until(committed, timeout_s=60, what="everything that was numbered to be committed")
+        assert self.query("SELECT coalesce(sum(gaps), 0)::int FROM memory.sources") == [(0,)]
+        counted = self.query(_COUNTED)
+        assert {source for source, *_ in counted} >= numbered.keys()
+        for source, committed_seq, rows, distinct, first, last in counted:
+            assert (first, rows, distinct, last) == (1, last, last, committed_seq), source
 
     def kill(self, program: str) -> int:
         """End a program as a crash would; return the process id that died."""
