@@ -7,7 +7,7 @@ CHARGE_POINTS ?= 2
 DURATION ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo viewer test soak check format lock dashboards clean distclean
+.PHONY: help demo viewer test soak check format lock settings dashboards clean distclean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ format: $(VENV)/ready ## put the code in form
 lock: $(VENV)/ready ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
+
+settings: $(VENV)/ready ## write docs/settings.md anew from the declarations
+	@$(BIN)/python docs/generate_settings.py
 
 dashboards: $(VENV)/ready ## write grafana/dashboards/*.json anew from their source
 	@$(BIN)/python grafana/generate.py

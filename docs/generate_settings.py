@@ -1,0 +1,82 @@
+"""Write docs/settings.md from the services' own declarations.
+
+Example: python docs/generate_settings.py --check
+"""
+
+import argparse
+import dataclasses
+import importlib
+import sys
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).parent / "settings.md"
+
+DECLARATIONS = {
+    "Every service that publishes or listens on MQTT": "chassis.mqtt:MqttSettings",
+    "Every service with an HTTP port": "chassis.http:HttpSettings",
+    "Charger": "charger.settings:Settings",
+    "Charge point": "chargepoint.settings:Settings",
+    "CSMS": "csms.settings:Settings",
+    "MemoryBank": "memorybank.settings:Settings",
+    "Console": "console.settings:Settings",
+}
+
+HEAD = """# Settings
+
+Every service reads its settings once, at start, from environment variables; whatever is missing or wrong is
+named, all at once, and the service ends with status 2. A variable that is empty counts as not given. A secret
+`X` may also be given as a file named by `X_FILE`. `LOG_LEVEL` (default INFO) is understood by all. This page is
+made by `docs/generate_settings.py` from the declarations; a test checks that it is up to date.
+"""
+
+
+def _rows(kind: type[Any]) -> list[str]:
+    hints = typing.get_type_hints(kind)
+    rows = []
+    for field in dataclasses.fields(kind):
+        if field.default is dataclasses.MISSING:
+            default = "*must be given*"
+        elif field.default is None or field.default in ("", ()):
+            default = ""
+        else:
+            default = f"`{field.default}`"
+        hint = hints[field.name]
+        if isinstance(hint, types.UnionType):
+            hint = next(part for part in typing.get_args(hint) if part is not types.NoneType)
+        name = "list" if typing.get_origin(hint) is tuple else hint.__name__
+        doc = " ".join(field.metadata["doc"].split()).replace("|", "\\|")
+        secret = " **Secret.**" if field.metadata["secret"] else ""
+        rows.append(f"| `{field.metadata['env']}` | {name} | {default} | {doc}.{secret} |")
+    return rows
+
+
+def page() -> str:
+    """Return the whole page."""
+    parts = [HEAD]
+    for title, place in DECLARATIONS.items():
+        module, _, name = place.partition(":")
+        kind = getattr(importlib.import_module(module), name)
+        parts += [
+            f"\n## {title}\n",
+            "| Variable | Type | Default | What it is |",
+            "|---|---|---|---|",
+            *_rows(kind),
+        ]
+    return "\n".join(parts) + "\n"
+
+
+def main() -> int:
+    """Write the page, or with --check say whether it is up to date."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; status 1 when it is out of date")
+    if parser.parse_args().check:
+        return int(PAGE.read_text(encoding="utf-8") != page())
+    PAGE.write_text(page(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+import pytest
+
+from charger.power_stage import Ratings
+from charger.rack import new_module
+from charger.ramp import ExponentialRamp, LinearRamp
+from charger.settings import ChargerSettings
+from chassis import settings
+
+
+def read(**environ):
+    return settings.read(ChargerSettings, environ)
+
+
+def test_nothing_needs_to_be_given():
+    values = read()
+    assert values.backplane_port == 43199
+    assert new_module(values, "43200").stage.ratings == Ratings()
+
+
+def test_everything_wrong_is_named_at_once():
+    with pytest.raises(settings.SettingsError) as refusal:
+        read(CHARGER_RAMP_LAW="cubic", CHARGER_RATED_A="0", CHARGER_BUSES="43200,70000,vcan0")
+    for part in ("CHARGER_RAMP_LAW", "'cubic'", "CHARGER_RATED_A", "CHARGER_BUSES: 70000"):
+        assert part in str(refusal.value)
+
+
+def test_the_ramp_law_is_a_setting():
+    linear = new_module(read(CHARGER_RAMP_LAW="linear", CHARGER_RAMP_A_PER_S="12"), "1")
+    assert linear.stage.ratings.ramp == LinearRamp(12.0)
+    exponential = new_module(read(CHARGER_RAMP_SHARE_PERCENT="10"), "1")
+    assert exponential.stage.ratings.ramp == ExponentialRamp(0.1)
+
+
+def test_a_module_is_the_same_again_for_one_bus_and_another_for_another():
+    assert new_module(read(), "43200") == new_module(read(), "43200")
+    assert new_module(read(), "43200").stage.vehicle != new_module(read(), "43201").stage.vehicle
+    assert new_module(read(), "43200") != new_module(read(CHARGER_SEED="2"), "43200")
+
+
+def test_a_module_starts_at_the_temperature_around_it():
+    assert new_module(read(CHARGER_AMBIENT_C="-10"), "1").stage.temperature_c == -10
