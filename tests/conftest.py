@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 
@@ -20,6 +21,11 @@ from real_parts import (
     free_port,
     start_postgres,
 )
+
+
+# These machines are noisy: a time limit would test the neighbours, not the code.
+hypothesis.settings.register_profile("chargebench", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("chargebench")
 
 
 @pytest.fixture(scope="session")

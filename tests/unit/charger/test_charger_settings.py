@@ -3,12 +3,12 @@ import pytest
 from charger.power_stage import Ratings
 from charger.rack import new_module
 from charger.ramp import ExponentialRamp, LinearRamp
-from charger.settings import ChargerSettings
+from charger.settings import Settings
 from chassis import settings
 
 
 def read(**environ):
-    return settings.read(ChargerSettings, environ)
+    return settings.read(Settings, environ)
 
 
 def test_nothing_needs_to_be_given():
@@ -19,8 +19,19 @@ def test_nothing_needs_to_be_given():
 
 def test_everything_wrong_is_named_at_once():
     with pytest.raises(settings.SettingsError) as refusal:
-        read(CHARGER_RAMP_LAW="cubic", CHARGER_RATED_A="0", CHARGER_BUSES="43200,70000,vcan0")
-    for part in ("CHARGER_RAMP_LAW", "'cubic'", "CHARGER_RATED_A", "CHARGER_BUSES: 70000"):
+        read(
+            CHARGER_RAMP_LAW="cubic",
+            CHARGER_RATED_A="0",
+            CHARGER_BUSES="43200,70000,vcan0",
+            CAN_INTERFACE="eth0",
+        )
+    for part in (
+        "CHARGER_RAMP_LAW",
+        "'cubic'",
+        "CHARGER_RATED_A",
+        "CHARGER_BUSES: 70000",
+        "CAN_INTERFACE: 'eth0'",
+    ):
         assert part in str(refusal.value)
 
 

@@ -1,0 +1,41 @@
+"""`python -m charger`: the charger modules of one process."""
+
+import asyncio
+import logging
+import resource
+import secrets
+import socket
+
+from charger.rack import Rack
+from charger.settings import Settings
+from chassis import identity, process
+from chassis.backplane_link import BackplaneLink
+from chassis.can_bus import LOOPBACK
+
+log = logging.getLogger("charger")
+
+
+async def main(settings: Settings) -> None:
+    """Serve until cancelled."""
+    _raise_file_limit()
+    charger_id = settings.charger_id or f"{socket.gethostname()}-{secrets.token_hex(3)}"
+    interface = settings.interface
+    if interface == "auto":
+        found = await asyncio.to_thread(identity.address_on, "_can")
+        interface = found or LOOPBACK
+    async with (
+        BackplaneLink(settings.backplane_port, interface) as backplane,
+        asyncio.TaskGroup() as tasks,
+    ):
+        log.info("%s waits for leases on %s:%d", charger_id, interface, settings.backplane_port)
+        await Rack(settings, charger_id, interface, backplane, tasks).run()
+
+
+def _raise_file_limit() -> None:
+    # Each bus takes two sockets; the customary soft limit of 1,024 files would end at 500 modules.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    process.run("charger", Settings, main)

@@ -1,0 +1,70 @@
+"""One charger module: a power stage, its current sensor, and the frames that it publishes. Pure."""
+
+from dataclasses import dataclass, replace
+
+from charger import noise, power_stage
+from charger.noise import Noise
+from charger.power_stage import PowerStage
+from contracts import can_frames
+from contracts.can_frames import Frame, Keepalive, Output, SetLimit, Start, Status, Stop, Thermal
+
+STEP_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A module at one instant; `counter` counts what it published."""
+
+    stage: PowerStage
+    sensor: Noise
+    noise_sd_a: float = 0.1
+    """Of the current sensor; real ones have 0.06 to 0.30 A."""
+    bias_a: float = 0.0
+    """Of the current sensor; real ones have up to 0.5 A either way."""
+    counter: int = 0
+
+
+def heard(module: Module, frame: Frame) -> Module:
+    """Return the module after a frame of its bus: it obeys the charge point's, and ignores readings."""
+    match frame:
+        case Start() | Stop() | SetLimit() | Keepalive():
+            return replace(module, stage=power_stage.step(module.stage, (frame,), 0.0))
+    return module
+
+
+def advanced(module: Module, elapsed_s: float) -> Module:
+    """Return the module so much later, in equal steps of about 0.1 s; a module at rest takes one step."""
+    stage = module.stage
+    remaining = max(1, round(elapsed_s / STEP_S))
+    dt_s = elapsed_s / remaining
+    while remaining:
+        steps = remaining if stage.at_rest else 1
+        stage = power_stage.step(stage, (), dt_s * steps)
+        remaining -= steps
+    return replace(module, stage=stage)
+
+
+def published(module: Module) -> tuple[Module, tuple[Frame, ...]]:
+    """Return the module and the readings of this instant: 0x301, 0x302, 0x303, and last 0x300.
+
+    Who waits for 0x300 has everything else of the same instant by then.
+    """
+    stage, current_a, sensor = module.stage, 0.0, module.sensor
+    if stage.contactor_closed:  # an open contactor is the sensor's zero, which it keeps
+        draw, sensor = noise.normal(sensor)
+        current_a = stage.current_a + module.bias_a + module.noise_sd_a * draw
+    frames = (
+        Output(current_a, stage.voltage_v, stage.offered_a),
+        Status(
+            stage.state,
+            contactor_closed=stage.contactor_closed,
+            vehicle_limited=stage.vehicle_limited,
+            faults=stage.faults,
+            counter=module.counter & 0xFF,
+            closures=stage.closures,
+            hot_openings=stage.hot_openings,
+        ),
+        Thermal(stage.temperature_c, stage.vehicle.soc_percent),
+        can_frames.reading(current_a),
+    )
+    return replace(module, sensor=sensor, counter=module.counter + 1), frames

@@ -1,0 +1,125 @@
+"""The modules of one process: attached to a bus and taken off it as the allocation says."""
+
+import asyncio
+import logging
+import zlib
+
+import can
+
+from charger import allocation as allocations
+from charger import noise, vehicle
+from charger.allocation import Action, Allocation, Attach, Detach
+from charger.can_node import CanNode
+from charger.module import Module
+from charger.power_stage import PowerStage, Ratings
+from charger.ramp import ExponentialRamp, LinearRamp
+from charger.settings import Settings
+from charger.vehicle import Vehicle
+from chassis.backplane_link import BackplaneLink
+from chassis.can_link import CanLink, open_bus
+from chassis.process import every
+from contracts.backplane import LEASE_PERIOD_S, Lease, Offer
+
+log = logging.getLogger("charger")
+
+
+def new_module(settings: Settings, bus: str) -> Module:
+    """Return an idle module of the settings' kind, a car plugged in; one bus has the same draws each time."""
+    exponential = settings.ramp_law == "exponential"
+    ramp = ExponentialRamp(settings.ramp_share_percent / 100)
+    ratings = Ratings(
+        rated_a=settings.rated_a,
+        ramp=ramp if exponential else LinearRamp(settings.ramp_a_per_s),
+        ambient_c=settings.ambient_c,
+    )
+    bus_number = zlib.crc32(bus.encode())
+    car = Vehicle(
+        soc_percent=0.0,
+        cars_to_come=noise.seeded(settings.seed, bus_number, 0),
+        capacity_wh=settings.vehicle_capacity_kwh * 1000,
+        peak_w=settings.vehicle_peak_kw * 1000,
+        full_v=settings.vehicle_full_v,
+    )
+    return Module(
+        stage=PowerStage(vehicle.plugged(car), ratings, temperature_c=settings.ambient_c),
+        sensor=noise.seeded(settings.seed, bus_number, 1),
+        noise_sd_a=settings.noise_sd_a,
+        bias_a=settings.bias_a,
+    )
+
+
+class Rack:
+    """Serves buses in `tasks`: those of the settings for ever, those on the backplane while leased to us."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        charger_id: str,
+        interface: str,
+        backplane: BackplaneLink,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self._settings = settings
+        self._interface = interface
+        self._backplane = backplane
+        self._tasks = tasks
+        self._loop = asyncio.get_running_loop()
+        self._allocation = Allocation(charger_id, settings.capacity)
+        self._served: dict[int, tuple[CanNode, asyncio.Task[None]]] = {}
+        self._unopened: set[int] = set()
+
+    async def run(self) -> None:
+        """Serve for ever. Raises can.CanError where one of the settings' buses is not there."""
+        for bus in self._settings.buses:
+            self._serve(bus)
+        self._tasks.create_task(self._follow_leases(), name="backplane")
+        await every(LEASE_PERIOD_S, self._tick)
+
+    async def _follow_leases(self) -> None:
+        async for datagram in self._backplane.datagrams():
+            if isinstance(datagram, Lease) and str(datagram.bus_port) not in self._settings.buses:
+                self._allocation, actions = allocations.heard(self._allocation, datagram, self._loop.time())
+                self._perform(actions)
+
+    def _tick(self) -> None:
+        at_rest = {port for port, (node, _) in self._served.items() if node.module.stage.at_rest}
+        self._allocation, actions = allocations.ticked(self._allocation, at_rest, self._loop.time())
+        self._perform(actions)
+
+    def _perform(self, actions: tuple[Action, ...]) -> None:
+        for action in actions:
+            match action:
+                case Attach(bus_port, charge_point_id, connector):
+                    if not self._attach(bus_port, f"{charge_point_id}/{connector}"):
+                        self._allocation = allocations.failed(self._allocation, bus_port)
+                        return
+                case Detach(bus_port, reason):
+                    self._detach(bus_port, reason)
+                case Offer():
+                    self._backplane.send(action)
+
+    def _attach(self, bus_port: int, connector: str) -> bool:
+        try:
+            self._served[bus_port] = self._serve(str(bus_port))
+        except can.CanError as error:
+            if bus_port not in self._unopened:  # once, not with each lease
+                log.warning("cannot attach to %s: %s", connector, error)
+            self._unopened.add(bus_port)
+            return False
+        self._unopened.discard(bus_port)
+        log.info("attached to %s on bus %d", connector, bus_port)
+        return True
+
+    def _detach(self, bus_port: int, reason: str) -> None:
+        node, task = self._served.pop(bus_port)
+        task.cancel()
+        log.info("detached from bus %d: %s (%s)", bus_port, reason, node.losses)
+
+    def _serve(self, bus: str) -> tuple[CanNode, asyncio.Task[None]]:
+        opened = (
+            open_bus(int(bus), self._interface)
+            if bus.isdecimal()
+            else open_bus(0, self._interface, socketcan=bus)
+        )
+        node = CanNode(CanLink(opened), new_module(self._settings, bus), f"bus {bus}")
+        return node, self._tasks.create_task(node.run(), name=f"bus {bus}")

@@ -1,0 +1,35 @@
+"""The two laws by which the current nears its target; both exact for any length of step."""
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class ExponentialRamp:
+    """A share of the remaining gap every 0.1 s: the base protocol's 20 %, which is a lag of 0.45 s.
+
+    Measured lags of real chargers are 0.2 to 0.5 s, so none is added to it.
+    """
+
+    share: float = 0.2
+
+    def moved(self, current_a: float, target_a: float, dt_s: float) -> float:
+        """Return the current `dt_s` later."""
+        gap_share = math.pow(1 - self.share, dt_s / 0.1)
+        return target_a + (current_a - target_a) * gap_share
+
+
+@dataclass(frozen=True, slots=True)
+class LinearRamp:
+    """So many amperes a second: IEC 61851-23 asks for 20 at least, EVerest has 25, a real car showed 10."""
+
+    rate_a_per_s: float = 20.0
+
+    def moved(self, current_a: float, target_a: float, dt_s: float) -> float:
+        """Return the current `dt_s` later."""
+        reach_a = self.rate_a_per_s * dt_s
+        return current_a + max(-reach_a, min(reach_a, target_a - current_a))
+
+
+Ramp: TypeAlias = ExponentialRamp | LinearRamp
