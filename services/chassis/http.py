@@ -7,8 +7,10 @@ rebinding), the Origin too (no other page), and whatever changes state needs the
 import asyncio
 import base64
 import contextlib
+import errno
 import hmac
 import ipaddress
+import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -87,8 +89,12 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: HttpSettings, port: int) -> None:
         self._app = app
         self._settings = settings
-        names = ("127.0.0.1", "localhost", "[::1]", *([settings.exposed] if settings.exposed else []))
+        exposed = f"[{settings.exposed}]" if ":" in settings.exposed else settings.exposed
+        names = {"127.0.0.1", "localhost", "[::1]", exposed} - {""}
+        # Browsers leave out the port where it is the scheme's own.
         self._hosts = {f"{name}:{port}" for name in names} | set(settings.hosts)
+        if port == 80:
+            self._hosts |= names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on or answer 400, 401, 403 or 415."""
@@ -120,7 +126,7 @@ class Guard:
 
     def _state_change_refusal(self, headers: Headers) -> tuple[int, str] | None:
         has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
-        if has_body and headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        if has_body and _media_type(headers) != "application/json":
             return 415, "only application/json is taken"
         if not self._settings.token:
             return 403, "no CHARGEBENCH_TOKEN is set, so nothing may be changed"
@@ -136,6 +142,10 @@ class Guard:
             password = base64.b64decode(value, validate=True).partition(b":")[2]
             return hmac.compare_digest(password, (self._settings.password or "").encode())
         return False
+
+
+def _media_type(headers: Headers) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def add_health(app: FastAPI, health: Callable[[], dict[str, Any]]) -> None:
@@ -154,24 +164,32 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _listener(bind: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    try:
+        return socket.create_server((bind, port), family=family)
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        reason = "is taken by another program" if taken else f"cannot be had: {error.strerror or error}"
+        raise OSError(error.errno, f"port {port} on {bind} {reason}") from error
+
+
 @contextlib.asynccontextmanager
 async def served(app: FastAPI, settings: HttpSettings, port: int) -> AsyncIterator[None]:
-    """Serve the guarded app while inside; raises OSError naming the port when it is taken."""
+    """Serve the guarded app while inside; raises OSError naming the port when it cannot be had."""
     settings.demand_safety()
+    listener = _listener(settings.bind, port)
     config = uvicorn.Config(
         Guard(app, settings, port),
         host=settings.bind,
         port=port,
         log_config=None,
+        log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=2,
         server_header=False,
     )
     server = _Server(config)
-    try:
-        listener = config.bind_socket()
-    except SystemExit:  # uvicorn's way to say that the port is taken
-        raise OSError(f"port {port} on {settings.bind} is taken by another program") from None
     task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     try:
         yield

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import psycopg
 
-from chassis.process import every
 from embedded import report
 from embedded.bench import Bench, BenchError, locked, make_layout, running
 from embedded.layout import Layout
 from embedded.ports import MOST_CHARGE_POINTS, PortsError, taken
+from embedded.report import Report
 from embedded.supervisor import Say, WrongSettings, coloured_printer
 
 SETTLE_S = 3.0  # for what the last second sent to reach the memory
@@ -112,7 +112,9 @@ def _on_signal(action: Callable[[], object]) -> None:
 async def _progress(duration_s: float, say: Say) -> None:
     loop = asyncio.get_running_loop()
     started_s = loop.time()
-    await every(10.0, lambda: say("bench", f"{loop.time() - started_s:.0f} of {duration_s:.0f} s"))
+    while True:
+        await asyncio.sleep(10)
+        say("bench", f"{loop.time() - started_s:.0f} of {duration_s:.0f} s")
 
 
 async def _up(arguments: argparse.Namespace) -> int:
@@ -132,29 +134,30 @@ async def _up(arguments: argparse.Namespace) -> int:
             scenario_plan=arguments.scenario_plan,
             log_level=arguments.log_level,
         )
+        result = None
         async with running(layout, say) as bench:
             _say_where_to_look(layout, say)
             await _watch(bench, arguments.duration, say)
-            if arguments.duration is None:
-                return 0
-            return await _report(bench, say)
+            if arguments.duration is not None:
+                result = await _report(bench)
+    if result is None:
+        return 0
+    failures = result.failures(arguments.scenario_plan)
+    report.show(result, failures)
+    return 1 if failures else 0
 
 
-async def _report(bench: Bench, say: Say) -> int:
+async def _report(bench: Bench) -> Report:
     layout = bench.layout
     ended_at = datetime.now(UTC)
     await asyncio.sleep(SETTLE_S)
     ids = [f"CP-{number + 1}" for number in range(layout.charge_points)]
     try:
-        result = await asyncio.to_thread(
+        return await asyncio.to_thread(
             report.collect, layout.database.url("memorybank_reader"), ids, bench.started_at, ended_at
         )
     except psycopg.Error as error:
-        say("bench", f"the memory could not be asked: {error}")
-        return 1
-    failures = result.failures(layout.scenario_plan)
-    report.show(result, failures)
-    return 1 if failures else 0
+        raise BenchError(f"the memory could not be asked what happened: {error}") from error
 
 
 def main(arguments: list[str] | None = None) -> int:

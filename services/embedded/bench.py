@@ -121,12 +121,12 @@ async def running(layout: Layout, say: Say) -> AsyncIterator[Bench]:
             if program.tcp_port is not None:
                 await _until(_accepts(program.tcp_port), program.name, FOUNDATION_S, supervisor)
         await _until(_prepared(layout), "PostgreSQL's roles", FOUNDATION_S, supervisor)
-        programs = services(layout)
-        for program in programs:
-            await supervisor.start(program)
-        for program in programs:
-            if program.health_url is not None:
-                await _until(_healthy(program.health_url), program.name, SERVICE_S, supervisor)
+        for together in services(layout):
+            for program in together:
+                await supervisor.start(program)
+            for program in together:
+                if program.health_url is not None:
+                    await _until(_healthy(program.health_url), program.name, SERVICE_S, supervisor)
         yield bench
     finally:
         await supervisor.stop()

@@ -4,6 +4,7 @@ rumqttd has accounts but no access list, so that who may publish what is enforce
 only; here every account is one of this bench's own processes.
 """
 
+import logging
 import signal
 import sys
 from pathlib import Path
@@ -46,6 +47,8 @@ dynamic_filters = true
 
 def main() -> None:
     """Run the broker of the configuration file named by the only argument until a signal ends it."""
+    # rumqttd logs every packet as an error; what it has to say shows at the clients.
+    logging.getLogger("rumqttd").setLevel(logging.CRITICAL)
     # The broker's loop is Rust and never comes back to Python to look for signals.
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, signal.SIG_DFL)

@@ -94,8 +94,8 @@ def foundations(layout: Layout) -> list[Program]:
     ]
 
 
-def services(layout: Layout) -> list[Program]:
-    """Return the services in the order in which they start; the last started is stopped first."""
+def services(layout: Layout) -> list[list[Program]]:
+    """Return the services in the order in which they start: those in one list together."""
     ports = layout.ports
     can = {
         "CAN_INTERFACE": "127.0.0.1",
@@ -118,47 +118,45 @@ def services(layout: Layout) -> list[Program]:
         )
         for charge_point_id in (f"CP-{number + 1}" for number in range(layout.charge_points))
     ]
-    return [
-        _service(
-            layout,
-            "memorybank",
-            {
-                **_mqtt(layout, "memorybank"),
-                "DATABASE_URL": layout.database.url("memorybank_writer"),
-                "DATABASE_READER_URL": layout.database.url("memorybank_reader"),
-                "MEMORYBANK_HTTP_PORT": str(ports.memorybank_http),
-            },
-            health_url=f"{layout.memorybank_api_url}/healthz",
-        ),
-        _service(
-            layout,
-            "csms",
-            {
-                **_mqtt(layout, "csms"),
-                **token,
-                "OCPP_PORT": str(ports.ocpp),
-                "CSMS_HTTP_PORT": str(ports.csms_http),
-                "ENROLMENT_PASSWORD": layout.secrets["enrolment"],
-                "SCENARIO_PLAN": layout.scenario_plan,
-            },
-            health_url=f"{layout.csms_api_url}/healthz",
-        ),
-        _service(layout, "charger", {**can, "CHARGER_ID": "charger-1"}),
-        *charge_points,
-        _service(
-            layout,
-            "console",
-            {
-                **can,
-                **_mqtt(layout, "console"),
-                **token,
-                "CONSOLE_PORT": str(ports.console),
-                "CSMS_API_URL": layout.csms_api_url,
-                "MEMORYBANK_API_URL": layout.memorybank_api_url,
-            },
-            health_url=f"{layout.console_url}healthz",
-        ),
-    ]
+    memorybank = _service(
+        layout,
+        "memorybank",
+        {
+            **_mqtt(layout, "memorybank"),
+            "DATABASE_URL": layout.database.url("memorybank_writer"),
+            "DATABASE_READER_URL": layout.database.url("memorybank_reader"),
+            "MEMORYBANK_HTTP_PORT": str(ports.memorybank_http),
+        },
+        health_url=f"{layout.memorybank_api_url}/healthz",
+    )
+    csms = _service(
+        layout,
+        "csms",
+        {
+            **_mqtt(layout, "csms"),
+            **token,
+            "OCPP_PORT": str(ports.ocpp),
+            "CSMS_HTTP_PORT": str(ports.csms_http),
+            "ENROLMENT_PASSWORD": layout.secrets["enrolment"],
+            "SCENARIO_PLAN": layout.scenario_plan,
+        },
+        health_url=f"{layout.csms_api_url}/healthz",
+    )
+    console = _service(
+        layout,
+        "console",
+        {
+            **can,
+            **_mqtt(layout, "console"),
+            **token,
+            "CONSOLE_PORT": str(ports.console),
+            "CSMS_API_URL": layout.csms_api_url,
+            "MEMORYBANK_API_URL": layout.memorybank_api_url,
+        },
+        health_url=f"{layout.console_url}healthz",
+    )
+    charger = _service(layout, "charger", {**can, "CHARGER_ID": "charger-1"})
+    return [[memorybank, csms], [charger, *charge_points, console]]
 
 
 def _service(
