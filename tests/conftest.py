@@ -22,19 +22,17 @@ from real_parts import (
     start_postgres,
 )
 
-
 # These machines are noisy: a time limit would test the neighbours, not the code.
 hypothesis.settings.register_profile("chargebench", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("chargebench")
 
 
 @pytest.fixture(scope="session")
-def _shared_postgres(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[ServerProcess, PostgresFiles]]:
-    server, files = start_postgres(directory_open_to_postgres(tmp_path_factory))
-    yield server, files
-    server.stop()
+def _shared_postgres() -> Iterator[tuple[ServerProcess, PostgresFiles]]:
+    with directory_open_to_postgres() as directory:
+        server, files = start_postgres(directory)
+        yield server, files
+        server.stop()
 
 
 @pytest.fixture
@@ -49,12 +47,13 @@ def postgres(_shared_postgres: tuple[ServerProcess, PostgresFiles]) -> Iterator[
 
 
 @pytest.fixture
-def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def own_postgres() -> Iterator[Postgres]:
     """A server of the test's own, to be stopped, killed and started again (`.server`)."""
-    server, files = start_postgres(directory_open_to_postgres(tmp_path_factory))
-    embedded_postgres.prepare(files)
-    yield Postgres(server, files, DATABASE)
-    server.stop()
+    with directory_open_to_postgres() as directory:
+        server, files = start_postgres(directory)
+        embedded_postgres.prepare(files)
+        yield Postgres(server, files, DATABASE)
+        server.stop()
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
 """Real parts for tests: processes that start, stop and die, a PostgreSQL server, an MQTT broker."""
 
-import os
 import secrets
 import signal
 import socket
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -143,12 +144,16 @@ def start_postgres(directory: Path) -> tuple[ServerProcess, PostgresFiles]:
     return server, files
 
 
-def directory_open_to_postgres(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("postgres")
-    if os.geteuid() == 0:  # the server's account must reach its data below pytest's private folders
-        for folder in [directory, *directory.parents[:2]]:
-            folder.chmod(folder.stat().st_mode | 0o011)
-    return directory
+@contextmanager
+def directory_open_to_postgres() -> Iterator[Path]:
+    """Give a folder that the server's own account can reach, and remove it afterwards.
+
+    Not pytest's: its folders are closed to other accounts, and every new session closes them again.
+    """
+    with tempfile.TemporaryDirectory(prefix="chargebench-", ignore_cleanup_errors=True) as name:
+        directory = Path(name)
+        directory.chmod(0o711)
+        yield directory
 
 
 @dataclass

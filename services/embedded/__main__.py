@@ -15,6 +15,7 @@ from embedded import report
 from embedded.bench import Bench, BenchError, locked, make_layout, running
 from embedded.layout import Layout
 from embedded.ports import MOST_CHARGE_POINTS, PortsError, taken
+from embedded.postgres import PostgresFailed
 from embedded.report import Report
 from embedded.supervisor import Say, WrongSettings, coloured_printer
 
@@ -165,7 +166,7 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = _arguments(arguments)
     try:
         return asyncio.run(_up(parsed))
-    except (BenchError, PortsError, WrongSettings) as error:
+    except (BenchError, PortsError, PostgresFailed, WrongSettings) as error:
         print(f"chargebench: {error}", file=sys.stderr)
         return 2
     except (asyncio.CancelledError, KeyboardInterrupt):  # ended while it started

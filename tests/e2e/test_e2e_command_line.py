@@ -28,15 +28,17 @@ def _up(*arguments: str, timeout_s: float = 170) -> "subprocess.CompletedProcess
 @pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("unshare") is None, reason="a network with only loopback needs root"
 )
-def test_a_timed_run_without_any_network_reports_and_succeeds(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
+def test_a_timed_run_without_any_network_reports_and_succeeds() -> None:
     """DURATION ends it by itself; the exit status says that the chain worked; lo is all it needs."""
-    home = directory_open_to_postgres(tmp_path_factory) / "bench"
-    command = f"ip link set lo up && exec {sys.executable} -m embedded up --home {home} --duration 70"
-    result = subprocess.run(
-        ["unshare", "--net", "sh", "-c", command], capture_output=True, text=True, timeout=170, check=False
-    )
+    with directory_open_to_postgres() as home:
+        command = f"ip link set lo up && exec {sys.executable} -m embedded up --home {home} --duration 70"
+        result = subprocess.run(
+            ["unshare", "--net", "sh", "-c", command],
+            capture_output=True,
+            text=True,
+            timeout=170,
+            check=False,
+        )
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr
     assert "the chain worked" in result.stdout
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from bench_process import BenchProcess
-from real_parts import directory_open_to_postgres, wait_until
+from bench_process import BenchProcess, started_bench
+from real_parts import wait_until
 
 WHOLE_AGAIN_S = 15.0
 START_S = 10.0  # for the supervisor to bring the process back; "its return" begins the 15 s
@@ -18,12 +18,10 @@ PROGRAMS = ("postgres", "broker", "memorybank", "csms", "charger", "CP-1", "cons
 
 
 @pytest.fixture(scope="module")
-def bench_to_break(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BenchProcess]:
-    running = BenchProcess(directory_open_to_postgres(tmp_path_factory) / "bench")
-    running.start()
-    running.wait_whole(60)
-    yield running
-    running.stop()
+def bench_to_break() -> Iterator[BenchProcess]:
+    with started_bench() as running:
+        running.wait_whole(60)
+        yield running
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench_process import BenchProcess
-from real_parts import directory_open_to_postgres
+from bench_process import BenchProcess, started_bench
 
 MINUTES = float(os.environ.get("SOAK_MINUTES", "10"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
@@ -17,12 +16,10 @@ PAUSE_S = (1.0, 20.0)
 
 
 @pytest.fixture
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BenchProcess]:
-    running = BenchProcess(directory_open_to_postgres(tmp_path_factory) / "bench")
-    running.start()
-    running.wait_whole(60)
-    yield running
-    running.stop()
+def bench() -> Iterator[BenchProcess]:
+    with started_bench() as running:
+        running.wait_whole(60)
+        yield running
 
 
 @pytest.mark.soak
