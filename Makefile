@@ -53,7 +53,7 @@ settings: $(VENV)/ready ## write docs/settings.md anew from the declarations
 	@$(BIN)/python docs/generate_settings.py
 
 dashboards: $(VENV)/ready ## write grafana/dashboards/*.json anew from their source
-	@$(BIN)/python grafana/generate.py
+	@$(BIN)/python -m grafana.generate
 
 clean: ## remove the embedded bench's data and what builds left
 	@rm -rf .chargebench build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The dashboards' source: `python -m grafana.generate` writes grafana/dashboards/*.json."""

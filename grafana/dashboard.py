@@ -1,0 +1,187 @@
+"""What all dashboards have in common: place in the grid, variables, links, annotations, the frame."""
+
+from pathlib import Path
+
+from grafana.panels import DATA_SOURCE, column, link, query, worded
+from grafana.words import SEVERITIES, Json, by_word
+
+TAG = "chargebench"
+WIDTH = 24
+CONSOLE = "http://127.0.0.1:8080"
+"""Where the console is seen by people; whoever moves it changes this line and generates again."""
+
+FLEET_UID = "chargebench-fleet"
+LIVE_UID = "chargebench-live"
+
+MOMENT = "from=${__data.fields.moment_from_ms.numeric}&to=${__data.fields.moment_to_ms.numeric}"
+"""The time range of a link to an anomaly's moment, from the row's hidden columns."""
+
+
+def queries(name: str) -> dict[str, str]:
+    """Return the queries of grafana/sql/<name>.sql by the names in their `-- name --` lines."""
+    found: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in (Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8").splitlines():
+        if line.startswith("-- ") and line.endswith(" --"):
+            lines = found[line.removeprefix("-- ").removesuffix(" --")] = []
+        else:
+            lines.append(line)
+    return {query_name: "\n".join(body).strip() for query_name, body in found.items()}
+
+
+def row(height: int, *panels: tuple[int, Json]) -> list[Json]:
+    """Return panels side by side, each given as (width, panel); the widths of a row fill it."""
+    if sum(width for width, _ in panels) != WIDTH:
+        raise ValueError(f"{[panel['title'] for _, panel in panels]}: the widths are not {WIDTH} in sum")
+    placed: list[Json] = []
+    x = 0
+    for width, panel in panels:
+        placed.append(panel | {"gridPos": {"x": x, "y": 0, "w": width, "h": height}})
+        x += width
+    return placed
+
+
+def stacked(*rows: list[Json]) -> list[Json]:
+    """Return the panels of all rows, one row below the other, numbered from 1."""
+    panels: list[Json] = []
+    y = 0
+    for panels_of_row in rows:
+        for panel in panels_of_row:
+            panels.append(panel | {"id": len(panels) + 1, "gridPos": panel["gridPos"] | {"y": y}})
+        y += panels_of_row[0]["gridPos"]["h"]
+    return panels
+
+
+def live_link(charge_point: str, connector: str | None = None, time: str = "${__url_time_range}") -> Json:
+    """Return the link to the charge point's dashboard; the arguments are Grafana expressions."""
+    url = f"/d/{LIVE_UID}/charge-point-live?{time}&var-charge_point=${{{charge_point}:percentencode}}"
+    if connector:
+        url += f"&var-connector=${{{connector}:percentencode}}"
+    return link("Watch it live", url)
+
+
+def console_link(charge_point: str) -> Json:
+    """Return the link to the charge point in the console; the argument is a Grafana expression."""
+    url = f"${{console:raw}}/?charge_point=${{{charge_point}:percentencode}}"
+    return link("Open it in the console", url, new_tab=True)
+
+
+def anomaly_columns() -> tuple[Json, ...]:
+    """Return the columns that every table of anomalies has."""
+    return (
+        worded("severity", "Severity", by_word(SEVERITIES)),
+        column("kind", "Kind"),
+        column("deviation", "Deviation", decimals=1),
+        column("score", "Score", decimals=1),
+        column("lasted_s", "Lasted", unit="s", decimals=0),
+        column("state", "State"),
+        column("explanation", "Explanation"),
+        column("pattern", "Pattern"),
+    )
+
+
+def query_variable(name: str, label: str, sql: str, *, many: bool) -> Json:
+    """Return a variable with the values that the query finds; with `many`, several or all can be chosen."""
+    variable = {
+        "type": "query",
+        "name": name,
+        "label": label,
+        "datasource": DATA_SOURCE,
+        "query": sql,
+        "definition": sql,
+        "refresh": 2,  # with each refresh, so that a charge point shows up when it comes
+        "sort": 7,  # natural: CP-2 before CP-10
+        "multi": many,
+        "includeAll": many,
+        "options": [],
+    }
+    return variable | ({"current": {"text": "All", "value": "$__all"}} if many else {})
+
+
+def _console_variable() -> Json:
+    return {
+        "type": "constant",
+        "name": "console",
+        "label": "Console",
+        "query": CONSOLE,
+        "current": {"text": CONSOLE, "value": CONSOLE},
+        "hide": 2,
+        "skipUrlSync": True,
+    }
+
+
+def anomaly_annotations(sql: str) -> list[Json]:
+    """Return one annotation a severity, each in its colour; `sql` has `:severity` where the word goes."""
+    return [
+        {
+            "name": f"{severity.capitalize()} anomalies",
+            "datasource": DATA_SOURCE,
+            "enable": True,
+            "hide": False,
+            "iconColor": color,
+            "target": query(sql.replace(":severity", f"'{severity}'"), "table"),
+        }
+        for severity, color in SEVERITIES
+    ]
+
+
+def _links(console_path: str) -> list[Json]:
+    return [
+        {
+            "type": "dashboards",
+            "title": "Dashboards",
+            "tooltip": "All dashboards of the bench; time and charge point stay",
+            "icon": "external link",
+            "tags": [TAG],
+            "asDropdown": True,
+            "keepTime": True,
+            "includeVars": True,
+            "targetBlank": False,
+            "url": "",
+        },
+        {
+            "type": "link",
+            "title": "Console",
+            "tooltip": "The bench's own live page: the graph from the CAN bus, and the scenarios",
+            "icon": "bolt",
+            "tags": [],
+            "asDropdown": False,
+            "keepTime": False,
+            "includeVars": False,
+            "targetBlank": True,
+            "url": f"${{console:raw}}{console_path}",
+        },
+    ]
+
+
+def dashboard(
+    uid: str,
+    title: str,
+    description: str,
+    panels: list[Json],
+    *,
+    refresh: str,
+    time_from: str,
+    variables: list[Json],
+    annotations: list[Json],
+    console_path: str = "/",
+) -> Json:
+    """Return a whole dashboard as classic JSON; schema 42 is what Grafana 12.2 to 13.2 take from files."""
+    return {
+        "uid": uid,
+        "title": title,
+        "description": description,
+        "tags": [TAG],
+        "schemaVersion": 42,
+        "version": 1,
+        "editable": False,
+        "graphTooltip": 1,
+        "timezone": "browser",
+        "time": {"from": time_from, "to": "now"},
+        "refresh": refresh,
+        "timepicker": {"refresh_intervals": ["1s", "5s", "10s", "30s", "1m", "5m"]},
+        "templating": {"list": [*variables, _console_variable()]},
+        "annotations": {"list": annotations},
+        "links": _links(console_path),
+        "panels": panels,
+    }

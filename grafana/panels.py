@@ -1,0 +1,290 @@
+"""One function per panel type: words, a query and a unit in, Grafana's classic panel JSON out.
+
+Every panel must say what it shows (title, description), in which unit, and in words why it can be empty
+(`empty`, Grafana's noValue). Where it stands in the grid is dashboard.py's business.
+"""
+
+from typing import Any, Literal
+
+from grafana.words import Json
+
+GRAFANA_VERSION = "13.1.3"
+"""The version whose panel options are written here, so that no migration changes them at load."""
+DATA_SOURCE: Json = {"type": "grafana-postgresql-datasource", "uid": "chargebench-postgres"}
+LANES = 20
+"""The most series, lanes or bars that one panel draws; the SQL keeps to it."""
+GAP_MS = 5_000
+"""A line is drawn over a silence up to so long: readings come every second, give or take, so that a bucket of
+a second can be empty though nothing was lost."""
+
+Format = Literal["time_series", "table"]
+
+
+def query(sql: str, form: Format) -> Json:
+    """Return a target for the PostgreSQL data source."""
+    return {
+        "refId": "A",
+        "datasource": DATA_SOURCE,
+        "format": form,
+        "editorMode": "code",
+        "rawQuery": True,
+        "rawSql": sql,
+    }
+
+
+def steps(*steps: tuple[float | None, str]) -> Json:
+    """Return thresholds: from each value (None: from minus infinity) upwards its colour."""
+    return {"mode": "absolute", "steps": [{"value": value, "color": color} for value, color in steps]}
+
+
+FRESHNESS = steps((None, "green"), (5, "orange"), (60, "red"))
+"""For the age of a reading in seconds; readings come every second."""
+
+
+def fixed(color: str) -> Json:
+    """Return a fixed colour."""
+    return {"mode": "fixed", "fixedColor": color}
+
+
+def link(title: str, url: str, *, new_tab: bool = False) -> Json:
+    """Return a data link."""
+    return {"title": title, "url": url, "targetBlank": new_tab}
+
+
+def override(column: str, **properties: Any) -> Json:
+    """Return an override for one column or series; `custom_x=…` sets the panel type's option `custom.x`."""
+    return {
+        "matcher": {"id": "byName", "options": column},
+        "properties": [
+            {"id": key.replace("custom_", "custom.", 1), "value": value} for key, value in properties.items()
+        ],
+    }
+
+
+def _panel(
+    kind: str,
+    title: str,
+    description: str,
+    target: Json,
+    *,
+    unit: str,
+    empty: str,
+    options: Json,
+    custom: Json | None = None,
+    defaults: Json | None = None,
+    overrides: tuple[Json, ...] = (),
+    time_from: str | None = None,
+    interval: str | None = None,
+) -> Json:
+    field: Json = {
+        "unit": unit,
+        "noValue": empty,
+        **(defaults or {}),
+        **({"custom": custom} if custom else {}),
+    }
+    panel: Json = {
+        "type": kind,
+        "title": title,
+        "description": description,
+        "pluginVersion": GRAFANA_VERSION,
+        "datasource": DATA_SOURCE,
+        "targets": [target],
+        "fieldConfig": {"defaults": field, "overrides": list(overrides)},
+        "options": options,
+    }
+    if time_from:
+        panel |= {"timeFrom": time_from, "hideTimeOverride": True}
+    return panel | ({"interval": interval} if interval else {})
+
+
+def _legend(*calculations: str) -> Json:
+    return {
+        "showLegend": True,
+        "displayMode": "table" if calculations else "list",
+        "placement": "bottom",
+        "calcs": list(calculations),
+    }
+
+
+_TOOLTIP: Json = {"mode": "multi", "sort": "desc"}
+
+
+def stat(
+    title: str,
+    description: str,
+    sql: str,
+    *,
+    unit: str,
+    empty: str,
+    overrides: tuple[Json, ...] = (),
+    time_from: str | None = None,
+    **field: Any,
+) -> Json:
+    """One row of numbers, each large; several are named. `field`: thresholds, mappings, color, decimals …."""
+    options = {
+        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+        "orientation": "auto",
+        "textMode": "auto",
+        "wideLayout": True,
+        "colorMode": "value",
+        "graphMode": "none",
+        "justifyMode": "auto",
+        "showPercentChange": False,
+        "percentChangeColorMode": "standard",
+    }
+    return _panel(
+        "stat",
+        title,
+        description,
+        query(sql, "table"),
+        unit=unit,
+        empty=empty,
+        options=options,
+        defaults=field,
+        overrides=overrides,
+        time_from=time_from,
+    )
+
+
+def time_series(
+    title: str,
+    description: str,
+    sql: str,
+    *,
+    unit: str,
+    empty: str,
+    style: Literal["lines", "stacked", "bars"] = "lines",
+    legend: tuple[str, ...] = ("lastNotNull", "min", "mean", "max"),
+    overrides: tuple[Json, ...] = (),
+    time_from: str | None = None,
+    interval: str | None = None,
+    **field: Any,
+) -> Json:
+    """Series over time: at most LANES of them, ascending, numbers only."""
+    custom = {
+        "drawStyle": "bars" if style == "bars" else "line",
+        "lineInterpolation": "linear",
+        "lineWidth": 1,
+        "fillOpacity": {"lines": 0, "stacked": 40, "bars": 80}[style],
+        "gradientMode": "none",
+        "showPoints": "auto",
+        "pointSize": 4,
+        "spanNulls": GAP_MS,
+        "axisPlacement": "auto",
+        "axisLabel": "",
+        "stacking": {"mode": "none" if style == "lines" else "normal", "group": "A"},
+    }
+    return _panel(
+        "timeseries",
+        title,
+        description,
+        query(sql, "time_series"),
+        unit=unit,
+        empty=empty,
+        options={"legend": _legend(*legend), "tooltip": _TOOLTIP},
+        custom=custom,
+        defaults=field,
+        overrides=overrides,
+        time_from=time_from,
+        interval=interval,
+    )
+
+
+def state_timeline(
+    title: str,
+    description: str,
+    sql: str,
+    *,
+    empty: str,
+    mappings: list[Json],
+    overrides: tuple[Json, ...] = (),
+    **field: Any,
+) -> Json:
+    """A lane per series; codes shown as words by `mappings`. The SQL carries the last state to the end."""
+    options = {
+        "legend": _legend(),
+        "tooltip": _TOOLTIP,
+        "rowHeight": 0.8,
+        "showValue": "auto",
+        "alignValue": "left",
+        "mergeValues": True,
+    }
+    return _panel(
+        "state-timeline",
+        title,
+        description,
+        query(sql, "time_series"),
+        unit="none",
+        empty=empty,
+        options=options,
+        # One lane's change leaves nulls in all others.
+        custom={"lineWidth": 0, "fillOpacity": 75, "spanNulls": True},
+        defaults={"mappings": mappings, **field},
+        overrides=overrides,
+    )
+
+
+def bar_gauge(title: str, description: str, sql: str, *, unit: str, empty: str, **field: Any) -> Json:
+    """A bar per row of one text and one number."""
+    options = {
+        "reduceOptions": {"calcs": [], "fields": "", "values": True, "limit": LANES},
+        "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom", "calcs": []},
+        "orientation": "horizontal",
+        "displayMode": "basic",
+        "valueMode": "text",
+        "namePlacement": "left",
+        "showUnfilled": True,
+        "sizing": "auto",
+        "minVizWidth": 8,
+        "minVizHeight": 16,
+        "maxVizHeight": 40,
+    }
+    return _panel(
+        "bargauge",
+        title,
+        description,
+        query(sql, "table"),
+        unit=unit,
+        empty=empty,
+        options=options,
+        defaults=field,
+    )
+
+
+def table(
+    title: str,
+    description: str,
+    sql: str,
+    *,
+    empty: str,
+    overrides: tuple[Json, ...],
+) -> Json:
+    """Rows and columns; the unit of each column stands in its override."""
+    options = {"frameIndex": 0, "showHeader": True, "cellHeight": "sm"}
+    custom = {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False}
+    return _panel(
+        "table",
+        title,
+        description,
+        query(sql, "table"),
+        unit="none",
+        empty=empty,
+        options=options,
+        custom=custom,
+        overrides=overrides,
+    )
+
+
+def column(name: str, shown: str, **properties: Any) -> Json:
+    """Return a table column's override with the heading people read."""
+    return override(name, displayName=shown, **properties)
+
+
+def worded(name: str, shown: str, mappings: list[Json], **properties: Any) -> Json:
+    """Return the override of a column whose words are coloured by `mappings`."""
+    return column(name, shown, mappings=mappings, custom_cellOptions={"type": "color-text"}, **properties)
+
+
+def hidden(name: str) -> Json:
+    """Return the override of a column that only links use."""
+    return override(name, custom_hideFrom={"viz": True, "legend": True, "tooltip": True})

@@ -1,0 +1,233 @@
+-- The queries of "Charge point live", one under each name. Grafana replaces $__… macros and ${…} variables.
+-- The variable `connector` is empty as long as nothing is known, hence nullif.
+
+-- charge_points_to_choose --
+SELECT DISTINCT charge_point_id FROM dash.charge_points ORDER BY 1
+
+-- connectors_to_choose --
+SELECT DISTINCT connector::text
+FROM dash.charge_points
+WHERE charge_point_id = ${charge_point:sqlstring}
+ORDER BY 1
+
+-- status --
+SELECT status_code AS "status"
+FROM dash.charge_points
+WHERE charge_point_id = ${charge_point:sqlstring}
+  AND connector = nullif(${connector:sqlstring}, '')::integer
+
+-- verdict --
+SELECT coalesce(max(array_position(ARRAY['info', 'warning', 'critical'], a.severity)), 0) AS "verdict"
+FROM dash.charge_points AS c
+LEFT JOIN dash.anomalies AS a
+  ON a.charge_point_id = c.charge_point_id AND a.connector = c.connector AND a.ended_at IS NULL
+WHERE c.charge_point_id = ${charge_point:sqlstring}
+  AND c.connector = nullif(${connector:sqlstring}, '')::integer
+GROUP BY c.charge_point_id
+
+-- present --
+SELECT current_a AS "current"
+FROM dash.charge_points
+WHERE charge_point_id = ${charge_point:sqlstring}
+  AND connector = nullif(${connector:sqlstring}, '')::integer
+
+-- limit --
+SELECT commanded_a AS "limit"
+FROM dash.metrics
+WHERE charge_point_id = ${charge_point:sqlstring}
+  AND connector = nullif(${connector:sqlstring}, '')::integer
+  AND origin = 'can' AND at > now() - interval '1 minute'
+ORDER BY at DESC
+LIMIT 1
+
+-- session_energy --
+SELECT energy_wh AS "energy"
+FROM dash.sessions
+WHERE charge_point_id = ${charge_point:sqlstring}
+  AND connector = nullif(${connector:sqlstring}, '')::integer
+ORDER BY started_at DESC
+LIMIT 1
+
+-- score --
+SELECT score AS "score", threshold AS "threshold"
+FROM dash.anomalies
+WHERE charge_point_id = ${charge_point:sqlstring}
+  AND connector = nullif(${connector:sqlstring}, '')::integer
+  AND ended_at IS NULL
+ORDER BY score / nullif(threshold, 0) DESC NULLS LAST
+LIMIT 1
+
+-- age_of_reading --
+SELECT greatest(0, extract(epoch FROM now() - last_reading_at)) AS "age"
+FROM dash.charge_points
+WHERE charge_point_id = ${charge_point:sqlstring}
+  AND connector = nullif(${connector:sqlstring}, '')::integer
+
+-- current --
+-- Sums per bucket first, so that mean and deviation of 60 s cost the same over a minute and over a month.
+WITH buckets AS (
+  SELECT $__timeGroup(at, $__interval) AS bucket_s,
+         count(current_a) AS readings, sum(current_a) AS sum_a, sum(current_a * current_a) AS squares,
+         max(commanded_a) AS limit_a
+  FROM dash.metrics
+  WHERE charge_point_id = ${charge_point:sqlstring}
+    AND connector = nullif(${connector:sqlstring}, '')::integer
+    AND origin = 'can'
+    AND at BETWEEN $__timeFrom()::timestamptz - interval '60 seconds' AND $__timeTo()::timestamptz
+  GROUP BY 1
+), rolling AS (
+  SELECT bucket_s, sum_a / nullif(readings, 0) AS current_a, limit_a,
+         sum(sum_a) OVER last_minute / nullif(sum(readings) OVER last_minute, 0) AS mean_a,
+         sum(squares) OVER last_minute / nullif(sum(readings) OVER last_minute, 0) AS mean_square
+  FROM buckets
+  WINDOW last_minute AS (ORDER BY bucket_s RANGE BETWEEN 60 PRECEDING AND CURRENT ROW)
+), banded AS (
+  SELECT bucket_s, current_a, limit_a, mean_a, sqrt(greatest(0, mean_square - mean_a * mean_a)) AS deviation_a
+  FROM rolling
+)
+SELECT bucket_s AS "time",
+       current_a AS "current",
+       limit_a AS "limit",
+       mean_a AS "mean of 60 s",
+       greatest(0, mean_a - 2 * deviation_a) AS "band, low",
+       mean_a + 2 * deviation_a AS "band, high"
+FROM banded
+WHERE bucket_s >= extract(epoch FROM $__timeFrom()::timestamptz)
+ORDER BY 1
+
+-- swing --
+WITH buckets AS (
+  SELECT $__timeGroup(at, $__interval) AS bucket_s, min(current_a) AS low_a, max(current_a) AS high_a
+  FROM dash.metrics
+  WHERE charge_point_id = ${charge_point:sqlstring}
+    AND connector = nullif(${connector:sqlstring}, '')::integer
+    AND origin = 'can'
+    AND at BETWEEN $__timeFrom()::timestamptz - interval '60 seconds' AND $__timeTo()::timestamptz
+  GROUP BY 1
+), rolling AS (
+  SELECT bucket_s, max(high_a) OVER last_minute - min(low_a) OVER last_minute AS swing_a
+  FROM buckets
+  WINDOW last_minute AS (ORDER BY bucket_s RANGE BETWEEN 60 PRECEDING AND CURRENT ROW)
+)
+SELECT bucket_s AS "time", swing_a AS "swing", worst.score AS "score", worst.threshold AS "threshold"
+FROM rolling LEFT JOIN LATERAL (
+  SELECT a.score, a.threshold
+  FROM dash.anomalies AS a
+  WHERE a.charge_point_id = ${charge_point:sqlstring}
+    AND a.connector = nullif(${connector:sqlstring}, '')::integer
+    AND a.detected_at <= to_timestamp(bucket_s) AND coalesce(a.ended_at, now()) >= to_timestamp(bucket_s)
+  ORDER BY a.score / nullif(a.threshold, 0) DESC NULLS LAST
+  LIMIT 1
+) AS worst ON true
+WHERE bucket_s >= extract(epoch FROM $__timeFrom()::timestamptz)
+ORDER BY 1
+
+-- power --
+SELECT $__timeGroupAlias(at, $__interval),
+       avg(power_w) FILTER (WHERE origin = 'can') AS "observed on CAN",
+       avg(power_w) FILTER (WHERE origin = 'ocpp') AS "reported by OCPP"
+FROM dash.metrics
+WHERE $__timeFilter(at)
+  AND charge_point_id = ${charge_point:sqlstring}
+  AND connector = nullif(${connector:sqlstring}, '')::integer
+GROUP BY 1
+ORDER BY 1
+
+-- voltage --
+SELECT $__timeGroupAlias(at, $__interval), avg(voltage_v) AS "voltage"
+FROM dash.metrics
+WHERE $__timeFilter(at) AND origin = 'can'
+  AND charge_point_id = ${charge_point:sqlstring}
+  AND connector = nullif(${connector:sqlstring}, '')::integer
+GROUP BY 1
+ORDER BY 1
+
+-- temperature --
+SELECT $__timeGroupAlias(at, $__interval), avg(temperature_c) AS "temperature"
+FROM dash.metrics
+WHERE $__timeFilter(at) AND origin = 'can'
+  AND charge_point_id = ${charge_point:sqlstring}
+  AND connector = nullif(${connector:sqlstring}, '')::integer
+GROUP BY 1
+ORDER BY 1
+
+-- lanes --
+-- Each lane: the state at the start, the changes (of several within a pixel the last), and the last state once
+-- more at the end.
+WITH ends AS (
+  SELECT unnest(ARRAY[$__timeFrom()::timestamptz, least(now(), $__timeTo()::timestamptz)]) AS at
+  FROM dash.charge_points
+  WHERE charge_point_id = ${charge_point:sqlstring}
+    AND connector = nullif(${connector:sqlstring}, '')::integer
+), anomalies AS (
+  SELECT started_at, ended_at, array_position(ARRAY['info', 'warning', 'critical'], severity) AS code
+  FROM dash.anomalies
+  WHERE charge_point_id = ${charge_point:sqlstring}
+    AND connector = nullif(${connector:sqlstring}, '')::integer
+    AND started_at <= $__timeTo()::timestamptz AND coalesce(ended_at, now()) >= $__timeFrom()::timestamptz
+), edges AS (
+  SELECT at FROM ends
+  UNION SELECT started_at FROM anomalies WHERE $__timeFilter(started_at)
+  UNION SELECT ended_at FROM anomalies WHERE $__timeFilter(ended_at)
+), changes AS (
+  SELECT at, status_code, $__timeGroup(at, $__interval) AS pixel
+  FROM dash.status
+  WHERE $__timeFilter(at) AND charge_point_id = ${charge_point:sqlstring}
+    AND connector = nullif(${connector:sqlstring}, '')::integer
+), lanes AS (
+  SELECT ends.at, 'status' AS lane, state.status_code AS code
+  FROM ends CROSS JOIN LATERAL (
+    SELECT s.status_code
+    FROM dash.status AS s
+    WHERE s.charge_point_id = ${charge_point:sqlstring}
+      AND s.connector = nullif(${connector:sqlstring}, '')::integer AND s.at <= ends.at
+    ORDER BY s.at DESC
+    LIMIT 1
+  ) AS state
+  UNION ALL
+  (SELECT DISTINCT ON (pixel) at, 'status', status_code FROM changes ORDER BY pixel, at DESC)
+  UNION ALL
+  SELECT edges.at, 'verdict', coalesce(max(code), 0)
+  FROM edges LEFT JOIN anomalies
+    ON started_at <= edges.at AND (ended_at IS NULL OR ended_at > edges.at)
+  GROUP BY edges.at
+)
+SELECT at AS "time", lane AS metric, code AS "value"
+FROM lanes
+ORDER BY 1
+
+-- anomalies --
+SELECT detected_at AS "time", severity, kind, deviation, score,
+       extract(epoch FROM coalesce(ended_at, now()) - started_at) AS lasted_s,
+       CASE WHEN ended_at IS NULL THEN 'open' ELSE 'closed' END AS state,
+       explanation, pattern,
+       (extract(epoch FROM started_at - interval '2 minutes') * 1000)::bigint AS moment_from_ms,
+       (extract(epoch FROM detected_at + interval '2 minutes') * 1000)::bigint AS moment_to_ms
+FROM dash.anomalies
+WHERE charge_point_id = ${charge_point:sqlstring}
+  AND connector = nullif(${connector:sqlstring}, '')::integer
+  AND started_at <= $__timeTo()::timestamptz AND coalesce(ended_at, now()) >= $__timeFrom()::timestamptz
+ORDER BY detected_at DESC
+LIMIT 50
+
+-- events --
+SELECT at AS "time", kind, summary
+FROM dash.events
+WHERE $__timeFilter(at) AND charge_point_id = ${charge_point:sqlstring}
+  AND coalesce(connector, 0) IN (0, nullif(${connector:sqlstring}, '')::integer)
+  AND kind NOT IN ('can_frame_seen', 'ocpp_message_seen')
+ORDER BY at DESC
+LIMIT 100
+
+-- annotations --
+SELECT started_at AS "time",
+       coalesce(ended_at, least(now(), $__timeTo()::timestamptz)) AS "timeend",
+       explanation AS "text",
+       kind || ',' || severity AS "tags"
+FROM dash.anomalies
+WHERE severity = :severity
+  AND charge_point_id = ${charge_point:sqlstring}
+  AND connector = nullif(${connector:sqlstring}, '')::integer
+  AND started_at <= $__timeTo()::timestamptz AND coalesce(ended_at, now()) >= $__timeFrom()::timestamptz
+ORDER BY 1
+LIMIT 500
