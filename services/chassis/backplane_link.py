@@ -21,6 +21,7 @@ class BackplaneLink:
         self._queue: asyncio.Queue[Datagram] = asyncio.Queue(_QUEUE)
         self.malformed = 0
         self.dropped = 0
+        """Datagrams that arrived while the queue was full."""
 
     async def __aenter__(self) -> Self:
         """Open both sockets; raises OSError when the interface is not there."""

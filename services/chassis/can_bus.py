@@ -6,14 +6,16 @@ controller), hears no other group on its port, and counts what was no frame inst
 """
 
 import contextlib
+import errno
 import select
 import socket
 import struct
-from typing import Any
+from typing import Annotated, Any
 
 import can
-import msgpack
-from can.interfaces.udp_multicast.utils import pack_message, unpack_message
+import msgspec
+from can.interfaces.udp_multicast.utils import pack_message
+from msgspec import Meta, Struct
 
 GROUP = "239.74.163.2"
 LOOPBACK = "127.0.0.1"
@@ -45,6 +47,8 @@ def open_receiver(group: str, port: int, interface: str) -> socket.socket:
 
 def open_sender(group: str, port: int, interface: str) -> socket.socket:
     """Return a UDP socket connected to `group` that sends through `interface`, not beyond its network."""
+    if socket.inet_aton(interface) == bytes(4):  # 0.0.0.0: the frames would leave by the default route
+        raise OSError(errno.EADDRNOTAVAIL, "the address of one interface is needed")
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(interface))
@@ -59,10 +63,33 @@ def open_sender(group: str, port: int, interface: str) -> socket.socket:
     return sender
 
 
+class _Datagram(Struct, frozen=True):
+    """A frame as python-can packs it, as far as classic CAN goes. Strict: it comes from anybody."""
+
+    timestamp: float
+    arbitration_id: Annotated[int, Meta(ge=0, le=0x1FFFFFFF)]
+    is_extended_id: bool
+    is_remote_frame: bool
+    is_error_frame: bool
+    is_fd: bool
+    dlc: int
+    data: Annotated[bytes, Meta(max_length=8)]
+
+    @property
+    def is_classic_data_frame(self) -> bool:
+        """Whether it carries data and its parts fit each other."""
+        is_other_kind = self.is_remote_frame or self.is_error_frame or self.is_fd
+        has_fitting_id = self.is_extended_id or self.arbitration_id <= 0x7FF
+        return not is_other_kind and has_fitting_id and self.dlc == len(self.data)
+
+
+_DECODER = msgspec.msgpack.Decoder(_Datagram)
+
+
 class MulticastBus(can.BusABC):
     """One CAN bus: a UDP port of the group `channel`, on one network interface.
 
-    `malformed` counts datagrams that were no classic CAN frame; `refused` counts frames that the kernel
+    `malformed` counts datagrams that were no classic CAN data frame; `refused` counts frames that the kernel
     would not take.
     """
 
@@ -72,7 +99,11 @@ class MulticastBus(can.BusABC):
         """Open the bus, or raise can.CanInitializationError naming group, port and interface."""
         try:
             self._receiver = open_receiver(channel, port, interface_address)
-            self._sender = open_sender(channel, port, interface_address)
+            try:
+                self._sender = open_sender(channel, port, interface_address)
+            except OSError:
+                self._receiver.close()
+                raise
         except OSError as error:
             raise can.CanInitializationError(
                 f"no CAN bus at {channel}:{port} on {interface_address}: {error.strerror or error}"
@@ -85,9 +116,10 @@ class MulticastBus(can.BusABC):
         super().__init__(channel, **kwargs)
 
     def _recv_internal(self, timeout: float | None) -> tuple[can.Message | None, bool]:
-        ready, _, _ = select.select([self._receiver], [], [], timeout)
-        if not ready:
-            return None, False
+        if timeout != 0:  # poll, not select: a fleet has more than 1024 sockets
+            readable = select.poll()
+            readable.register(self._receiver, select.POLLIN)
+            readable.poll(None if timeout is None else max(0.0, timeout) * 1000)
         try:
             datagram, sender = self._receiver.recvfrom(_MAX_DATAGRAM)
         except BlockingIOError:
@@ -95,13 +127,19 @@ class MulticastBus(can.BusABC):
         if sender == self._own_address:
             return None, False
         try:
-            message = unpack_message(datagram, check=True)
-        except (ValueError, TypeError, KeyError, msgpack.exceptions.UnpackException, RecursionError):
+            frame = _DECODER.decode(datagram)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self.malformed += 1
             return None, False
-        if message.is_fd or message.is_error_frame or message.is_remote_frame:
+        if not frame.is_classic_data_frame:
             self.malformed += 1
             return None, False
+        message = can.Message(
+            timestamp=frame.timestamp,
+            arbitration_id=frame.arbitration_id,
+            is_extended_id=frame.is_extended_id,
+            data=frame.data,
+        )
         return message, False
 
     def send(self, msg: can.Message, timeout: float | None = None) -> None:  # noqa: ARG002 - never blocks

@@ -45,11 +45,18 @@ class CanLink:
         self._queue: asyncio.Queue[RawFrame] = asyncio.Queue(QUEUE_FRAMES)
         self.dropped = 0
         """Frames that arrived while the queue was full."""
+        self._malformed = 0
+        self._refused = 0
 
     @property
     def malformed(self) -> int:
-        """Datagrams that were no classic CAN frame."""
-        return getattr(self._bus, "malformed", 0)
+        """What arrived and was no classic CAN data frame, or was an error of the interface."""
+        return self._malformed + getattr(self._bus, "malformed", 0)
+
+    @property
+    def refused(self) -> int:
+        """Frames that the interface would not send."""
+        return self._refused + getattr(self._bus, "refused", 0)
 
     async def __aenter__(self) -> Self:
         asyncio.get_running_loop().add_reader(self._bus.fileno(), self._read)
@@ -62,9 +69,16 @@ class CanLink:
 
     def _read(self) -> None:
         for _ in range(_DRAIN):
-            message = self._bus.recv(0)
+            try:
+                message = self._bus.recv(0)
+            except (can.CanError, OSError):  # a SocketCAN interface that went down; it may come back
+                self._malformed += 1
+                return
             if message is None:
                 return
+            if message.is_remote_frame or message.is_error_frame or message.is_fd:
+                self._malformed += 1
+                continue
             try:
                 self._queue.put_nowait(
                     RawFrame(message.arbitration_id, bytes(message.data), message.is_extended_id)
@@ -78,7 +92,10 @@ class CanLink:
             yield await self._queue.get()
 
     def send(self, frame: Frame) -> RawFrame:
-        """Put a frame on the bus and return it as it was sent."""
+        """Put a frame on the bus and return it as it was sent; one that the interface refuses is counted."""
         can_id, data = can_frames.encode(frame)
-        self._bus.send(can.Message(arbitration_id=can_id, data=data, is_extended_id=False))
+        try:
+            self._bus.send(can.Message(arbitration_id=can_id, data=data, is_extended_id=False))
+        except (can.CanError, OSError):
+            self._refused += 1
         return RawFrame(can_id, data)

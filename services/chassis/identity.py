@@ -13,8 +13,8 @@ import dns.exception
 import dns.resolver
 import dns.reversename
 
-_REPLICA = re.compile(r"^(?P<project>.+)[-_](?P<service>[^-_]+)[-_](?P<number>\d+)\.(?P<network>.+)$")
-_ORDINAL = re.compile(r"-(\d+)$")
+_REPLICA = re.compile(r"^(?P<project>.+)[-_](?P<service>[a-z][^-_]*)[-_](?P<number>[0-9]+)\.(?P<network>.+)$")
+_ORDINAL = re.compile(r"-([0-9]+)$")
 _DEADLINE_S = 3.0
 
 

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ class MqttLink:
         self._on_message = on_message
         self._on_connected = on_connected
         self.connected = False
+        self._connections = 0
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=not persistent, manual_ack=True
         )
@@ -73,6 +75,7 @@ class MqttLink:
             self._client.username_pw_set(settings.user, settings.password)
         self._client.on_connect = self._connected
         self._client.on_disconnect = self._disconnected
+        self._client.on_subscribe = self._subscribed
         self._client.on_message = self._received
 
     async def __aenter__(self) -> Self:
@@ -93,7 +96,7 @@ class MqttLink:
         return self._client.publish(topic, payload, qos, retain).rc == paho.MQTT_ERR_SUCCESS
 
     def _in_loop(self, callback: Callable[..., None], *args: object) -> None:
-        if not self._loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop ended first
             self._loop.call_soon_threadsafe(callback, *args)
 
     def _connected(
@@ -102,6 +105,7 @@ class MqttLink:
         if reason.is_failure:
             log.error("the broker refused %s: %s", self._settings.user or "us", reason)
             return
+        self._connections += 1
         if self._subscriptions:
             client.subscribe(list(self._subscriptions))
         log.info("connected to the broker at %s:%d", self._settings.host, self._settings.port)
@@ -119,12 +123,21 @@ class MqttLink:
         if connected:
             self._on_connected()
 
+    @staticmethod
+    def _subscribed(
+        _client: paho.Client, _user: object, _mid: int, reasons: list[ReasonCode], _props: object
+    ) -> None:
+        for reason in reasons:
+            if reason.is_failure:
+                log.error("the broker refused a subscription: %s", reason)
+
     def _received(self, client: paho.Client, _user: object, message: paho.MQTTMessage) -> None:
         mid, qos = message.mid, message.qos
-        delivery = Delivery(message.topic, bytes(message.payload), lambda: _ack(client, mid, qos))
-        self._in_loop(self._on_message, delivery)
+        connection = self._connections
 
+        def ack() -> None:
+            # A later connection counts its messages anew: this number would be another message's.
+            if qos > 0 and connection == self._connections:
+                client.ack(mid, qos)
 
-def _ack(client: paho.Client, mid: int, qos: int) -> None:
-    if qos > 0:
-        client.ack(mid, qos)
+        self._in_loop(self._on_message, Delivery(message.topic, bytes(message.payload), ack))

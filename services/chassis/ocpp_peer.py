@@ -119,19 +119,19 @@ class OcppPeer:
             future: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
             self._pending = (call, future)
             self._pending_since_s = time.monotonic()
-            limit_s = timeout_s or self._call_timeout_s
+            limit_s = self._call_timeout_s if timeout_s is None else timeout_s
             try:
                 async with asyncio.timeout(limit_s):
                     await self._send(call, action)
                     return await future
             except TimeoutError:
                 raise CallTimedOut(f"{action}: no answer within {limit_s:g} s") from None
-            except CallFailed:
-                raise
             except (ConnectionClosed, OSError) as error:
                 raise PeerLost(str(error)) from error
             finally:
                 self._pending = None
+                if future.done() and not future.cancelled():
+                    future.exception()  # asked for, or the loop complains that nobody did
 
     async def _send(self, message: Message, action: str, round_trip_s: float | None = None) -> None:
         self._observe(Exchange(sent=True, message=message, action=action, round_trip_s=round_trip_s))

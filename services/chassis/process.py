@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import faulthandler
 import logging
 import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
 from typing import Any, TypeVar
 
 from chassis import settings
@@ -14,6 +16,7 @@ from chassis import settings
 T = TypeVar("T")
 
 EXIT_SETTINGS = 2
+ALIVE_PERIOD_S = 1.0
 SHUTDOWN_S = 8.0  # below the 10 s that container engines wait before SIGKILL
 
 
@@ -22,16 +25,30 @@ def run(service: str, kind: type[T], main: Callable[[T], Coroutine[Any, Any, Non
 
     Exit status: 0 after a clean end, 2 for wrong settings, 1 for a failure (the supervisor restarts us).
     """
-    logging.basicConfig(
-        level=os.environ.get("LOG_LEVEL", "INFO").upper(),
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        stream=sys.stdout,
-    )
     try:
+        _log_to_stdout(os.environ.get("LOG_LEVEL") or "INFO")
         values = settings.read(kind)
     except settings.SettingsError as error:
         sys.exit(_refused(service, str(error)))
     sys.exit(asyncio.run(_until_signal(service, main(values))))
+
+
+class _OneLine(logging.Formatter):
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return the line with what could move a terminal's cursor or forge a line spelled out."""
+        line = super().formatMessage(record)
+        if line.isprintable():
+            return line
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+
+
+def _log_to_stdout(level: str) -> None:
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_OneLine("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    try:
+        logging.basicConfig(level=level.upper(), handlers=[handler])
+    except ValueError:
+        raise settings.SettingsError(f"LOG_LEVEL: {level!r} is no level of logging") from None
 
 
 def _refused(service: str, reason: str) -> int:
@@ -42,17 +59,29 @@ def _refused(service: str, reason: str) -> int:
 async def _until_signal(service: str, main: Coroutine[Any, Any, None]) -> int:
     loop = asyncio.get_running_loop()
     task = asyncio.create_task(main, name=service)
+    stopping = asyncio.Event()
 
     def end() -> None:
-        task.cancel()
-        # A clean-up that hangs must not outlive the engine's patience.
-        loop.call_later(SHUTDOWN_S, os._exit, 1)
+        if not stopping.is_set():  # a second signal must not cancel the clean-up
+            stopping.set()
+            # A clean-up that hangs, even one that blocks the loop, must not outlive the engine's patience.
+            faulthandler.dump_traceback_later(SHUTDOWN_S, exit=True)
+            task.cancel()
 
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, end)
+    if alive_file := os.environ.get("ALIVE_FILE"):
+        # What a container's health check looks at where nothing listens: its age says whether the loop turns.
+        alive = asyncio.create_task(every(ALIVE_PERIOD_S, Path(alive_file).touch), name="alive")
+        task.add_done_callback(lambda _: alive.cancel())
     try:
         await task
+    except settings.SettingsError as error:
+        return _refused(service, str(error))
     except asyncio.CancelledError:
+        if not stopping.is_set():
+            logging.getLogger(service).exception("cancelled by itself")
+            return 1
         logging.getLogger(service).info("stopped")
     except Exception:
         logging.getLogger(service).exception("failed")
@@ -76,7 +105,9 @@ async def every(period_s: float, action: Callable[[], Awaitable[None] | None]) -
 async def deadline(seconds: float, what: str) -> Any:
     """Raise TimeoutError naming `what` when the body takes longer."""
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds) as limit:
             yield
     except TimeoutError as error:
+        if not limit.expired():
+            raise
         raise TimeoutError(f"{what}: nothing within {seconds:g} s") from error

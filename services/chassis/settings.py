@@ -4,6 +4,7 @@ A service declares a frozen dataclass whose fields are made by `setting`; `read`
 """
 
 import dataclasses
+import math
 import os
 import types
 import typing
@@ -36,7 +37,7 @@ def setting(
     A secret is never printed, and may be given as a file named by `<env>_FILE`.
     """
     metadata = {"env": env, "doc": doc, "check": check, "secret": secret}
-    return dataclasses.field(default=default, metadata=metadata)
+    return dataclasses.field(default=default, repr=not secret, metadata=metadata)
 
 
 def at_least(lowest: float) -> Callable[[Any], str | None]:
@@ -75,7 +76,7 @@ def read(kind: type[T], environ: Mapping[str, str] | None = None) -> T:
             continue
         complaint = field.metadata["check"](value) if field.metadata["check"] else None
         if complaint:
-            wrong.append(f"{env}: {complaint}")
+            wrong.append(f"{env}: {'not acceptable' if field.metadata['secret'] else complaint}")
         values[field.name] = value
     if missing or wrong:
         raise SettingsError("; ".join([*([f"missing {', '.join(missing)}"] if missing else []), *wrong]))
@@ -88,7 +89,7 @@ def _text(env: str, environ: Mapping[str, str], *, secret: bool) -> str | None:
         return environ[env]
     if secret and environ.get(f"{env}_FILE"):
         with open(environ[f"{env}_FILE"], encoding="utf-8") as file:  # noqa: PTH123 - a file, read whole
-            return file.read().strip()
+            return file.read().strip() or None
     return None
 
 
@@ -101,9 +102,14 @@ def _parse(hint: Any, text: str) -> Any:
         raise ValueError(f"{text!r} is neither true nor false")
     if hint in (int, float):
         try:
-            return hint(text)
+            number = hint(text)
         except ValueError:
             raise ValueError(f"{text!r} is not a number") from None
+        if not math.isfinite(number):
+            raise ValueError(f"{text!r} is not a finite number")
+        return number
     if typing.get_origin(hint) is tuple:  # a comma-separated list
         return tuple(part.strip() for part in text.split(",") if part.strip())
+    if hint is not str:
+        raise TypeError(f"settings of type {hint} cannot be read")
     return text

@@ -20,8 +20,13 @@ SUBPROTOCOL = "ocpp1.6"
 MAX_MESSAGE_BYTES = 65_536
 """A longer message is refused by closing with 1009; the largest honest ones (profiles) are a tenth of it."""
 
+MAX_ACTION_LENGTH = 255
+MAX_DESCRIPTION_LENGTH = 255  # OCPP-J 1.6, table 6
+
 Payload: TypeAlias = dict[str, Any]
 KNOWN_ACTIONS = frozenset(action.value for action in Action)
+MAX_DEPTH = 32
+"""The deepest honest message nests 7; without a bound, where it fails depends on who handles it."""
 UNREADABLE_ID = "-1"
 """The id of an answer to a message whose own id cannot be read (as OCPP 2.0.1 part 4 settled it)."""
 
@@ -76,15 +81,15 @@ class MalformedMessage(ContractError):  # noqa: N818 - named after what arrived
     def __init__(
         self, code: str, description: str, unique_id: str = UNREADABLE_ID, *, answerable: bool = True
     ) -> None:
-        super().__init__(f"{code}: {description}")
         self.code = code
-        self.description = description
+        self.description = description[:MAX_DESCRIPTION_LENGTH]
+        super().__init__(f"{code}: {self.description}")
         self.unique_id = unique_id
         self.answerable = answerable
 
     def as_answer(self) -> CallError:
         """Return the CALLERROR that tells the peer."""
-        return CallError(self.unique_id, self.code, self.description[:255])
+        return CallError(self.unique_id, self.code, self.description)
 
 
 _DECODER = msgspec.json.Decoder()
@@ -94,31 +99,53 @@ def parse(raw: str | bytes) -> Message:
     """Return the message in `raw`, its payload not yet checked; raise MalformedMessage for anything else."""
     try:
         parts = _DECODER.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise MalformedMessage("FormationViolation", f"not valid JSON: {error}") from error
     if not isinstance(parts, list) or not parts:
         raise MalformedMessage("ProtocolError", "a message is a JSON array with a message type first")
     message_type = parts[0]
     if message_type not in (2, 3, 4) or not isinstance(message_type, int):
-        raise MalformedMessage("ProtocolError", f"unknown message type {message_type!r:.50}")
+        raise MalformedMessage("ProtocolError", "the message type is 2, 3 or 4")
     is_call = message_type == 2
     unique_id = parts[1] if len(parts) > 1 else None
     if not isinstance(unique_id, str) or not 1 <= len(unique_id) <= 36:
         raise MalformedMessage(
             "ProtocolError", "the unique id is a string of 1 to 36 characters", answerable=is_call
         )
+    if not _is_bounded(parts, MAX_DEPTH):
+        raise MalformedMessage(
+            "FormationViolation",
+            f"nested deeper than {MAX_DEPTH}, or an integer of more than 64 bits",
+            unique_id,
+            answerable=is_call,
+        )
     match parts:
-        case [2, _, str() as action, dict() as payload]:
-            return Call(unique_id, action, payload)
-        case [3, _, dict() as payload]:
-            return CallResult(unique_id, payload)
+        # Some send null where there are no fields.
+        case [2, _, str() as action, (dict() | None) as payload] if len(action) <= MAX_ACTION_LENGTH:
+            return Call(unique_id, action, payload or {})
+        case [3, _, (dict() | None) as payload]:
+            return CallResult(unique_id, payload or {})
         case [4, _, str() as code, str() as description, *rest] if len(rest) <= 1:
             details = rest[0] if rest and isinstance(rest[0], dict) else {}
-            return CallError(unique_id, code, description, details)
+            return CallError(unique_id, code[:50], description[:MAX_DESCRIPTION_LENGTH], details)
     expected = {2: "[2, id, action, {payload}]", 3: "[3, id, {payload}]", 4: '[4, id, code, "…", {details}]'}
     raise MalformedMessage(
         "FormationViolation", f"expected {expected[message_type]}", unique_id, answerable=is_call
     )
+
+
+def _is_bounded(value: Any, depth: int) -> bool:
+    # Loops and exact types, as JSON has them: this sees every message.
+    kind = type(value)
+    if kind is int and not -(2**63) <= value < 2**63:
+        return False
+    if kind is dict or kind is list:
+        if depth == 0:
+            return False
+        for part in value.values() if kind is dict else value:
+            if type(part) is not str and not _is_bounded(part, depth - 1):
+                return False
+    return True
 
 
 def encode(message: Message) -> str:

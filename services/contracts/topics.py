@@ -14,8 +14,8 @@ PARTITIONS = 16
 Channel: TypeAlias = Literal["events", "truth"]
 """`truth` carries ground truth: no detector's account may read it."""
 
-_EVENTS = re.compile(rf"^{ROOT}/(events|truth)/(\d\d)/([^/]+)$")
-_COMMITTED = re.compile(rf"^{ROOT}/committed/([^/]+)/(events|truth)/(\d\d)$")
+_EVENTS = re.compile(rf"{ROOT}/(events|truth)/([0-9]{{2}})/([^/]+)")
+_COMMITTED = re.compile(rf"{ROOT}/committed/([^/]+)/(events|truth)/([0-9]{{2}})")
 
 
 def partition_of(charge_point_id: str) -> int:
@@ -50,11 +50,13 @@ def events_topic(source: Source) -> str:
 
 def source_from_topic(topic: str) -> Source:
     """Return the source that publishes on `topic`, or raise MalformedTopic."""
-    match = _EVENTS.match(topic)
-    if match is None or int(match[2]) >= PARTITIONS:
-        raise MalformedTopic(f"{topic!r} is no topic of events")
-    channel: Channel = "events" if match[1] == "events" else "truth"
-    return Source(unquote(match[3]), channel, int(match[2]))
+    match = _EVENTS.fullmatch(topic)
+    if match is not None and int(match[2]) < PARTITIONS:
+        source = Source.from_id(f"{unquote(match[3])}/{match[1]}/{match[2]}")
+        # Only our own spelling: an account that may write `%41` must not become the source `A`.
+        if events_topic(source) == topic:
+            return source
+    raise MalformedTopic(f"{topic!r} is no topic of events")
 
 
 def committed_topic(source_id: str) -> str:
@@ -70,10 +72,12 @@ def committed_topics(source_name: str) -> str:
 
 def source_id_from_committed(topic: str) -> str:
     """Return the source's id of a committed topic, or raise MalformedTopic."""
-    match = _COMMITTED.match(topic)
-    if match is None:
-        raise MalformedTopic(f"{topic!r} is no committed topic")
-    return f"{unquote(match[1])}/{match[2]}/{match[3]}"
+    match = _COMMITTED.fullmatch(topic)
+    if match is not None and int(match[3]) < PARTITIONS:
+        source_id = f"{unquote(match[1])}/{match[2]}/{match[3]}"
+        if committed_topic(source_id) == topic:
+            return source_id
+    raise MalformedTopic(f"{topic!r} is no committed topic")
 
 
 def anomaly_topic(charge_point_id: str) -> str:
