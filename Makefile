@@ -13,46 +13,54 @@ help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 	@echo "  with containers: docker compose up --scale chargepoint=8"
 
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
 # The environment is made again whenever the lock changes. Only this step needs the package index.
-$(VENV)/ready: requirements.lock pyproject.toml
+$(VENV)/demo: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3 $(MAKECMDGOALS)"; exit 2; }
-	@echo "making $(VENV) (once; half a minute) ..."
+	@echo "making $(VENV) (once; up to a minute) ..."
 	@$(PYTHON) -m venv $(VENV) || { echo "no venv: on Debian and Ubuntu, install python3-venv"; exit 2; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python deploy/lock_subset.py demo > $(VENV)/demo.txt
+	@$(PIP) --require-hashes --no-deps -r $(VENV)/demo.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(VENV)/ready ## the bench on this machine, live page included (CHARGE_POINTS=5 DURATION=60)
+$(VENV)/dev: $(VENV)/demo
+	@echo "adding what tests and checks need ..."
+	@$(PIP) --require-hashes -r requirements.lock
+	@touch $@
+
+demo: $(VENV)/demo ## the bench on this machine, live page included (CHARGE_POINTS=5 DURATION=60)
 	@exec $(BIN)/chargebench up --charge-points $(CHARGE_POINTS) $(if $(DURATION),--duration $(DURATION))
 
-viewer: $(VENV)/ready ## ask the running bench's memory (an interactive menu)
+viewer: $(VENV)/demo ## ask the running bench's memory (an interactive menu)
 	@exec $(BIN)/memory-viewer
 
-test: $(VENV)/ready ## every test that can run here; what cannot is named
+test: $(VENV)/dev ## every test that can run here; what cannot is named
 	@$(BIN)/python -m pytest $(TESTS)
 
-soak: $(VENV)/ready ## break the bench at random for MINUTES=10, seeded by SEED=1, and count what is lost
+soak: $(VENV)/dev ## break the bench at random for MINUTES=10, seeded by SEED=1, and count what is lost
 	@SOAK_MINUTES=$(or $(MINUTES),10) SOAK_SEED=$(or $(SEED),1) \
 	  $(BIN)/python -m pytest -m soak --timeout=0 -s tests/soak
 
-check: $(VENV)/ready ## format, lint, types
+check: $(VENV)/dev ## format, lint, types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-format: $(VENV)/ready ## put the code in form
+format: $(VENV)/dev ## put the code in form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-lock: $(VENV)/ready ## write requirements.lock anew from pyproject.toml
+lock: $(VENV)/dev ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
 
-settings: $(VENV)/ready ## write docs/settings.md anew from the declarations
+settings: $(VENV)/dev ## write docs/settings.md anew from the declarations
 	@$(BIN)/python docs/generate_settings.py
 
-dashboards: $(VENV)/ready ## write grafana/dashboards/*.json anew from their source
+dashboards: $(VENV)/dev ## write grafana/dashboards/*.json anew from their source
 	@$(BIN)/python -m grafana.generate
 
 clean: ## remove the embedded bench's data and what builds left

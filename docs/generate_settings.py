@@ -15,13 +15,13 @@ from typing import Any
 PAGE = Path(__file__).parent / "settings.md"
 
 DECLARATIONS = {
-    "Every service that publishes or listens on MQTT": "chassis.mqtt:MqttSettings",
-    "Every service with an HTTP port": "chassis.http:HttpSettings",
-    "Charger": "charger.settings:Settings",
-    "Charge point": "chargepoint.settings:Settings",
-    "CSMS": "csms.settings:Settings",
-    "MemoryBank": "memorybank.settings:Settings",
-    "Console": "console.settings:Settings",
+    "Every service that publishes or listens on MQTT": "chassis.mqtt",
+    "Every service with an HTTP port": "chassis.http",
+    "Charger": "charger.settings",
+    "Charge point": "chargepoint.settings",
+    "CSMS": "csms.settings",
+    "MemoryBank": "memorybank.settings",
+    "Console": "console.settings",
 }
 
 HEAD = """# Settings
@@ -37,6 +37,8 @@ def _rows(kind: type[Any]) -> list[str]:
     hints = typing.get_type_hints(kind)
     rows = []
     for field in dataclasses.fields(kind):
+        if "env" not in field.metadata:
+            continue
         if field.default is dataclasses.MISSING:
             default = "*must be given*"
         elif field.default is None or field.default in ("", ()):
@@ -53,18 +55,25 @@ def _rows(kind: type[Any]) -> list[str]:
     return rows
 
 
+def _declared_in(module: str) -> list[type[Any]]:
+    """Return the dataclasses of settings that a module itself declares."""
+    return [
+        kind
+        for kind in vars(importlib.import_module(module)).values()
+        if isinstance(kind, type)
+        and kind.__module__ == module
+        and dataclasses.is_dataclass(kind)
+        and any("env" in field.metadata for field in dataclasses.fields(kind))
+    ]
+
+
 def page() -> str:
     """Return the whole page."""
     parts = [HEAD]
-    for title, place in DECLARATIONS.items():
-        module, _, name = place.partition(":")
-        kind = getattr(importlib.import_module(module), name)
-        parts += [
-            f"\n## {title}\n",
-            "| Variable | Type | Default | What it is |",
-            "|---|---|---|---|",
-            *_rows(kind),
-        ]
+    for title, module in DECLARATIONS.items():
+        rows = [row for kind in _declared_in(module) for row in _rows(kind)]
+        header = ["| Variable | Type | Default | What it is |", "|---|---|---|---|"]
+        parts += [f"\n## {title}\n", *header, *rows]
     return "\n".join(parts) + "\n"
 
 
