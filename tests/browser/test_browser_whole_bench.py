@@ -77,5 +77,5 @@ async def test_losing_and_regaining_the_memorybank(page: Page, whole_bench: Benc
 
 async def _until(holds: Callable[[], bool], limit_s: float = 30.0) -> None:
     async with asyncio.timeout(limit_s):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 - it happens in another process
             await asyncio.sleep(0.1)

@@ -1,0 +1,12 @@
+"""Authorize: may this id tag charge."""
+
+from contracts.ocpp_messages import Payload
+from csms import authorisation
+from csms.actions.context import Answer, Context
+
+
+def answer(payload: Payload, context: Context) -> Answer:
+    """Answer what the list of id tags says."""
+    tag = context.state.id_tags.get(payload["idTag"])
+    info = authorisation.id_tag_info(tag, context.now, accept_unknown=context.accept_unknown_tags)
+    return Answer({"idTagInfo": info})

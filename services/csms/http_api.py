@@ -1,0 +1,207 @@
+"""The HTTP API: what the CSMS knows, any command, scenarios."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Path, Query, Request
+from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
+
+from chassis.http import add_health
+from contracts.ocpp_messages import MalformedMessage
+from csms.authorisation import IdTag
+from csms.commander import Commander, NotConnected, TooManyCommands
+from csms.connections import Connections
+from csms.http_models import (
+    ChargePointAnswer,
+    CommandAnswer,
+    CommandRequest,
+    ConnectorAnswer,
+    IdTagAnswer,
+    IdTagRequest,
+    ParameterAnswer,
+    Refusal,
+    RunAnswer,
+    RunRequest,
+    ScenarioAnswer,
+    StopAllAnswer,
+    TransactionAnswer,
+)
+from csms.scenario import WrongParameters
+from csms.scenario_runner import Busy, NotAllowed, ScenarioRunner, UnknownName
+from csms.state import State
+from csms.state.charge_points import KnownChargePoint
+
+_STATUS = {
+    UnknownName: 404,
+    NotAllowed: 403,
+    NotConnected: 409,
+    Busy: 409,
+    WrongParameters: 422,
+    MalformedMessage: 422,
+    TooManyCommands: 429,
+}
+
+TagName = Annotated[str, Path(min_length=1, max_length=20)]
+
+
+def make_app(
+    state: State,
+    connections: Connections,
+    commander: Commander,
+    runner: ScenarioRunner,
+    health: Callable[[], dict[str, Any]],
+) -> FastAPI:
+    """Return the app; `chassis.http.served` guards it."""
+    app = FastAPIOffline(
+        title="ChargeBench CSMS",
+        description="The central system: charge points, transactions, id tags, commands, scenarios. "
+        "Whatever changes state needs the header X-ChargeBench-Token.",
+        version="1",
+        responses={403: {"model": Refusal}},
+    )
+
+    async def refuse(_: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, _STATUS[type(error)])
+
+    for kind in _STATUS:
+        app.add_exception_handler(kind, refuse)
+    add_health(app, health)
+    _add_charge_points(app, state, connections, commander, runner)
+    _add_id_tags(app, state)
+    _add_scenarios(app, runner)
+    return app
+
+
+def _add_charge_points(
+    app: FastAPI, state: State, connections: Connections, commander: Commander, runner: ScenarioRunner
+) -> None:
+    def described(known: KnownChargePoint) -> ChargePointAnswer:
+        connection = connections.get(known.charge_point_id)
+        run = runner.run_at(known.charge_point_id)
+        active = {
+            transaction.connector: transaction.transaction_id
+            for transaction in state.transactions.active(known.charge_point_id)
+        }
+        return ChargePointAnswer(
+            charge_point_id=known.charge_point_id,
+            connected=connection is not None,
+            enrolled=known.enrolled,
+            vendor=known.vendor,
+            model=known.model,
+            firmware=known.firmware,
+            serial_number=known.serial_number,
+            last_seen_at=known.last_seen_at if connection is None else connection.last_seen_at,
+            connected_at=None if connection is None else connection.connected_at,
+            connectors=[
+                ConnectorAnswer(
+                    connector=connector.connector,
+                    status=connector.status,
+                    error_code=connector.error_code,
+                    transaction_id=active.get(connector.connector),
+                )
+                for connector in known.connectors
+            ],
+            scenario=None if run is None else run.scenario,
+            scenario_run_id=None if run is None else run.run_id,
+        )
+
+    @app.get("/api/charge-points", tags=["charge points"], summary="Every charge point that ever connected")
+    async def list_charge_points() -> list[ChargePointAnswer]:
+        return [described(known) for known in state.charge_points.all()]
+
+    @app.get("/api/charge-points/{charge_point_id}", tags=["charge points"], summary="One charge point")
+    async def get_charge_point(charge_point_id: str) -> ChargePointAnswer:
+        return described(known_charge_point(charge_point_id))
+
+    @app.post(
+        "/api/charge-points/{charge_point_id}/commands",
+        tags=["charge points"],
+        summary="Send any OCPP request and wait for the answer",
+    )
+    async def send_command(charge_point_id: str, request: CommandRequest) -> CommandAnswer:
+        known_charge_point(charge_point_id)
+        outcome = await commander.send(charge_point_id, request.action, request.payload)
+        return CommandAnswer(outcome=outcome.word, response=outcome.response)
+
+    @app.get("/api/transactions", tags=["transactions"], summary="Transactions, the newest first")
+    async def list_transactions(
+        charge_point_id: str | None = None,
+        active: bool | None = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    ) -> list[TransactionAnswer]:
+        newest = state.transactions.newest(charge_point_id, active=active, limit=limit)
+        return [TransactionAnswer.model_validate(found, from_attributes=True) for found in newest]
+
+    def known_charge_point(charge_point_id: str) -> KnownChargePoint:
+        known = state.charge_points.get(charge_point_id)
+        if known is None:
+            raise UnknownName(f"{charge_point_id!r:.60} never connected")
+        return known
+
+
+def _add_id_tags(app: FastAPI, state: State) -> None:
+    @app.get("/api/id-tags", tags=["id tags"], summary="The id tags that may charge, or may not")
+    async def list_id_tags() -> list[IdTagAnswer]:
+        return [IdTagAnswer.model_validate(tag, from_attributes=True) for tag in state.id_tags.all()]
+
+    @app.put("/api/id-tags/{id_tag}", tags=["id tags"], summary="Add an id tag or change it")
+    async def put_id_tag(id_tag: TagName, request: IdTagRequest) -> IdTagAnswer:
+        tag = IdTag(
+            id_tag=id_tag,
+            status=request.status,
+            expires_at=request.expires_at,
+            parent_id_tag=request.parent_id_tag,
+            one_transaction=request.one_transaction,
+        )
+        state.id_tags.put(tag)
+        return IdTagAnswer.model_validate(tag, from_attributes=True)
+
+    @app.delete("/api/id-tags/{id_tag}", tags=["id tags"], status_code=204, summary="Forget an id tag")
+    async def delete_id_tag(id_tag: TagName) -> None:
+        if not state.id_tags.delete(id_tag):
+            raise UnknownName(f"there is no id tag {id_tag!r}")
+
+
+def _add_scenarios(app: FastAPI, runner: ScenarioRunner) -> None:
+    @app.get("/api/scenarios", tags=["scenarios"], summary="The scenarios that can be started")
+    async def list_scenarios() -> list[ScenarioAnswer]:
+        return [
+            ScenarioAnswer(
+                name=scenario.name,
+                title=scenario.title,
+                anomaly=scenario.anomaly,
+                description=scenario.description,
+                imitates=scenario.imitates,
+                source=scenario.source,
+                parameters={
+                    name: ParameterAnswer.model_validate(parameter, from_attributes=True)
+                    for name, parameter in scenario.parameters.items()
+                },
+            )
+            for scenario in runner.scenarios.values()
+        ]
+
+    @app.get("/api/scenario-runs", tags=["scenarios"], summary="Running runs, then the newest 50 that ended")
+    async def list_runs() -> list[RunAnswer]:
+        return [RunAnswer.model_validate(run, from_attributes=True) for run in runner.runs()]
+
+    @app.post("/api/scenario-runs", tags=["scenarios"], status_code=201, summary="Start a scenario")
+    async def start_run(request: RunRequest) -> RunAnswer:
+        run = await runner.start(
+            request.scenario,
+            request.charge_point_ids,
+            request.parameters,
+            request.seed,
+            replace=request.replace,
+        )
+        return RunAnswer.model_validate(run, from_attributes=True)
+
+    @app.delete("/api/scenario-runs/{run_id}", tags=["scenarios"], summary="Stop a run and undo what it did")
+    async def stop_run(run_id: str) -> RunAnswer:
+        return RunAnswer.model_validate(await runner.stop(run_id), from_attributes=True)
+
+    @app.post("/api/stop-all", tags=["scenarios"], summary="Stop every run and what they started")
+    async def stop_all() -> StopAllAnswer:
+        runs, transactions = await runner.stop_all()
+        return StopAllAnswer(stopped_runs=runs, stopped_transactions=transactions)

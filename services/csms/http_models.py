@@ -1,0 +1,152 @@
+"""The JSON of the HTTP API."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from csms.authorisation import TagStatus
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("out of range") from error
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ConnectorAnswer(BaseModel):
+    """A connector as it last told."""
+
+    connector: int
+    status: str
+    error_code: str
+    transaction_id: int | None
+
+
+class ChargePointAnswer(BaseModel):
+    """A charge point that is or was connected; `enrolled`: it is one of the bench's own."""
+
+    charge_point_id: str
+    connected: bool
+    enrolled: bool
+    vendor: str | None
+    model: str | None
+    firmware: str | None
+    serial_number: str | None
+    last_seen_at: datetime
+    connected_at: datetime | None
+    connectors: list[ConnectorAnswer]
+    scenario: str | None
+    scenario_run_id: str | None
+
+
+class CommandRequest(_Request):
+    """Any OCPP 1.6 request of a CSMS, its payload as in the specification."""
+
+    action: str = Field(examples=["RemoteStartTransaction"], max_length=50)
+    payload: dict[str, Any] = Field(default_factory=dict, examples=[{"connectorId": 1, "idTag": "BENCH"}])
+
+
+class CommandAnswer(BaseModel):
+    """OCPP's status word (`Answered`: there is none), `Timeout`, `ConnectionLost`, or OCPP's error code."""
+
+    outcome: str
+    response: dict[str, Any] | None
+
+
+class TransactionAnswer(BaseModel):
+    """A transaction; the last three are null while it is active."""
+
+    transaction_id: int
+    charge_point_id: str
+    connector: int
+    id_tag: str
+    started_at: datetime
+    meter_start_wh: int
+    ended_at: datetime | None
+    meter_stop_wh: int | None
+    reason: str | None
+
+
+class IdTagRequest(_Request):
+    """What an id tag may do. `one_transaction`: a second one at the same time is ConcurrentTx."""
+
+    status: TagStatus = "Accepted"
+    expires_at: Annotated[datetime, AfterValidator(_in_utc)] | None = None
+    parent_id_tag: str | None = Field(default=None, min_length=1, max_length=20)
+    one_transaction: bool = False
+
+
+class IdTagAnswer(BaseModel):
+    """An id tag in the list."""
+
+    id_tag: str
+    status: TagStatus
+    expires_at: datetime | None
+    parent_id_tag: str | None
+    one_transaction: bool
+
+
+class ParameterAnswer(BaseModel):
+    """A number that whoever starts a scenario may choose."""
+
+    default: float
+    unit: str
+    minimum: float
+    maximum: float
+    description: str
+
+
+class ScenarioAnswer(BaseModel):
+    """A scenario; `anomaly` null: benign life."""
+
+    name: str
+    title: str
+    anomaly: str | None
+    description: str
+    imitates: str
+    source: str
+    parameters: dict[str, ParameterAnswer]
+
+
+class RunRequest(_Request):
+    """Start a scenario. `replace`: stop what the charge points are in, instead of refusing."""
+
+    scenario: str
+    charge_point_ids: list[str] = Field(min_length=1, max_length=10_000)
+    parameters: dict[str, float] = Field(default_factory=dict)
+    seed: int = Field(default=0, ge=0, lt=2**53)
+    replace: bool = False
+
+
+class RunAnswer(BaseModel):
+    """A run. `cycles`: complete ones, of all charge points together; `reason`: why it ended or stumbles."""
+
+    run_id: str
+    scenario: str
+    charge_point_ids: list[str]
+    started_at: datetime
+    ended_at: datetime | None
+    state: Literal["running", "stopped", "failed", "finished"]
+    cycles: int
+    parameters: dict[str, float]
+    seed: int
+    reason: str | None
+
+
+class StopAllAnswer(BaseModel):
+    """What was stopped."""
+
+    stopped_runs: int
+    stopped_transactions: int
+
+
+class Refusal(BaseModel):
+    """Why not."""
+
+    detail: str

@@ -1,0 +1,143 @@
+"""MeterValues to readings: units converted, phases joined, each value that is none refused by itself."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import fmean
+
+from contracts.events import Reading
+from contracts.ocpp_messages import Payload
+from csms.fields import instant_of
+
+
+@dataclass(frozen=True, slots=True)
+class _Quantity:
+    """Where a measurand goes in a Reading, its units as (factor, offset), how its phases become one value."""
+
+    field: str
+    units: Mapping[str, tuple[float, float]]
+    join: Callable[[Sequence[float]], float]
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedSample:
+    """A sampled value that says nothing; `reason` is for a person."""
+
+    measurand: str
+    value: str
+    unit: str
+    reason: str
+
+
+_AMPERES = {"A": (1.0, 0.0)}
+_WATTS = {"W": (1.0, 0.0), "kW": (1000.0, 0.0)}
+_CELSIUS = (1.0, 0.0)
+
+# The first unit is meant where none is given (OCPP names Wh as the default, which can only fit energy).
+# A limit is per phase, so the largest phase's current compares with it; powers and energies add up.
+_QUANTITIES = {
+    "Current.Import": _Quantity("current_a", _AMPERES, max),
+    "Current.Offered": _Quantity("offered_a", _AMPERES, max),
+    "Voltage": _Quantity("voltage_v", {"V": (1.0, 0.0)}, fmean),
+    "Power.Active.Import": _Quantity("power_w", _WATTS, sum),
+    "Power.Offered": _Quantity("power_offered_w", _WATTS, sum),
+    "Power.Factor": _Quantity("power_factor", {"": (1.0, 0.0), "Percent": (0.01, 0.0)}, fmean),
+    "Frequency": _Quantity("frequency_hz", {"": (1.0, 0.0), "Hertz": (1.0, 0.0)}, fmean),
+    "Energy.Active.Import.Register": _Quantity("energy_wh", {"Wh": (1.0, 0.0), "kWh": (1000.0, 0.0)}, sum),
+    "Temperature": _Quantity(
+        "temperature_c",
+        {
+            "Celsius": _CELSIUS,
+            "Celcius": _CELSIUS,  # the official schema's own misspelling
+            "K": (1.0, -273.15),
+            "Fahrenheit": (5 / 9, -160 / 9),
+        },
+        max,
+    ),
+    "SoC": _Quantity("soc_percent", {"Percent": (1.0, 0.0)}, fmean),
+}
+_LOCATIONS = (
+    "Outlet",
+    "EV",
+    "Cable",
+    "Body",
+    "Inlet",
+)  # of the same measurand, the nearest to the vehicle's plug
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
+_LARGEST = 1e12
+
+
+def readings_of(
+    meter_values: Sequence[Payload],
+    charge_point_id: str,
+    connector: int,
+    transaction_id: int | None,
+    now: datetime,
+) -> tuple[list[Reading], list[RefusedSample]]:
+    """Return one reading for each instant and the values that were refused.
+
+    Measurands that a Reading has no field for are left out. Raises MalformedMessage for a wrong timestamp.
+    """
+    readings: list[Reading] = []
+    refused: list[RefusedSample] = []
+    for meter_value in meter_values:
+        values = _values(meter_value["sampledValue"], refused)
+        at = instant_of(meter_value, now)
+        if values:
+            readings.append(
+                Reading(
+                    at=at,
+                    charge_point_id=charge_point_id,
+                    connector=connector,
+                    origin="ocpp",
+                    transaction_id=transaction_id,
+                    **values,
+                )
+            )
+    return readings, refused
+
+
+def _values(samples: Sequence[Payload], refused: list[RefusedSample]) -> dict[str, float]:
+    by_place: defaultdict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    for sample in samples:
+        measurand = sample.get("measurand", "Energy.Active.Import.Register")
+        quantity = _QUANTITIES.get(measurand)
+        if quantity is None or sample.get("phase") == "N":
+            continue
+        value = _value(sample, quantity)
+        if isinstance(value, str):
+            unit = sample.get("unit", "")
+            refused.append(RefusedSample(measurand, sample["value"][:50], unit, value))
+            continue
+        by_place[measurand][sample.get("location", "Outlet")][sample.get("phase", "")] = value
+    return {
+        _QUANTITIES[measurand].field: _joined(places, _QUANTITIES[measurand])
+        for measurand, places in by_place.items()
+    }
+
+
+def _joined(places: Mapping[str, Mapping[str, float]], quantity: _Quantity) -> float:
+    phases = next(places[location] for location in _LOCATIONS if location in places)
+    if "" in phases:  # a value for all phases together
+        return phases[""]
+    to_neutral = {phase: value for phase, value in phases.items() if phase in ("L1", "L2", "L3")} or {
+        phase: value for phase, value in phases.items() if phase.endswith("-N")
+    }
+    return float(quantity.join(list((to_neutral or phases).values())))
+
+
+def _value(sample: Payload, quantity: _Quantity) -> float | str:
+    """Return the value in the Reading's unit, or what is wrong with it."""
+    if sample.get("format") == "SignedData":
+        return "signed data is not read"
+    unit = sample.get("unit") or next(iter(quantity.units))
+    if unit not in quantity.units:
+        return "the unit does not belong to the measurand"
+    text = sample["value"].strip()
+    if len(text) > 50 or not _NUMBER.fullmatch(text):
+        return "not a number"
+    factor, offset = quantity.units[unit]
+    value = float(text) * factor + offset
+    return value if abs(value) <= _LARGEST else "beyond every meter"

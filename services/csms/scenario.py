@@ -1,0 +1,258 @@
+"""Scenarios: what a file says, a cycle of it with its numbers drawn, and the OCPP command of each step.
+
+A new kind of step is a Struct, a place in `Step`, and an entry in `COMMANDS`.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta, Struct
+
+from contracts.errors import ContractError
+from contracts.ocpp_messages import Payload
+from csms.authorisation import BENCH_TAG
+
+FIRST_PROFILE_ID = 900_000_000
+"""Charging profiles with this id or a higher one were set by scenarios."""
+
+Word: TypeAlias = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,49}$")]
+Text: TypeAlias = Annotated[str, Meta(min_length=1, max_length=2000)]
+Reference: TypeAlias = Annotated[str, Meta(pattern=r"^\$[a-z][a-z0-9_]*$")]
+"""`$name`: the value of a parameter."""
+
+
+Number: TypeAlias = Annotated[float, Meta(ge=0, le=1e9)]  # le: TOML knows inf
+
+
+class Between(Struct, frozen=True, forbid_unknown_fields=True, rename={"low": "from", "high": "to"}):
+    """A number drawn anew in each cycle, evenly between two."""
+
+    low: Number | Reference
+    high: Number | Reference
+
+
+Amount: TypeAlias = Number | Reference | Between
+
+
+class StepBase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="do"):
+    """A step; `do` in the file names its kind."""
+
+
+class Wait(StepBase, frozen=True, kw_only=True, tag="wait"):
+    """Do nothing for so long."""
+
+    seconds: Amount
+
+
+class SetChargingProfile(StepBase, frozen=True, kw_only=True, tag="set_charging_profile"):
+    """Limit the current of a connector (0: of all)."""
+
+    limit_a: Amount
+    connector: Amount = 1
+    purpose: Literal["TxDefaultProfile", "TxProfile", "ChargePointMaxProfile"] = "TxDefaultProfile"
+    stack_level: Annotated[int, Meta(ge=0, le=99)] = 0
+
+
+class ClearChargingProfile(StepBase, frozen=True, kw_only=True, tag="clear_charging_profile"):
+    """Take back the limit that `set_charging_profile` set with the same words."""
+
+    connector: Amount = 1
+    purpose: Literal["TxDefaultProfile", "TxProfile", "ChargePointMaxProfile"] = "TxDefaultProfile"
+    stack_level: Annotated[int, Meta(ge=0, le=99)] = 0
+
+
+class RemoteStart(StepBase, frozen=True, kw_only=True, tag="remote_start"):
+    """Ask for a transaction to be started."""
+
+    connector: Amount = 1
+    id_tag: Annotated[str, Meta(pattern="^[^$].{0,19}$")] = BENCH_TAG
+
+
+class RemoteStop(StepBase, frozen=True, kw_only=True, tag="remote_stop"):
+    """Ask for the connector's transaction to be stopped."""
+
+    connector: Amount = 1
+
+
+CommandStep: TypeAlias = SetChargingProfile | ClearChargingProfile | RemoteStart | RemoteStop
+Step: TypeAlias = Wait | CommandStep
+
+
+class Parameter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A number that whoever starts the scenario may choose."""
+
+    default: Number
+    unit: Annotated[str, Meta(max_length=20)]
+    minimum: Number
+    maximum: Number
+    description: Text
+
+
+class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole scenario. `anomaly` None: benign life; `repeat` None: without end."""
+
+    name: Word
+    title: Text
+    description: Text
+    imitates: Text
+    source: Text
+    anomaly: Word | None
+    parameters: dict[str, Parameter]
+    steps: tuple[Step, ...]
+    repeat: Annotated[int, Meta(ge=1)] | None
+
+    @property
+    def id_tags(self) -> frozenset[str]:
+        """The tags that it starts transactions with."""
+        return frozenset(step.id_tag for step in self.steps if isinstance(step, RemoteStart))
+
+
+class WrongParameters(ContractError):  # noqa: N818 - named after what was given
+    """Parameters that the scenario does not have or that are out of range; the message names them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a command depends on besides its step: the connector's transaction, how limits are understood."""
+
+    transaction_id: int | None = None
+    rate_unit: Literal["A", "W"] = "A"
+    voltage_v: float = 400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """An OCPP request and the outcomes with which the scenario goes on."""
+
+    action: str
+    payload: Payload
+    welcome: frozenset[str] = frozenset({"Accepted"})
+
+
+def chosen_parameters(scenario: Scenario, given: Mapping[str, float]) -> dict[str, float]:
+    """Return every parameter's value, the default where none is given; raise WrongParameters."""
+    wrong = [
+        f"{name}: {scenario.name} has no such parameter" for name in given.keys() - scenario.parameters.keys()
+    ]
+    values = {}
+    for name, parameter in scenario.parameters.items():
+        values[name] = value = float(given.get(name, parameter.default))
+        if not parameter.minimum <= value <= parameter.maximum:
+            span = f"{parameter.minimum:g} … {parameter.maximum:g} {parameter.unit}".rstrip()
+            wrong.append(f"{name}: {value:g} is not in {span}")
+    if wrong:
+        raise WrongParameters("; ".join(sorted(wrong)))
+    return values
+
+
+def references(step: Step) -> list[tuple[str, str]]:
+    """Return (field, parameter) for each parameter that a step refers to."""
+    found = []
+    for name in step.__struct_fields__:
+        value = getattr(step, name)
+        parts = [value.low, value.high] if isinstance(value, Between) else [value]
+        found += [(name, part[1:]) for part in parts if isinstance(part, str) and part.startswith("$")]
+    return found
+
+
+def cycle(scenario: Scenario, values: Mapping[str, float], rng: random.Random) -> list[Step]:
+    """Return one cycle's steps with every amount a number; the same `rng` draws the same."""
+
+    def number(amount: float | str) -> float:
+        return values[amount[1:]] if isinstance(amount, str) else amount
+
+    def settled(value: Any) -> Any:
+        if isinstance(value, Between):
+            return rng.uniform(number(value.low), number(value.high))
+        return number(value) if isinstance(value, str) and value.startswith("$") else value
+
+    return [
+        msgspec.structs.replace(
+            step, **{name: settled(getattr(step, name)) for name in step.__struct_fields__}
+        )
+        for step in scenario.steps
+    ]
+
+
+def needs_transaction(step: CommandStep) -> bool:
+    """Return whether a step's command names the connector's transaction."""
+    return isinstance(step, RemoteStop) or (
+        isinstance(step, SetChargingProfile) and step.purpose == "TxProfile"
+    )
+
+
+def connector_of(step: CommandStep) -> int:
+    """Return the connector of a settled step."""
+    return round(settled_number(step.connector))
+
+
+def settled_number(amount: Amount) -> float:
+    """Return an amount that `cycle` has made a number; TypeError for any other."""
+    if isinstance(amount, (str, Between)):
+        raise TypeError(f"{amount!r} is not settled")
+    return float(amount)
+
+
+def profile_id(step: SetChargingProfile | ClearChargingProfile) -> int:
+    """Return the id of the profile that a step sets or clears: one for each connector, purpose and level."""
+    purpose = ("TxDefaultProfile", "TxProfile", "ChargePointMaxProfile").index(step.purpose)
+    return FIRST_PROFILE_ID + connector_of(step) * 1000 + purpose * 100 + step.stack_level
+
+
+def command(step: CommandStep, situation: Situation) -> Command:
+    """Return the OCPP request of a settled step."""
+    return COMMANDS[type(step)](step, situation)
+
+
+def clearing(profile: int) -> Command:
+    """Return the request that takes back one profile, which may be gone already."""
+    return Command("ClearChargingProfile", {"id": profile}, frozenset({"Accepted", "Unknown"}))
+
+
+def stopping(transaction_id: int) -> Command:
+    """Return the request that stops a transaction."""
+    return Command("RemoteStopTransaction", {"transactionId": transaction_id})
+
+
+def _set_charging_profile(step: SetChargingProfile, situation: Situation) -> Command:
+    limit = settled_number(step.limit_a)
+    if situation.rate_unit == "W":
+        limit *= situation.voltage_v
+    profile: Payload = {
+        "chargingProfileId": profile_id(step),
+        "stackLevel": step.stack_level,
+        "chargingProfilePurpose": step.purpose,
+        "chargingProfileKind": "Relative",
+        "chargingSchedule": {
+            "chargingRateUnit": situation.rate_unit,
+            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": round(limit, 1)}],
+        },
+    }
+    if step.purpose == "TxProfile":
+        profile["transactionId"] = situation.transaction_id
+    return Command("SetChargingProfile", {"connectorId": connector_of(step), "csChargingProfiles": profile})
+
+
+def _clear_charging_profile(step: ClearChargingProfile, _: Situation) -> Command:
+    return clearing(profile_id(step))
+
+
+def _remote_start(step: RemoteStart, _: Situation) -> Command:
+    return Command("RemoteStartTransaction", {"connectorId": connector_of(step), "idTag": step.id_tag})
+
+
+def _remote_stop(_: RemoteStop, situation: Situation) -> Command:
+    if situation.transaction_id is None:
+        raise ValueError("a remote stop needs a transaction")
+    return stopping(situation.transaction_id)
+
+
+COMMANDS: Mapping[type[Struct], Callable[[Any, Situation], Command]] = {
+    SetChargingProfile: _set_charging_profile,
+    ClearChargingProfile: _clear_charging_profile,
+    RemoteStart: _remote_start,
+    RemoteStop: _remote_stop,
+}

@@ -1,0 +1,127 @@
+"""Scenario files: TOML, read whole or refused with everything that is wrong named by file and place."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from contracts.errors import ContractError
+from csms.scenario import Parameter, Scenario, Step, references
+
+_PARAMETER_NAME = re.compile("[a-z][a-z0-9_]{0,39}")
+
+
+class ScenarioFileError(ContractError):
+    """A file that is no scenario; one line for each thing that is wrong."""
+
+
+def load(path: Path) -> Scenario:
+    """Return the scenario in a file, or raise ScenarioFileError."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ScenarioFileError(f"{path.name}: {error}") from error
+    wrong: list[str] = []
+    steps, parameters = _steps(content, wrong), _parameters(content, wrong)
+    header = {
+        key: value
+        for key, value in content.items()
+        if key not in ("steps", "parameters", "repeat", "anomaly")
+    }
+    repeat = content.get("repeat")
+    if repeat != "forever" and (not isinstance(repeat, int) or isinstance(repeat, bool) or repeat < 1):
+        wrong.append('repeat: "forever" or a whole number from 1 on is demanded')
+        repeat = 1
+    anomaly = content.get("anomaly")
+    if not isinstance(anomaly, str):
+        wrong.append('anomaly: the name of what it provokes, or "none", is demanded')
+    header |= {
+        "anomaly": None if anomaly == "none" else anomaly,
+        "repeat": None if repeat == "forever" else repeat,
+        "parameters": {},
+        "steps": [],
+    }
+    scenario: Scenario | None = _converted(header, Scenario, "", wrong)
+    if scenario is not None:
+        scenario = msgspec.structs.replace(scenario, steps=tuple(steps.values()), parameters=parameters)
+        if scenario.name != path.stem:
+            wrong.append(f"name: {scenario.name!r} is not the file's name")
+    wrong += _wrong_references(steps, content, parameters)
+    if wrong or scenario is None:
+        raise ScenarioFileError("\n".join(f"{path.name}: {line}" for line in wrong))
+    return scenario
+
+
+def load_directory(directory: Path) -> tuple[dict[str, Scenario], list[ScenarioFileError]]:
+    """Return the scenarios of a directory by name, and what is wrong with the files that are none.
+
+    Raises ScenarioFileError where there is no such directory.
+    """
+    if not directory.is_dir():
+        raise ScenarioFileError(f"{directory}: no such directory of scenario files")
+    scenarios: dict[str, Scenario] = {}
+    errors: list[ScenarioFileError] = []
+    for path in sorted(directory.glob("*.toml")):
+        try:
+            scenarios[path.stem] = load(path)
+        except ScenarioFileError as error:
+            errors.append(error)
+    return scenarios, errors
+
+
+def _steps(content: dict[str, Any], wrong: list[str]) -> dict[int, Step]:
+    raw = content.get("steps")
+    if not isinstance(raw, list) or not raw:
+        wrong.append("steps: at least one [[steps]] is demanded")
+        return {}
+    converted = {number: _converted(part, Step, f"steps[{number}]", wrong) for number, part in enumerate(raw)}
+    return {number: step for number, step in converted.items() if step is not None}
+
+
+def _parameters(content: dict[str, Any], wrong: list[str]) -> dict[str, Parameter]:
+    raw = content.get("parameters", {})
+    if not isinstance(raw, dict):
+        wrong.append("parameters: a table is demanded")
+        return {}
+    parameters = {}
+    for name, part in raw.items():
+        place = f"parameters.{name}"
+        if not _PARAMETER_NAME.fullmatch(name):
+            wrong.append(f"{place}: a parameter's name is in snake_case")
+        parameter = _converted(part, Parameter, place, wrong)
+        if parameter is None:
+            continue
+        parameters[name] = parameter
+        if not parameter.minimum <= parameter.default <= parameter.maximum:
+            wrong.append(f"{place}.default: {parameter.default:g} is not between minimum and maximum")
+    return parameters
+
+
+def _wrong_references(
+    steps: dict[int, Step], content: dict[str, Any], parameters: dict[str, Parameter]
+) -> list[str]:
+    # Against the names in the file, so that a parameter that is wrong itself is not called missing too.
+    names = content.get("parameters")
+    named = set(names) if isinstance(names, dict) else set()
+    used = {name: place for number, step in steps.items() for place, name in _places(number, step)}
+    missing = [
+        f"{place}: there is no parameter {name!r}" for name, place in used.items() if name not in named
+    ]
+    unused = [f"parameters.{name}: no step uses it" for name in parameters if name not in used]
+    return missing + unused
+
+
+def _places(number: int, step: Step) -> list[tuple[str, str]]:
+    return [(f"steps[{number}].{field}", name) for field, name in references(step)]
+
+
+def _converted(part: Any, kind: Any, place: str, wrong: list[str]) -> Any:
+    try:
+        return msgspec.convert(part, kind)
+    except msgspec.ValidationError as error:
+        reason, _, inner = str(error).partition(" - at `$")
+        where = f"{place}{inner.removesuffix('`')}".strip(".")
+        wrong.append(f"{where}: {reason}" if where else reason)
+        return None

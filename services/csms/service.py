@@ -1,0 +1,99 @@
+"""The CSMS put together: everything that runs, opened in order and closed in the reverse one."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from chassis.http import HttpSettings, served
+from chassis.mqtt import MqttSettings
+from chassis.publisher import Publisher
+from chassis.settings import SettingsError
+from contracts.events import SystemEvent
+from csms import scenario_file
+from csms.commander import Commander
+from csms.connections import Connections
+from csms.http_api import make_app
+from csms.ocpp_server import OcppServer
+from csms.scenario import Scenario
+from csms.scenario_file import ScenarioFileError
+from csms.scenario_runner import ScenarioRunner
+from csms.settings import Settings
+from csms.state import State
+from csms.targets import Targets
+
+log = logging.getLogger("csms")
+
+
+@dataclass(frozen=True, slots=True)
+class Csms:
+    """A running CSMS: where charge points reach it, and its parts."""
+
+    ocpp_port: int
+    state: State
+    connections: Connections
+    publisher: Publisher
+    runner: ScenarioRunner
+
+
+@asynccontextmanager
+async def running(settings: Settings, mqtt: MqttSettings, http: HttpSettings) -> AsyncIterator[Csms]:
+    """Run the CSMS while inside; the broker may be away at any time."""
+    scenarios = _scenarios(settings)
+    directory = Path(settings.state_directory)
+    connections = Connections()
+    async with AsyncExitStack() as stack:
+        publisher = await stack.enter_async_context(
+            Publisher.opened(f"csms:{settings.name}", directory / "outbox.sqlite", mqtt)
+        )
+        state = stack.enter_context(State.opened(directory / "state.sqlite", settings.replica))
+        commander = Commander(connections, publisher.publish, settings.command_timeout_s)
+        targets = Targets(
+            state,
+            connections,
+            commander,
+            publisher.publish,
+            allow_list=settings.scenario_allow_list,
+            voltage_v=settings.scenario_voltage_v,
+        )
+        runner = ScenarioRunner(
+            scenarios, targets, state, publisher.publish, follows_plan=settings.scenario_plan == "default"
+        )
+        runner.recover()
+        ocpp = OcppServer(settings, state, connections, publisher.publish, runner.arrived)
+
+        def health() -> dict[str, Any]:
+            return {
+                "ok": True,
+                "service": "csms",
+                "charge_points": len(connections),
+                "publisher": {"connected": publisher.connected, "dropped": publisher.dropped},
+            }
+
+        detail = {"scenarios": len(scenarios), "replica": settings.replica}
+        publisher.publish(
+            SystemEvent(at=datetime.now(UTC), service="csms", name="service_started", detail=detail)
+        )
+        server = await stack.enter_async_context(ocpp.serving())
+        # Left before the server closes: what scenarios did is undone while charge points are still there.
+        stack.push_async_callback(runner.close)
+        app = make_app(state, connections, commander, runner, health)
+        await stack.enter_async_context(served(app, http, settings.http_port))
+        ocpp_port = next(iter(server.sockets)).getsockname()[1]
+        log.info("charge points connect to port %d, HTTP is on port %d", ocpp_port, settings.http_port)
+        yield Csms(ocpp_port, state, connections, publisher, runner)
+
+
+def _scenarios(settings: Settings) -> dict[str, Scenario]:
+    try:
+        scenarios, errors = scenario_file.load_directory(settings.scenarios)
+    except ScenarioFileError as error:
+        raise SettingsError(f"SCENARIO_DIRECTORY: {error}") from error
+    # A broken file costs its own scenario only; charging goes on.
+    for refused in errors:
+        for line in str(refused).splitlines():
+            log.error("scenario refused: %s", line)
+    return scenarios

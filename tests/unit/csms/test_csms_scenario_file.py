@@ -1,0 +1,115 @@
+"""Scenario files that are wrong: everything is named with file and place."""
+
+import pytest
+
+from csms import scenario_file
+from csms.scenario import Between, Wait
+from csms.scenario_file import ScenarioFileError
+
+GOOD = """
+name = "one"
+title = "One"
+description = "d"
+imitates = "i"
+source = "s"
+anomaly = "none"
+repeat = 3
+
+[parameters.pause_s]
+default = 2
+unit = "s"
+minimum = 1
+maximum = 3
+description = "p"
+
+[[steps]]
+do = "wait"
+seconds = { from = "$pause_s", to = 9 }
+"""
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(text: str, name: str = "one"):
+        path = tmp_path / f"{name}.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_a_good_file_is_a_scenario(written):
+    loaded = scenario_file.load(written(GOOD))
+    assert (loaded.name, loaded.anomaly, loaded.repeat) == ("one", None, 3)
+    assert loaded.steps == (Wait(seconds=Between("$pause_s", 9)),)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('title = "One"', "", "one.toml: Object missing required field `title`"),
+        ('title = "One"', "title = 1", "one.toml: title: Expected `str`, got `int`"),
+        ('title = "One"', 'titel = "One"', "one.toml: Object contains unknown field `titel`"),
+        ('name = "one"', 'name = "two"', "one.toml: name: 'two' is not the file's name"),
+        ('anomaly = "none"', "", 'one.toml: anomaly: the name of what it provokes, or "none", is demanded'),
+        ("repeat = 3", "repeat = 0", 'one.toml: repeat: "forever" or a whole number from 1 on is demanded'),
+        (
+            "repeat = 3",
+            "repeat = true",
+            'one.toml: repeat: "forever" or a whole number from 1 on is demanded',
+        ),
+        ('do = "wait"', 'do = "explode"', "one.toml: steps[0].do: Invalid value 'explode'"),
+        ('do = "wait"', "", "one.toml: steps[0]: Object missing required field `do`"),
+        ("to = 9", "until = 9", "one.toml: steps[0].seconds: Object contains unknown field `until`"),
+        ("to = 9", "to = -9", "one.toml: steps[0].seconds.to: Expected `float` >= 0.0"),
+        ("to = 9", "to = inf", "one.toml: steps[0].seconds.to: Expected `float` <= 1000000000.0"),
+        ("to = 9", 'to = "9"', "one.toml: steps[0].seconds.to: Expected `str` matching regex"),
+        ('"$pause_s"', '"$nap_s"', "one.toml: steps[0].seconds: there is no parameter 'nap_s'"),
+        ('"$pause_s"', "1", "one.toml: parameters.pause_s: no step uses it"),
+        ("default = 2", "default = 4", "one.toml: parameters.pause_s.default: 4 is not between"),
+        ("maximum = 3", 'maximum = "3"', "one.toml: parameters.pause_s.maximum: Expected `float`, got `str`"),
+        (
+            "[parameters.pause_s]",
+            "[parameters.Pause]",
+            "one.toml: parameters.Pause: a parameter's name is in",
+        ),
+        ("repeat = 3", "repeat = ", "one.toml: Invalid value (at line 8, column 10)"),
+    ],
+)
+def test_what_is_wrong_is_named(written, old, new, complaint):
+    with pytest.raises(ScenarioFileError) as error:
+        scenario_file.load(written(GOOD.replace(old, new)))
+    assert any(line.startswith(complaint) for line in str(error.value).splitlines()), str(error.value)
+
+
+def test_everything_that_is_wrong_is_named_at_once(written):
+    bad = GOOD.replace('title = "One"', "").replace("repeat = 3", "repeat = 0").replace("to = 9", "to = -9")
+    with pytest.raises(ScenarioFileError) as error:
+        scenario_file.load(written(bad))
+    assert len(str(error.value).splitlines()) >= 3
+
+
+@pytest.mark.parametrize("text", ["", "steps = 1", "parameters = 1\nsteps = []", "[steps]"])
+def test_a_file_of_another_kind_is_refused_not_crashed_on(written, text):
+    with pytest.raises(ScenarioFileError):
+        scenario_file.load(written(text))
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    path = tmp_path / "one.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ScenarioFileError, match=r"one\.toml"):
+        scenario_file.load(path)
+
+
+def test_a_broken_file_costs_only_itself(written, tmp_path):
+    written(GOOD)
+    written("", "two")
+    scenarios, errors = scenario_file.load_directory(tmp_path)
+    assert list(scenarios) == ["one"]
+    assert len(errors) == 1
+
+
+def test_a_missing_directory_is_an_error(tmp_path):
+    with pytest.raises(ScenarioFileError, match="no such directory"):
+        scenario_file.load_directory(tmp_path / "nowhere")
