@@ -65,6 +65,8 @@ class MqttLink:
         self._on_connected = on_connected
         self.connected = False
         self._connections = 0
+        self._is_accepted = False
+        self._is_missed = False
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=not persistent, manual_ack=True
         )
@@ -74,6 +76,7 @@ class MqttLink:
         if settings.user is not None:
             self._client.username_pw_set(settings.user, settings.password)
         self._client.on_connect = self._connected
+        self._client.on_connect_fail = self._unreachable
         self._client.on_disconnect = self._disconnected
         self._client.on_subscribe = self._subscribed
         self._client.on_message = self._received
@@ -102,21 +105,34 @@ class MqttLink:
     def _connected(
         self, client: paho.Client, _user: object, _flags: object, reason: ReasonCode, _props: object
     ) -> None:
-        if reason.is_failure:
-            log.error("the broker refused %s: %s", self._settings.user or "us", reason)
+        if reason.is_failure:  # paho reports the disconnection next
+            log.error("the broker says: %s", reason)
             return
         self._connections += 1
+        self._is_accepted, self._is_missed = True, False
         if self._subscriptions:
             client.subscribe(list(self._subscriptions))
-        log.info("connected to the broker at %s:%d", self._settings.host, self._settings.port)
+        log.info("connected to the broker at %s", self._place)
         self._in_loop(self._set_connected, True)
 
     def _disconnected(
         self, _client: paho.Client, _user: object, _flags: object, reason: ReasonCode, _props: object
     ) -> None:
-        if reason.is_failure:
+        if reason.is_failure and self._is_accepted:
             log.warning("lost the broker: %s", reason)
+        elif reason.is_failure:  # rumqttd does not say why
+            log.error("the broker at %s does not accept %s", self._place, self._settings.user or "us")
+        self._is_accepted = False
         self._in_loop(self._set_connected, False)
+
+    def _unreachable(self, _client: paho.Client, _user: object) -> None:
+        if not self._is_missed:
+            log.warning("no broker answers at %s; trying on", self._place)
+        self._is_missed = True
+
+    @property
+    def _place(self) -> str:
+        return f"{self._settings.host}:{self._settings.port}"
 
     def _set_connected(self, connected: bool) -> None:
         self.connected = connected

@@ -2,8 +2,7 @@
 
 A broker's acknowledgement is not enough (Mosquitto, killed, forgets what it acknowledged), so events leave
 the outbox only on the MemoryBank's word on the source's committed topic. Sending is go-back-N: in order, a
-bounded window ahead of what is committed, and from the first uncommitted batch again when no word comes. The
-window then starts at one batch and the wait grows, so that an absent MemoryBank does not fill the broker.
+bounded window ahead of what is committed, and from the first uncommitted batch again when no word comes.
 """
 
 import asyncio
@@ -19,6 +18,7 @@ from typing import Any
 
 from chassis.mqtt import Delivery, MqttLink, MqttSettings
 from chassis.outbox import Outbox, OutboxUnavailable
+from chassis.window import Window
 from contracts import events, topics
 from contracts.errors import MalformedEvent, MalformedTopic
 from contracts.events import AnyEvent, ScenarioLabel, SystemEvent
@@ -27,11 +27,8 @@ from contracts.topics import Channel, Source
 log = logging.getLogger("publisher")
 
 FLUSH_PERIOD_S = 0.1
-RESEND_AFTER_S = 3.0
-LONGEST_RESEND_AFTER_S = 12.0
 LISTEN_S = 1.0
 """How long a known source waits after connecting for the retained word before it sends."""
-WINDOW_BATCHES = 64
 MAX_BATCH_EVENTS = 500
 MAX_BATCH_BYTES = 262_144
 """A batch of more than one event stays below; the broker must take messages of that size."""
@@ -40,32 +37,11 @@ MAX_PENDING_BYTES = 64 * 1024 * 1024
 
 @dataclass(slots=True)
 class _Stream:
-    """One source's sending state: pending events have no number yet; `sent_seq` is the end of the window."""
+    """One source: events that have no number yet, and how far it sent those that have one."""
 
     source: Source
     pending: deque[bytes] = field(default_factory=deque)
-    sent_seq: int = 0
-    in_flight: deque[int] = field(default_factory=deque)
-    window: int = 1
-    progress_s: float = 0.0
-    resend_after_s: float = RESEND_AFTER_S
-    listening_until_s: float = 0.0
-
-    def rewind(self) -> None:
-        """Begin again after what is committed, carefully."""
-        self.in_flight.clear()
-        self.sent_seq = 0
-        self.window = 1
-
-    def heard(self, seq: int, now_s: float) -> None:
-        """Note that all up to `seq` is committed."""
-        self.listening_until_s = 0.0
-        self.resend_after_s = RESEND_AFTER_S
-        self.sent_seq = max(self.sent_seq, seq)
-        while self.in_flight and self.in_flight[0] <= seq:
-            self.in_flight.popleft()
-            self.progress_s = now_s
-            self.window = min(self.window + 1, WINDOW_BATCHES)
+    window: Window = field(default_factory=Window)
 
 
 class Publisher:
@@ -144,31 +120,26 @@ class Publisher:
                 self._pending_bytes -= len(encoded)
 
     def _send(self, stream: _Stream, now_s: float) -> None:
-        if self._link is None or not self._link.connected or now_s < stream.listening_until_s:
+        if self._link is None or not self._link.connected:
             return
-        if stream.in_flight and now_s - stream.progress_s > stream.resend_after_s:
-            log.info("%s: no word for %g s, sending again", stream.source.id, stream.resend_after_s)
-            stream.resend_after_s = min(stream.resend_after_s * 2, LONGEST_RESEND_AFTER_S)
-            stream.rewind()
-        room = stream.window - len(stream.in_flight)
-        if room <= 0:
+        source, window = stream.source, stream.window
+        if window.is_overdue(now_s):
+            log.info("%s: no word for %g s, sending again", source.id, window.resend_after_s)
+            window.send_again()
+        room = window.room(now_s)
+        if room == 0:
             return
-        if not stream.in_flight:
-            stream.progress_s = now_s
-        topic = topics.events_topic(stream.source)
-        for kept in self._outbox.uncommitted(stream.source.id, stream.sent_seq, room):
+        topic = topics.events_topic(source)
+        for kept in self._outbox.uncommitted(source.id, window.sent_seq, room):
             if not self._link.publish(topic, kept.payload):
                 return
-            stream.sent_seq = kept.last_seq
-            stream.in_flight.append(kept.last_seq)
+            window.sent(kept.last_seq, now_s)
 
     def _on_connected(self) -> None:
         # The broker forgot what was on its way, and tells again at once what is committed.
-        listening_until_s = asyncio.get_running_loop().time() + LISTEN_S
+        begin_s = asyncio.get_running_loop().time() + LISTEN_S
         for stream in self._streams.values():
-            stream.rewind()
-            stream.resend_after_s = RESEND_AFTER_S
-            stream.listening_until_s = listening_until_s
+            stream.window.begin(begin_s)
 
     def _on_message(self, delivery: Delivery) -> None:
         delivery.ack()
@@ -177,7 +148,7 @@ class Publisher:
             word = events.decode_committed(delivery.payload)
             stream = self._by_id.get(source_id)
             if stream is not None and self._outbox.committed(source_id, word.boot, word.seq):
-                stream.heard(word.seq, asyncio.get_running_loop().time())
+                stream.window.heard(word.seq, asyncio.get_running_loop().time())
         except (MalformedTopic, MalformedEvent) as error:
             log.warning("not a committed message: %s", error)
         except OutboxUnavailable as error:
