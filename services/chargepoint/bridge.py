@@ -1,0 +1,160 @@
+"""Between bus and OCPP: frames become reports, reports become readings, readings become MeterValues. Pure.
+
+A module sends 0x301, 0x302 and 0x303 and then 0x300. So 0x300 is the moment of a report, and what else came
+since the one before belongs to it. A 0x300 that stands alone (a plain CAN tool, or a spoofed one) is believed
+too: the chain shows what was on the bus.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeAlias
+
+from chargepoint import ocpp_time
+from chargepoint.smart_charging import Supply
+from contracts import can_frames
+from contracts.can_frames import Current, Frame, Output, Status, Thermal
+from contracts.events import Reading
+from contracts.ocpp_messages import Payload
+
+POWER_FACTOR = 1.0
+"""Of a direct current; rectifiers of today keep the grid's side within a hundredth of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One instant of a module; None: not told."""
+
+    current_a: float
+    output: Output | None = None
+    status: Status | None = None
+    thermal: Thermal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came since the last 0x300."""
+
+    output: Output | None = None
+    status: Status | None = None
+    thermal: Thermal | None = None
+
+
+def hear(heard: Heard, frame: Frame) -> tuple[Heard, Report | None]:
+    """Return what is known after a frame, and the report that a 0x300 completes."""
+    match frame:
+        case Output():
+            return replace(heard, output=frame), None
+        case Status():
+            return replace(heard, status=frame), None
+        case Thermal():
+            return replace(heard, thermal=frame), None
+        case Current():
+            return Heard(), Report(_current_a(frame, heard.output), heard.output, heard.status, heard.thermal)
+    return heard, None
+
+
+def _current_a(current: Current, output: Output | None) -> float:
+    """0x301 refines 0x300; where they contradict each other, the base protocol's 0x300 counts."""
+    if output is not None and can_frames.reading(output.current_a) == current:
+        return output.current_a
+    return float(current.current_a)
+
+
+def power_w(report: Report, supply: Supply) -> float:
+    """Return the power of a report; without a voltage on the bus the nominal one is taken."""
+    voltage_v = report.output.voltage_v if report.output else supply.voltage_v
+    return report.current_a * voltage_v * supply.phases
+
+
+def reading(
+    report: Report,
+    supply: Supply,
+    *,
+    at: datetime,
+    charge_point_id: str,
+    connector: int,
+    energy_wh: float,
+    commanded_a: float | None,
+    transaction_id: int | None,
+    frequency_hz: float,
+) -> Reading:
+    """Return all measurands of a connector at the instant of a report."""
+    output, thermal = report.output, report.thermal
+    voltage_v = output.voltage_v if output else supply.voltage_v
+    offered_a = output.offered_a if output else commanded_a
+    # The vehicle's voltage shows only while the contactor is closed; an offer stands before that.
+    offered_v = voltage_v or supply.voltage_v
+    return Reading(
+        at=at,
+        charge_point_id=charge_point_id,
+        connector=connector,
+        origin="can",
+        transaction_id=transaction_id,
+        current_a=report.current_a,
+        offered_a=offered_a,
+        voltage_v=voltage_v,
+        power_w=round(power_w(report, supply), 1),
+        power_offered_w=None if offered_a is None else round(offered_a * offered_v * supply.phases, 1),
+        power_factor=POWER_FACTOR,
+        frequency_hz=frequency_hz,
+        energy_wh=round(energy_wh, 3),
+        temperature_c=thermal.temperature_c if thermal else None,
+        soc_percent=thermal.soc_percent if thermal else None,
+        commanded_a=commanded_a,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Measurand:
+    field: str
+    unit: str | None
+    decimals: int
+    location: str | None = None
+    """OCPP's default is the outlet."""
+
+
+# OCPP 1.6 has no unit for a frequency (it is hertz) and none for a power factor.
+MEASURANDS: dict[str, _Measurand] = {
+    "Current.Import": _Measurand("current_a", "A", 2),
+    "Current.Offered": _Measurand("offered_a", "A", 1),
+    "Voltage": _Measurand("voltage_v", "V", 1),
+    "Power.Active.Import": _Measurand("power_w", "W", 1),
+    "Power.Offered": _Measurand("power_offered_w", "W", 1),
+    "Power.Factor": _Measurand("power_factor", None, 2),
+    "Frequency": _Measurand("frequency_hz", None, 2),
+    "Energy.Active.Import.Register": _Measurand("energy_wh", "Wh", 0),
+    "Temperature": _Measurand("temperature_c", "Celsius", 1, "Body"),
+    "SoC": _Measurand("soc_percent", "Percent", 1, "EV"),
+}
+"""The ten measurands by OCPP's name, in the order in which they are sent by default."""
+
+SampledValue: TypeAlias = dict[str, str]
+
+
+def meter_value(reading: Reading, measurands: Iterable[str], context: str) -> Payload | None:
+    """Return OCPP's MeterValue of a reading, or None where nothing of it was measured."""
+    values = [
+        _sampled(name, MEASURANDS[name], value, context)
+        for name in measurands
+        if (value := getattr(reading, MEASURANDS[name].field)) is not None
+    ]
+    return {"timestamp": ocpp_time.text(reading.at), "sampledValue": values} if values else None
+
+
+def _sampled(name: str, measurand: _Measurand, value: float, context: str) -> SampledValue:
+    if name.endswith(("Import", "Register")):
+        value = max(0.0, value)  # an import is never negative; sensors around zero are
+    if name == "Energy.Active.Import.Register":
+        value = int(value)  # as meterStart and meterStop: whole Wh, rounded down
+    sampled = {"value": f"{value:.{measurand.decimals}f}", "context": context, "measurand": name}
+    if measurand.unit is not None:
+        sampled["unit"] = measurand.unit
+    if measurand.location is not None:
+        sampled["location"] = measurand.location
+    return sampled
+
+
+def meter_values(connector: int, value: Payload) -> Payload:
+    """Return the payload of MeterValues; the transaction's id is put in when it is sent."""
+    return {"connectorId": connector, "meterValue": [value]}

@@ -1,0 +1,198 @@
+"""The charge point's settings, and who it is by them."""
+
+import ipaddress
+import re
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from chargepoint.smart_charging import Supply
+from chassis import identity
+from chassis.can_bus import LOOPBACK
+from chassis.settings import SettingsError, at_least, setting, within
+
+MAX_CONNECTORS = 4
+
+
+def _interface(value: str) -> str | None:
+    try:
+        return None if value == "auto" else str(ipaddress.IPv4Address(value)) and None
+    except ValueError:
+        return f"{value!r} is neither an IPv4 address nor auto"
+
+
+def _url(value: str) -> str | None:
+    parts = urlsplit(value)
+    if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.username:
+        return "is no ws:// or wss:// URL without a user"
+    return None
+
+
+def _identity(value: str) -> str | None:
+    # A colon would end the user name of Basic authentication; 48 is what OCPP allows.
+    wrong = not value.isprintable() or len(value) > 48 or re.search(r"[\s/:]", value)
+    return f"{value!r} is not 1 to 48 printable characters without space, slash and colon" if wrong else None
+
+
+def _at_most(length: int) -> Callable[[str], str | None]:
+    return lambda value: None if len(value) <= length else f"is longer than {length} characters"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One charge point; those of MQTT stand in the chassis."""
+
+    charge_point_id: str = setting(
+        "CHARGE_POINT_ID",
+        "Identity at the CSMS; not given: CHARGE_POINT_PREFIX and the replica's number",
+        default="",
+        check=_identity,
+    )
+    prefix: str = setting(
+        "CHARGE_POINT_PREFIX",
+        "Begins the identity that is made from the number of the container or pod, e.g. CP-3",
+        default="CP",
+        check=_identity,
+    )
+    csms_url: str = setting(
+        "CSMS_URL",
+        "OCPP 1.6J address of the CSMS; the identity is added to its path",
+        default="ws://127.0.0.1:9000",
+        check=_url,
+    )
+    password: str | None = setting(
+        "CHARGE_POINT_PASSWORD",
+        "Password of Basic authentication at the CSMS, user = identity; or CHARGE_POINT_PASSWORD_FILE",
+        default=None,
+        secret=True,
+    )
+    connectors: int = setting(
+        "CONNECTORS", "How many connectors, each with a bus", default=1, check=within(1, MAX_CONNECTORS)
+    )
+    can_interface: str = setting(
+        "CAN_INTERFACE",
+        "Own IPv4 address on which CAN buses and the backplane are; `auto`: the container network that ends "
+        "in `_can`, else 127.0.0.1",
+        default="auto",
+        check=_interface,
+    )
+    backplane_port: int = setting(
+        "CAN_BACKPLANE_PORT", "UDP port of the backplane", default=43199, check=within(1, 65535)
+    )
+    base_port: int = setting(
+        "CAN_BASE_PORT",
+        "UDP port of the first bus of charge point 1; each charge point has the next 4",
+        default=43200,
+        check=within(1, 65535),
+    )
+    can_port: int | None = setting(
+        "CAN_PORT",
+        "UDP port of the first connector's bus, where the identity does not end in a number",
+        default=None,
+        check=lambda value: None if value is None else within(1, 65532)(value),
+    )
+    socketcan: tuple[str, ...] = setting(
+        "CAN_SOCKETCAN",
+        "SocketCAN interfaces in place of UDP buses, one per connector, comma-separated; no backplane then",
+        default=(),
+    )
+    state_directory: str = setting(
+        "STATE_DIRECTORY", "Folder of what must survive a restart", default="state/chargepoint"
+    )
+    cable_plugged: bool = setting(
+        "CABLE_PLUGGED", "Whether a vehicle is plugged in at every connector at the start", default=True
+    )
+    rated_a: float = setting(
+        "RATED_CURRENT_A", "Most current per phase of a connector, A", default=300.0, check=within(1, 6500)
+    )
+    nominal_v: float = setting(
+        "NOMINAL_VOLTAGE_V",
+        "Voltage by which charging limits in W become A (per phase), V",
+        default=400.0,
+        check=within(1, 1500),
+    )
+    phases: int = setting(
+        "PHASES", "Phases of a connector: 1 for direct current, 1 to 3 for AC", default=1, check=within(1, 3)
+    )
+    grid_frequency_hz: float = setting(
+        "GRID_FREQUENCY_HZ", "Frequency that MeterValues report, Hz", default=50.0, check=within(1, 500)
+    )
+    sample_interval_s: int = setting(
+        "METER_VALUE_SAMPLE_INTERVAL_S",
+        "MeterValueSampleInterval until a CSMS changes it, s; 0: none",
+        default=1,
+        check=within(0, 86_400),
+    )
+    call_timeout_s: float = setting(
+        "OCPP_CALL_TIMEOUT_S",
+        "How long an answer of the CSMS is waited for, s",
+        default=30.0,
+        check=at_least(0.1),
+    )
+    reconnect_longest_s: float = setting(
+        "RECONNECT_LONGEST_S",
+        "Longest wait between two tries to reach the CSMS, s",
+        default=8.0,
+        check=at_least(0.5),
+    )
+    queue_messages: int = setting(
+        "TRANSACTION_QUEUE_MESSAGES",
+        "Messages of transactions kept on disk while the CSMS is away; at 1 per second 50,000 are 14 hours",
+        default=50_000,
+        check=at_least(100),
+    )
+    vendor: str = setting(
+        "CHARGE_POINT_VENDOR", "chargePointVendor", default="ChargeBench", check=_at_most(20)
+    )
+    model: str = setting("CHARGE_POINT_MODEL", "chargePointModel", default="Bench DC", check=_at_most(20))
+
+    @property
+    def supply(self) -> Supply:
+        """What stands behind a connector."""
+        return Supply(self.rated_a, self.nominal_v, self.phases)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Who the charge point is, on which interface, and the bus of each connector (a port or a name)."""
+
+    charge_point_id: str
+    interface: str
+    buses: tuple[int | str, ...]
+
+
+def find_place(settings: Settings) -> Place:
+    """Return where this process belongs, or raise SettingsError. May ask the name server for seconds."""
+    charge_point_id = settings.charge_point_id or _replica_identity(settings.prefix)
+    interface = settings.can_interface
+    if interface == "auto":
+        interface = identity.address_on("_can") or LOOPBACK
+    return Place(charge_point_id, interface, buses_of(settings, charge_point_id))
+
+
+def _replica_identity(prefix: str) -> str:
+    replica = next(iter(identity.replicas()), None)
+    number = replica.number if replica else identity.ordinal_of(socket.gethostname())
+    if number is None:
+        raise SettingsError(
+            "missing CHARGE_POINT_ID (this is neither a numbered container nor a numbered pod)"
+        )
+    return f"{prefix}-{number}"
+
+
+def buses_of(settings: Settings, charge_point_id: str) -> tuple[int | str, ...]:
+    """Return each connector's bus, port `base + (number - 1) * 4 + (connector - 1)`; raises SettingsError."""
+    if settings.socketcan:
+        if len(settings.socketcan) != settings.connectors:
+            raise SettingsError(f"CAN_SOCKETCAN: {settings.connectors} names are needed, one per connector")
+        return settings.socketcan
+    first = settings.can_port
+    if first is None:
+        number = re.search(r"(\d{1,5})$", charge_point_id)
+        if number is None or int(number[1]) < 1:
+            raise SettingsError(f"missing CAN_PORT: {charge_point_id!r} does not end in a number from 1 on")
+        first = settings.base_port + (int(number[1]) - 1) * MAX_CONNECTORS
+    if first + settings.connectors - 1 > 65535:
+        raise SettingsError(f"CAN_BASE_PORT: the buses of {charge_point_id} would be beyond port 65535")
+    return tuple(range(first, first + settings.connectors))

@@ -1,0 +1,97 @@
+"""What a charge point remembers over a power cut: one SQLite file, values as JSON under names.
+
+Whatever belongs together is saved in one transaction of the file (`atomically`), the queue of transaction
+messages included: a transaction that was begun has its StartTransaction queued, always. A charge point that
+cannot remember does not charge: the error ends the process.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from contracts.errors import ContractError
+
+log = logging.getLogger("chargepoint")
+
+T = TypeVar("T")
+
+WAIT_FOR_OWNER_S = 10.0
+"""How long opening waits for the process that still has the file, e.g. the one that we replace."""
+
+
+class StoreUnavailable(ContractError):  # noqa: N818 - named after its state
+    """The file cannot be opened: another process owns it, or the disk is full or broken."""
+
+
+class Store:
+    """The file's one owner. Use from one thread; after opening, what SQLite raises is not to be handled."""
+
+    def __init__(self, path: Path, *, wait_s: float = WAIT_FOR_OWNER_S) -> None:
+        """Open or make the file, or raise StoreUnavailable. One that is no database is put aside."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self.db = _opened(path, wait_s)
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError as error:
+                log.error("%s: %s; put aside, everything is forgotten", path, error)  # noqa: TRY400
+                for part in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+                    if part.exists():
+                        part.replace(f"{part}.broken")
+                self.db = _opened(path, wait_s)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreUnavailable(f"{path}: {error}") from error
+
+    @contextmanager
+    def atomically(self) -> Iterator[None]:
+        """Keep all that is saved inside, or nothing; inside another `atomically` it joins that one."""
+        if self.db.in_transaction:
+            yield
+            return
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.db.execute("COMMIT")
+        except BaseException:
+            if self.db.in_transaction:  # a full disk may have ended it already
+                self.db.execute("ROLLBACK")
+            raise
+
+    def save(self, name: str, value: Any) -> None:
+        """Keep a value under a name."""
+        self.db.execute("INSERT OR REPLACE INTO remembered VALUES (?, ?)", (name, msgspec.json.encode(value)))
+
+    def load(self, name: str, kind: type[T], default: T) -> T:
+        """Return the value under a name; the default when there is none or an older version wrote another."""
+        row = self.db.execute("SELECT value FROM remembered WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            return default
+        try:
+            return msgspec.json.decode(row[0], type=kind)
+        except msgspec.MsgspecError as error:
+            log.warning("what was remembered as %s is not readable: %s", name, error)
+            return default
+
+    def close(self) -> None:
+        """Close the file."""
+        self.db.close()
+
+
+def _opened(path: Path, wait_s: float) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, timeout=wait_s)
+    try:
+        db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        db.execute("PRAGMA journal_mode=WAL")
+        # NORMAL in WAL mode: a killed process loses nothing, a power cut may lose the last instant.
+        db.execute("PRAGMA synchronous=NORMAL")
+        db.execute("CREATE TABLE IF NOT EXISTS remembered (name TEXT PRIMARY KEY, value BLOB NOT NULL)")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
