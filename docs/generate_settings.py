@@ -28,7 +28,8 @@ HEAD = """# Settings
 
 Every service reads its settings once, at start, from environment variables; whatever is missing or wrong is
 named, all at once, and the service ends with status 2. A variable that is empty counts as not given. A secret
-`X` may also be given as a file named by `X_FILE`. `LOG_LEVEL` (default INFO) is understood by all. This page
+`X` may also be given as a file named by `X_FILE`. Two are understood by all: `LOG_LEVEL` (default INFO), and
+`ALIVE_FILE`, a file that the service touches every second, for health checks. This page
 is made by `docs/generate_settings.py` from the declarations; a test checks that it is up to date.
 """
 

@@ -1,0 +1,62 @@
+"""From an MQTT message to numbered events, or what is wrong with it.
+
+A message that is no batch of its topic's source is refused as a whole. A batch that is sound but has an event
+in the wrong place is taken with that event set aside: refused, it would hold up its source for ever.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from contracts import events, topics
+from contracts.errors import MalformedEvent
+from contracts.events import AnyEvent, Reading, ScenarioLabel
+from contracts.topics import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A numbered event that is not used: why, and its JSON."""
+
+    reason: str
+    payload: bytes
+
+
+Numbered: TypeAlias = AnyEvent | SetAside
+"""What stands at a number: an event, or what arrived instead of one that can be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A batch as it is to be stored: event i has the number `first_seq + i`."""
+
+    source: str
+    channel: Channel
+    boot: UUID
+    first_seq: int
+    committed: int
+    events: list[Numbered]
+
+
+def take(topic: str, payload: bytes) -> Taken:
+    """Return the batch that arrived on `topic`; raise ContractError where it is none of its source."""
+    source = topics.source_from_topic(topic)
+    batch = events.decode_batch(payload)
+    if batch.source != source.id:
+        raise MalformedEvent(f"{batch.source!r} on the topic of {source.id!r} - at `$.source`")
+    content = [_in_place(source.channel, index, event) for index, event in enumerate(batch.events)]
+    return Taken(source.id, source.channel, batch.boot, batch.first_seq, batch.committed, content)
+
+
+def _in_place(channel: Channel, index: int, event: AnyEvent) -> Numbered:
+    reason = None
+    # On the wrong channel a label would be seen by detectors, and an event hidden from them.
+    if isinstance(event, ScenarioLabel) is not (channel == "truth"):
+        reason = f"{type(event).__name__} has no place on the {channel} channel"
+    elif isinstance(event, Reading) and (None in (event.charge_point_id, event.connector)):
+        reason = "a Reading names its charge point and its connector"
+    if reason is None:
+        return event
+    return SetAside(f"{reason} - at `$.events[{index}]`", msgspec.json.encode(event))

@@ -1,0 +1,91 @@
+"""What the MemoryBank hears and says on MQTT: batches in, words of what is committed and anomalies out."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from chassis.mqtt import Delivery, MqttLink, MqttSettings
+from contracts import events, topics
+from contracts.events import Anomaly, Committed
+
+log = logging.getLogger("memorybank")
+
+CLIENT_ID = "memorybank"
+"""Fixed, so that the broker keeps our session and what arrives while we are away."""
+
+
+class Consumer:
+    """Deliveries wait here, unacknowledged and bounded, until they are taken. Use as a context manager."""
+
+    def __init__(self, mqtt: MqttSettings, max_bytes: int, on_connected: Callable[[], None]) -> None:
+        self._max_bytes = max_bytes
+        self._on_connected = on_connected
+        self._waiting: deque[Delivery] = deque()
+        self._waiting_bytes = 0
+        self._arrived = asyncio.Event()
+        self.dropped = 0
+        """Messages left to their source to send again because too many waited."""
+        self._link = MqttLink(
+            mqtt,
+            CLIENT_ID,
+            subscriptions=((topics.ALL_EVENTS, 1), (topics.ALL_TRUTH, 1)),
+            on_message=self._take_in,
+            on_connected=self._connected,
+            persistent=True,
+        )
+        self.connected_s: float | None = None
+        """Since when (of the loop's clock) the broker is reached."""
+
+    async def __aenter__(self) -> Self:
+        await self._link.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._link.__aexit__(kind, error, trace)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is reached."""
+        return self._link.connected
+
+    async def take(self, count: int, gather_s: float, wait_s: float) -> list[Delivery]:
+        """Return up to `count` deliveries gathered within `gather_s` of the first; none after `wait_s`."""
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._arrived.wait()
+        except TimeoutError:
+            return []
+        if len(self._waiting) < count:
+            await asyncio.sleep(gather_s)
+        taken = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
+        self._waiting_bytes -= sum(len(delivery.payload) for delivery in taken)
+        if not self._waiting:
+            self._arrived.clear()
+        return taken
+
+    def tell_committed(self, source: str, word: Committed) -> None:
+        """Tell a source up to where it is committed; retained, so that it hears it when it comes back."""
+        self._link.publish(topics.committed_topic(source), events.encode(word), qos=1, retain=True)
+
+    def tell_anomaly(self, anomaly: Anomaly) -> None:
+        """Tell whoever listens of an anomaly's change; the table has it for those who do not."""
+        self._link.publish(topics.anomaly_topic(anomaly.charge_point_id), events.encode(anomaly), qos=0)
+
+    def _connected(self) -> None:
+        self.connected_s = asyncio.get_running_loop().time()
+        self._on_connected()
+
+    def _take_in(self, delivery: Delivery) -> None:
+        if self._waiting_bytes + len(delivery.payload) > self._max_bytes:
+            # Unacknowledged it would only fill the broker's window: the source keeps it and sends it again.
+            self.dropped += 1
+            delivery.ack()
+            return
+        self._waiting.append(delivery)
+        self._waiting_bytes += len(delivery.payload)
+        self._arrived.set()

@@ -1,0 +1,164 @@
+-- lock --
+-- One MemoryBank writes. The lock dies with its connection, so whoever holds it knows that no transaction of
+-- an earlier connection can still commit.
+SELECT pg_try_advisory_lock(hashtext('chargebench memorybank'));
+
+-- load_sources --
+SELECT source_no, source, boot, committed_seq FROM memory.sources ORDER BY last_stored_at NULLS FIRST, source_no;
+
+-- load_patterns --
+SELECT id, charge_point_id, kind, count, first_seen_at, last_seen_at, signature FROM memory.patterns;
+
+-- load_open_anomalies --
+SELECT id, charge_point_id, connector, kind, severity, phase, started_at, detected_at, updated_at, ended_at, score,
+       threshold, deviation, signature AS pattern, explanation, pattern_id
+FROM memory.anomalies
+WHERE ended_at IS NULL;
+
+-- load_recent_readings --
+-- The last two minutes of each connector
+SELECT m.at, m.charge_point_id, m.connector, m.origin, m.current_a, m.offered_a
+FROM memory.charge_points c
+JOIN memory.metrics m ON m.charge_point_id = c.charge_point_id AND m.connector = c.connector
+  AND m.at BETWEEN c.reading_at - interval '2 minutes' AND c.reading_at
+WHERE m.origin = 'can'
+ORDER BY m.at;
+
+-- add_source --
+INSERT INTO memory.sources (source, boot, committed_seq)
+VALUES (%(source)s, %(boot)s, %(committed)s)
+ON CONFLICT (source, boot) DO UPDATE SET boot = excluded.boot
+RETURNING source_no, committed_seq;
+
+-- make_partition --
+SELECT memory.make_partition(%(parent)s, %(day)s);
+
+-- positions --
+SELECT source_no, committed_seq FROM memory.sources WHERE source_no = ANY(%s);
+
+-- advance_sources --
+-- Compare and set: moves only those that stand where we believe
+UPDATE memory.sources s SET
+  committed_seq = c.committed, gaps = s.gaps + c.gap, duplicates = s.duplicates + c.duplicates,
+  ahead = s.ahead + c.ahead, events = s.events + c.events, metrics = s.metrics + c.metrics,
+  first_event_at = least(s.first_event_at, c.first_event_at),
+  last_event_at = greatest(s.last_event_at, c.last_event_at),
+  first_stored_at = coalesce(s.first_stored_at, CASE WHEN c.last_event_at IS NOT NULL THEN now() END),
+  last_stored_at = CASE WHEN c.last_event_at IS NOT NULL THEN now() ELSE s.last_stored_at END,
+  lag_s = coalesce(extract(epoch FROM clock_timestamp() - c.last_event_at), s.lag_s)
+FROM jsonb_to_recordset(%s) AS c(source_no integer, before bigint, committed bigint, gap bigint, duplicates bigint,
+  ahead bigint, events bigint, metrics bigint, first_event_at timestamptz, last_event_at timestamptz)
+WHERE s.source_no = c.source_no AND s.committed_seq = c.before;
+
+-- save_sessions --
+INSERT INTO memory.sessions AS s (charge_point_id, transaction_id, connector, id_tag, started_at, ended_at,
+  meter_start_wh, meter_stop_wh, reason, register_wh, register_at, can_readings, can_sum_a, can_peak_a,
+  ocpp_readings, ocpp_sum_a, ocpp_peak_a)
+SELECT * FROM jsonb_to_recordset(%s) AS c(charge_point_id text, transaction_id bigint, connector smallint,
+  id_tag text, started_at timestamptz, ended_at timestamptz, meter_start_wh float8, meter_stop_wh float8,
+  reason text, register_wh float8, register_at timestamptz, can_readings bigint, can_sum_a float8,
+  can_peak_a float8, ocpp_readings bigint, ocpp_sum_a float8, ocpp_peak_a float8)
+ON CONFLICT (charge_point_id, transaction_id) DO UPDATE SET
+  connector = coalesce(excluded.connector, s.connector),
+  id_tag = coalesce(excluded.id_tag, s.id_tag),
+  started_at = CASE WHEN excluded.meter_start_wh IS NOT NULL THEN excluded.started_at
+                    WHEN s.meter_start_wh IS NOT NULL THEN s.started_at
+                    ELSE least(s.started_at, excluded.started_at) END,
+  ended_at = coalesce(excluded.ended_at, s.ended_at),
+  meter_start_wh = coalesce(excluded.meter_start_wh, s.meter_start_wh),
+  meter_stop_wh = coalesce(excluded.meter_stop_wh, s.meter_stop_wh),
+  reason = coalesce(excluded.reason, s.reason),
+  register_wh = CASE WHEN s.register_at > excluded.register_at THEN s.register_wh
+                     ELSE coalesce(excluded.register_wh, s.register_wh) END,
+  register_at = greatest(s.register_at, excluded.register_at),
+  can_readings = s.can_readings + excluded.can_readings,
+  can_sum_a = s.can_sum_a + excluded.can_sum_a,
+  can_peak_a = greatest(s.can_peak_a, excluded.can_peak_a),
+  ocpp_readings = s.ocpp_readings + excluded.ocpp_readings,
+  ocpp_sum_a = s.ocpp_sum_a + excluded.ocpp_sum_a,
+  ocpp_peak_a = greatest(s.ocpp_peak_a, excluded.ocpp_peak_a);
+
+-- save_statuses --
+INSERT INTO memory.charge_points AS p (charge_point_id, connector, status, error_code, status_at)
+SELECT charge_point_id, connector, status, coalesce(error_code, 'NoError'), at
+FROM jsonb_to_recordset(%s) AS c(charge_point_id text, connector smallint, status text, error_code text,
+  at timestamptz)
+ON CONFLICT (charge_point_id, connector) DO UPDATE SET
+  status = excluded.status, error_code = excluded.error_code, status_at = excluded.status_at
+WHERE p.status_at IS NULL OR p.status_at <= excluded.status_at;
+
+-- save_connections --
+INSERT INTO memory.charge_points AS p (charge_point_id, connector, connected, connected_at)
+SELECT charge_point_id, 0, connected, at
+FROM jsonb_to_recordset(%s) AS c(charge_point_id text, connected boolean, at timestamptz)
+ON CONFLICT (charge_point_id, connector) DO UPDATE SET
+  connected = excluded.connected, connected_at = excluded.connected_at
+WHERE p.connected_at IS NULL OR p.connected_at <= excluded.connected_at;
+
+-- save_transactions --
+INSERT INTO memory.charge_points AS p (charge_point_id, connector, transaction_id, transaction_at)
+SELECT charge_point_id, connector, transaction_id, at
+FROM jsonb_to_recordset(%s) AS c(charge_point_id text, connector smallint, transaction_id bigint, at timestamptz)
+ON CONFLICT (charge_point_id, connector) DO UPDATE SET
+  transaction_id = excluded.transaction_id, transaction_at = excluded.transaction_at
+WHERE p.transaction_at IS NULL OR p.transaction_at <= excluded.transaction_at;
+
+-- save_readings --
+-- The newest stands; what OCPP reports only where CAN has said nothing for ten seconds
+INSERT INTO memory.charge_points AS p (charge_point_id, connector, reading_at, reading_origin, current_a, offered_a,
+  voltage_v, power_w, energy_wh, temperature_c, soc_percent, commanded_a)
+SELECT charge_point_id, connector, at, origin, current_a, offered_a, voltage_v, power_w, energy_wh, temperature_c,
+  soc_percent, commanded_a
+FROM jsonb_to_recordset(%s) AS c(charge_point_id text, connector smallint, at timestamptz, origin text,
+  current_a float8, offered_a float8, voltage_v float8, power_w float8, energy_wh float8, temperature_c float8,
+  soc_percent float8, commanded_a float8)
+ON CONFLICT (charge_point_id, connector) DO UPDATE SET
+  (reading_at, reading_origin, current_a, offered_a, voltage_v, power_w, energy_wh, temperature_c, soc_percent,
+   commanded_a)
+  = (excluded.reading_at, excluded.reading_origin, excluded.current_a, excluded.offered_a, excluded.voltage_v,
+     excluded.power_w, excluded.energy_wh, excluded.temperature_c, excluded.soc_percent, excluded.commanded_a)
+WHERE p.reading_at IS NULL OR (
+  p.reading_at <= excluded.reading_at AND (
+    excluded.reading_origin = 'can' OR p.reading_origin = 'ocpp'
+    OR p.reading_at < excluded.reading_at - interval '10 seconds'));
+
+-- save_patterns --
+INSERT INTO memory.patterns AS p (id, charge_point_id, kind, count, first_seen_at, last_seen_at, signature)
+SELECT * FROM jsonb_to_recordset(%s) AS c(id uuid, charge_point_id text, kind text, count integer,
+  first_seen_at timestamptz, last_seen_at timestamptz, signature jsonb)
+ON CONFLICT (id) DO UPDATE SET
+  count = excluded.count, first_seen_at = excluded.first_seen_at, last_seen_at = excluded.last_seen_at,
+  signature = excluded.signature;
+
+-- save_anomalies --
+INSERT INTO memory.anomalies (id, charge_point_id, connector, kind, severity, phase, started_at, detected_at,
+  updated_at, ended_at, score, threshold, deviation, signature, explanation, pattern_id)
+SELECT id, charge_point_id, connector, kind, severity, phase, started_at, detected_at, updated_at, ended_at, score,
+  threshold, deviation, pattern, explanation, pattern_id
+FROM jsonb_to_recordset(%s) AS c(id uuid, charge_point_id text, connector smallint, kind text, severity text,
+  phase text, started_at timestamptz, detected_at timestamptz, updated_at timestamptz, ended_at timestamptz,
+  score float8, threshold float8, deviation float8, pattern jsonb, explanation text, pattern_id uuid)
+ON CONFLICT (id) DO UPDATE SET
+  severity = excluded.severity, phase = excluded.phase, updated_at = excluded.updated_at,
+  ended_at = excluded.ended_at, score = excluded.score, deviation = excluded.deviation,
+  signature = excluded.signature, explanation = excluded.explanation, pattern_id = excluded.pattern_id;
+
+-- count_anomalies --
+-- Sessions that overlap what changed learn how many anomalies overlap them
+UPDATE memory.sessions s SET anomalies = (
+  SELECT count(*) FROM memory.anomalies a
+  WHERE a.charge_point_id = s.charge_point_id AND a.connector = s.connector
+    AND coalesce(a.ended_at, 'infinity') >= s.started_at AND a.started_at <= coalesce(s.ended_at, 'infinity'))
+FROM jsonb_to_recordset(%s) AS c(charge_point_id text, connector smallint, started_at timestamptz,
+  ended_at timestamptz)
+WHERE s.charge_point_id = c.charge_point_id AND s.connector = c.connector
+  AND coalesce(s.ended_at, 'infinity') >= c.started_at AND s.started_at <= coalesce(c.ended_at, 'infinity');
+
+-- save_poison --
+INSERT INTO memory.poison AS p (topic, source_no, seq, reason, payload, digest)
+VALUES (%(topic)s, %(source_no)s, %(seq)s, %(reason)s, %(payload)s, %(digest)s)
+ON CONFLICT (digest) DO UPDATE SET times = p.times + 1, last_at = now();
+
+-- trim_poison --
+-- Messages that are no batch are bounded in number; set-aside events are numbered and stay
+DELETE FROM memory.poison WHERE seq IS NULL AND id <= (SELECT max(id) - %s FROM memory.poison);

@@ -1,0 +1,150 @@
+"""What is read from the tables at a start and written to them by a unit of work, on a given connection.
+
+Rows go by binary COPY straight into the tables, without staging and ON CONFLICT. That is safe because the
+transaction that appends them also moves their source on, by compare and set: a second transaction with the
+same numbers, of this process or another, finds the source elsewhere and is rolled back. The unique keys stay
+as proof: they would stop a double row, and never see one.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from contracts.events import Anomaly, Reading
+from memorybank.errors import StoreConflict
+from memorybank.patterns import Pattern
+from memorybank.records import EVENT_COLUMNS, LABEL_COLUMNS, METRIC_COLUMNS, Poison, Row
+from memorybank.sql import queries
+from memorybank.work import Work
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+_QUERIES = queries("store.sql")
+_MAX_POISON_BYTES = 65_536
+_MAX_POISON_MESSAGES = 10_000
+_MAX_REASON = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A source's number in the tables, and up to where it is stored."""
+
+    source_no: int
+    committed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a MemoryBank that starts finds."""
+
+    positions: dict[tuple[str, UUID], Position]
+    patterns: dict[UUID, Pattern]
+    shown: dict[UUID, UUID]
+    open_anomalies: list[Anomaly]
+    readings: list[Reading]
+
+
+def load(connection: Connection) -> Remembered:
+    """Return what the memory knows of sources, patterns and what was going on when it was left."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        positions = {
+            (row["source"], row["boot"]): Position(row["source_no"], row["committed_seq"])
+            for row in cursor.execute(_QUERIES["load_sources"])
+        }
+        patterns = {row["id"]: Pattern(**row) for row in cursor.execute(_QUERIES["load_patterns"])}
+        rows = cursor.execute(_QUERIES["load_open_anomalies"]).fetchall()
+        shown = {row["id"]: row.pop("pattern_id") for row in rows}
+        readings = [Reading(**row) for row in cursor.execute(_QUERIES["load_recent_readings"])]
+    return Remembered(positions, patterns, shown, [Anomaly(**row) for row in rows], readings)
+
+
+def is_in(connection: Connection, work: Work) -> bool:
+    """Return whether an earlier attempt, cut off at its COMMIT, came through. Raises StoreConflict."""
+    moving = [advance for advance in work.advances.values() if advance.committed != advance.before]
+    numbers = [advance.source_no for advance in moving]
+    found: dict[int, int] = dict(connection.execute(_QUERIES["positions"], (numbers,)).fetchall())
+    if moving and all(found.get(advance.source_no) == advance.committed for advance in moving):
+        return True
+    if all(found.get(advance.source_no) == advance.before for advance in moving):
+        return False
+    raise StoreConflict("the sources stand neither before nor after our transaction")
+
+
+def position(connection: Connection, source: str, boot: UUID, committed: int) -> Position:
+    """Return where a source stands, after adding it, stored up to `committed`, where it is new."""
+    parameters = {"source": source, "boot": boot, "committed": committed}
+    row = connection.execute(_QUERIES["add_source"], parameters).fetchone()
+    return Position(*(row or ()))
+
+
+def save(connection: Connection, work: Work) -> None:
+    """Store the work in one transaction. Raises StoreConflict, having stored nothing."""
+    changes = work.changes
+    anomalies = {finding.anomaly.id: finding for finding in work.findings}
+    patterns = {finding.pattern.id: finding.pattern for finding in work.findings}
+    with connection.transaction(), connection.cursor() as cursor:
+        _put(cursor, "advance_sources", work.advances.values())
+        if work.advances and cursor.rowcount != len(work.advances):
+            raise StoreConflict("a source stands elsewhere than we left it")
+        _copy(cursor, "memory.events", EVENT_COLUMNS, work.rows.events)
+        _copy(cursor, "memory.metrics", METRIC_COLUMNS, work.rows.metrics)
+        _copy(cursor, "truth.labels", LABEL_COLUMNS, work.rows.labels)
+        _put(cursor, "save_sessions", changes.sessions.values())
+        _put(cursor, "save_statuses", changes.statuses.values())
+        _put(cursor, "save_connections", changes.connections.values())
+        _put(cursor, "save_transactions", changes.transactions.values())
+        for origin in ("can", "ocpp"):
+            readings = [r for (_, _, known), r in changes.readings.items() if known == origin]
+            _put(cursor, "save_readings", readings)
+        _put(cursor, "save_patterns", patterns.values())
+        _put(
+            cursor,
+            "save_anomalies",
+            [
+                {**msgspec.structs.asdict(finding.anomaly), "pattern_id": finding.pattern.id}
+                for finding in anomalies.values()
+            ],
+        )
+        _put(cursor, "count_anomalies", work.recount())
+        _put_poison(cursor, work.rows.poison)
+
+
+def _put(cursor: psycopg.Cursor[Any], query: str, items: Iterable[Any]) -> None:
+    """Run a query on the items, which it gets as one JSON array; not at all where there are none."""
+    items = list(items)
+    if items:
+        cursor.execute(_QUERIES[query], (msgspec.json.encode(items).decode(),))
+
+
+def _copy(cursor: psycopg.Cursor[Any], table: str, columns: dict[str, str], rows: list[Row]) -> None:
+    if not rows:
+        return
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
+        sql.Identifier(*table.split(".")), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with cursor.copy(statement) as copy:
+        copy.set_types(list(columns.values()))
+        for row in rows:
+            copy.write_row(row)
+
+
+def _put_poison(cursor: psycopg.Cursor[Any], poison: list[Poison]) -> None:
+    for item in poison:
+        named = f"{item.topic}\n{item.source_no}\n{item.seq}\n".encode()
+        parameters = {
+            **msgspec.structs.asdict(item),
+            # The reason may quote what arrived.
+            "reason": item.reason.replace("\0", "\N{SYMBOL FOR NULL}")[:_MAX_REASON],
+            "payload": item.payload[:_MAX_POISON_BYTES],
+            "digest": hashlib.sha256(named + item.payload).digest(),
+        }
+        cursor.execute(_QUERIES["save_poison"], parameters)
+    if poison:
+        cursor.execute(_QUERIES["trim_poison"], (_MAX_POISON_MESSAGES,))

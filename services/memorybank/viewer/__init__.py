@@ -1,0 +1,1 @@
+"""`memory-viewer`: questions to the memory from a terminal."""

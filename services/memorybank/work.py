@@ -1,0 +1,106 @@
+"""One unit of work: what one transaction stores, and where its sources stand afterwards."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from msgspec import Struct
+
+from contracts.events import Reading
+from memorybank import ledger
+from memorybank.changes import Changes
+from memorybank.intake import SetAside, Taken
+from memorybank.records import Rows
+from memorybank.watch import Finding, Watch
+
+
+class Advance(Struct, kw_only=True):
+    """How a source moves from `before` to `committed`, and what was counted on the way."""
+
+    source_no: int
+    before: int
+    committed: int
+    gap: int = 0
+    duplicates: int = 0
+    ahead: int = 0
+    events: int = 0
+    metrics: int = 0
+    first_event_at: datetime | None = None
+    last_event_at: datetime | None = None
+
+
+class Window(Struct, kw_only=True):
+    """A stretch of time on a connector whose sessions must count their anomalies again."""
+
+    charge_point_id: str
+    connector: int
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(slots=True)
+class Work:
+    """Gathered from many batches, stored in one transaction."""
+
+    rows: Rows = field(default_factory=Rows)
+    changes: Changes = field(default_factory=Changes)
+    advances: dict[int, Advance] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(
+        self, source_no: int, committed: int, topic: str, taken: Taken, watch: Watch, heard_s: float
+    ) -> int:
+        """Take what is new of a batch; its source is stored up to `committed`; return up to where then."""
+        verdict = ledger.judge(committed, taken.committed, taken.first_seq, len(taken.events))
+        advance = self.advances.get(source_no)
+        if advance is None:
+            advance = Advance(source_no=source_no, before=committed, committed=committed)
+            self.advances[source_no] = advance
+        advance.committed = verdict.committed
+        advance.gap += verdict.gap
+        advance.duplicates += verdict.duplicates
+        advance.ahead += verdict.ahead
+        for index in range(verdict.skip, len(taken.events)):
+            event = taken.events[index]
+            self.rows.add(source_no, taken.first_seq + index, topic, event)
+            if isinstance(event, SetAside):
+                continue
+            self.changes.add(event)
+            if isinstance(event, Reading):
+                advance.metrics += 1
+                self.findings += watch.observe(event, heard_s)
+            elif taken.channel == "events":
+                advance.events += 1
+            advance.first_event_at = min(advance.first_event_at or event.at, event.at)
+            advance.last_event_at = max(advance.last_event_at or event.at, event.at)
+        return verdict.committed
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to store."""
+        return not (self.advances or self.rows.poison or self.findings)
+
+    def recount(self) -> list[Window]:
+        """Return where sessions must count their anomalies again."""
+        begun_or_ended = [
+            Window(
+                charge_point_id=session.charge_point_id,
+                connector=session.connector,
+                started_at=session.started_at,
+                ended_at=session.ended_at,
+            )
+            for session in self.changes.sessions.values()
+            if session.connector is not None
+            and (session.meter_start_wh is not None or session.ended_at is not None)
+        ]
+        opened_or_closed = [
+            Window(
+                charge_point_id=anomaly.charge_point_id,
+                connector=anomaly.connector,
+                started_at=anomaly.started_at,
+                # Sessions between its last sign and its close counted it while it was open.
+                ended_at=anomaly.updated_at if anomaly.phase == "closed" else None,
+            )
+            for anomaly in (finding.anomaly for finding in self.findings)
+            if anomaly.phase != "updated"
+        ]
+        return begun_or_ended + opened_or_closed

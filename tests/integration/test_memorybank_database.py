@@ -1,0 +1,172 @@
+"""Migrations and roles on a real PostgreSQL."""
+
+from dataclasses import replace
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from embedded import postgres as embedded_postgres
+from memorybank import migrations
+from memorybank.errors import NewerDatabase
+from memorybank.migrations import Migration
+from memorybank_parts import ask
+from real_parts import Postgres
+
+DASH = {
+    "metrics": "at charge_point_id connector origin current_a offered_a voltage_v power_w energy_wh"
+    " temperature_c soc_percent commanded_a",
+    "charge_points": "charge_point_id connector status status_code status_at connected last_reading_at"
+    " current_a power_w energy_wh soc_percent transaction_id open_anomalies",
+    "status": "at charge_point_id connector status status_code",
+    "anomalies": "id charge_point_id connector kind severity score threshold deviation started_at detected_at"
+    " ended_at explanation pattern",
+    "sessions": "transaction_id charge_point_id connector id_tag started_at ended_at energy_wh peak_a mean_a"
+    " reason anomalies",
+    "events": "at charge_point_id connector kind summary",
+    "sources": "source boot committed_seq gaps duplicates last_event_at lag_s",
+}
+
+
+@pytest.fixture
+def migrated(postgres: Postgres) -> Postgres:
+    with psycopg.connect(postgres.writer_url) as connection:
+        migrations.apply(connection, migrations.available())
+    return postgres
+
+
+def assert_refused(url: str, question: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        # A role can undo its own settings: only grants count.
+        connection.execute("SET default_transaction_read_only TO off")
+        with pytest.raises(errors.InsufficientPrivilege):
+            connection.execute(question)  # type: ignore[arg-type]
+
+
+def test_a_migrated_database_is_left_alone(migrated: Postgres) -> None:
+    """The second time there is nothing to do."""
+    with psycopg.connect(migrated.writer_url) as connection:
+        assert migrations.apply(connection, migrations.available()) == []
+
+
+def test_a_failing_migration_leaves_nothing(postgres: Postgres) -> None:
+    """All pending migrations are applied, or none."""
+    broken = Migration(2, "0002_broken", b"CREATE TABLE memory.half (a int); SELECT 1/0;")
+    with psycopg.connect(postgres.writer_url) as connection, pytest.raises(errors.DivisionByZero):
+        migrations.apply(connection, [*migrations.available(), broken])
+    assert ask(postgres, "SELECT count(*) FROM pg_tables WHERE schemaname = 'memory'") == [(0,)]
+
+
+def test_a_newer_database_is_refused(migrated: Postgres) -> None:
+    """An older version does not write into what it does not know."""
+    future = Migration(999, "0999_future", b"SELECT 1;")
+    with psycopg.connect(migrated.writer_url) as connection:
+        migrations.apply(connection, [*migrations.available(), future])
+        with pytest.raises(NewerDatabase, match="the database has migration 999"):
+            migrations.apply(connection, migrations.available())
+
+
+def test_a_changed_migration_is_refused(migrated: Postgres) -> None:
+    """A file that was edited after it was applied is found out."""
+    first, *others = migrations.available()
+    edited = replace(first, text=first.text + b"-- edited")
+    with (
+        psycopg.connect(migrated.writer_url) as connection,
+        pytest.raises(NewerDatabase, match="not the one this database has had"),
+    ):
+        migrations.apply(connection, [edited, *others])
+
+
+def test_roles_can_be_applied_again(migrated: Postgres) -> None:
+    """roles.sql repeats without harm, also after the migrations."""
+    embedded_postgres.prepare(migrated.files, migrated.database)
+    with psycopg.connect(migrated.reader_url) as connection:
+        connection.execute("SELECT count(*) FROM memory.events")
+
+
+def test_everything_is_commented(migrated: Postgres) -> None:
+    """Every table of ours, every column of memory and truth, and every view says what it is."""
+    query = """
+        SELECT n.nspname || '.' || c.relname || coalesce('.' || a.attname, '')
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND n.nspname <> 'dash'
+        WHERE n.nspname IN ('memory', 'truth', 'dash') AND c.relkind IN ('r', 'p', 'v')
+          AND NOT c.relispartition
+          AND (obj_description(c.oid, 'pg_class') IS NULL
+               OR (a.attnum IS NOT NULL AND col_description(c.oid, a.attnum) IS NULL))"""
+    assert ask(migrated, query) == []
+
+
+def test_every_instant_has_a_time_zone(migrated: Postgres) -> None:
+    """timestamptz everywhere."""
+    query = """
+        SELECT table_schema, table_name, column_name FROM information_schema.columns
+        WHERE table_schema IN ('memory', 'truth', 'dash') AND data_type LIKE 'timestamp without%'"""
+    assert ask(migrated, query) == []
+
+
+def test_the_dashboards_views_are_what_was_agreed(migrated: Postgres) -> None:
+    """Names and order of the columns of schema dash."""
+    query = """
+        SELECT table_name, string_agg(column_name, ' ' ORDER BY ordinal_position)
+        FROM information_schema.columns WHERE table_schema = 'dash' GROUP BY table_name"""
+    assert dict(ask(migrated, query)) == DASH  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "SELECT * FROM truth.labels",
+        "SELECT payload FROM memory.poison",
+        "DELETE FROM memory.events",
+        "CREATE TABLE memory.mine (a int)",
+        "CREATE TABLE public.mine (a int)",
+        "CREATE TEMPORARY TABLE mine (a int)",
+        "SELECT memory.make_partition('events', '2026-01-01')",
+    ],
+)
+def test_the_reader_is_kept_from(migrated: Postgres, question: str) -> None:
+    """memorybank_reader sees neither the truth nor poison's payloads, and changes nothing."""
+    assert_refused(migrated.reader_url, question)
+
+
+def test_the_reader_sees_the_memory(migrated: Postgres) -> None:
+    """Every table of memory but poison's payload, and the dashboards' views."""
+    with psycopg.connect(migrated.reader_url) as connection:
+        for table in ("sources", "events", "metrics", "sessions", "anomalies", "patterns", "charge_points"):
+            connection.execute(f"SELECT * FROM memory.{table}")  # type: ignore[arg-type]
+        connection.execute("SELECT reason, times FROM memory.poison")
+        for view in DASH:
+            connection.execute(f"SELECT * FROM dash.{view}")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "SELECT * FROM memory.events",
+        "SELECT * FROM memory.metrics",
+        "SELECT * FROM truth.labels",
+        "SELECT * FROM memory.numbered_events",
+        "DELETE FROM dash.metrics",
+        "INSERT INTO dash.sources VALUES ('a')",
+        "CREATE TABLE dash.mine (a int)",
+        "SET ROLE memorybank_writer",
+    ],
+)
+def test_grafana_is_kept_from(migrated: Postgres, question: str) -> None:
+    """grafana_reader has the views and nothing else, also after undoing its own settings."""
+    assert_refused(migrated.grafana_url, question)
+
+
+def test_grafana_sees_its_views(migrated: Postgres) -> None:
+    """Each view of schema dash answers grafana_reader."""
+    with psycopg.connect(migrated.grafana_url) as connection:
+        for view in DASH:
+            connection.execute(f"SELECT * FROM dash.{view}")  # type: ignore[arg-type]
+
+
+def test_readers_have_a_time_limit(migrated: Postgres) -> None:
+    """A forgotten question does not hold the server for ever."""
+    for url in (migrated.reader_url, migrated.grafana_url):
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SHOW statement_timeout").fetchone() == ("15s",)
