@@ -10,6 +10,7 @@ import errno
 import select
 import socket
 import struct
+import time
 from typing import Annotated, Any
 
 import can
@@ -135,7 +136,7 @@ class MulticastBus(can.BusABC):
             self.malformed += 1
             return None, False
         message = can.Message(
-            timestamp=frame.timestamp,
+            timestamp=time.time(),  # when it was heard, as every CAN interface does
             arbitration_id=frame.arbitration_id,
             is_extended_id=frame.is_extended_id,
             data=frame.data,
