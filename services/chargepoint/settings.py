@@ -11,8 +11,9 @@ from chargepoint.smart_charging import Supply
 from chassis import identity
 from chassis.can_bus import LOOPBACK
 from chassis.settings import SettingsError, at_least, setting, within
+from contracts.backplane import BACKPLANE_PORT, BUSES_PER_CHARGE_POINT, FIRST_BUS_PORT
 
-MAX_CONNECTORS = 4
+MAX_CONNECTORS = BUSES_PER_CHARGE_POINT
 
 
 def _interface(value: str) -> str | None:
@@ -78,12 +79,12 @@ class Settings:
         check=_interface,
     )
     backplane_port: int = setting(
-        "CAN_BACKPLANE_PORT", "UDP port of the backplane", default=43199, check=within(1, 65535)
+        "CAN_BACKPLANE_PORT", "UDP port of the backplane", default=BACKPLANE_PORT, check=within(1, 65535)
     )
     base_port: int = setting(
         "CAN_BASE_PORT",
         "UDP port of the first bus of charge point 1; each charge point has the next 4",
-        default=43200,
+        default=FIRST_BUS_PORT,
         check=within(1, 65535),
     )
     can_port: int | None = setting(
@@ -98,7 +99,7 @@ class Settings:
         default=(),
     )
     state_directory: str = setting(
-        "STATE_DIRECTORY", "Folder of what must survive a restart", default="state/chargepoint"
+        "STATE_DIRECTORY", "Folder of what must survive a restart", default=".chargebench/chargepoint"
     )
     cable_plugged: bool = setting(
         "CABLE_PLUGGED", "Whether a vehicle is plugged in at every connector at the start", default=True

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from chassis.settings import at_least, one_of, setting, within
+from contracts.backplane import BACKPLANE_PORT
 
 
 def _interface(name: str) -> str | None:
@@ -37,7 +38,7 @@ class Settings:
         check=_interface,
     )
     backplane_port: int = setting(
-        "CAN_BACKPLANE_PORT", "UDP port of the backplane", default=43199, check=within(1, 65535)
+        "CAN_BACKPLANE_PORT", "UDP port of the backplane", default=BACKPLANE_PORT, check=within(1, 65535)
     )
     buses: tuple[str, ...] = setting(
         "CHARGER_BUSES",

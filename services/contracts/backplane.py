@@ -13,6 +13,11 @@ from msgspec import Meta, Struct
 
 from contracts.errors import MalformedDatagram
 
+BACKPLANE_PORT = 19_999
+FIRST_BUS_PORT = 20_000
+"""Where CP-1's first bus is. Both lie below the ports that the kernel hands out by itself (from 32768)."""
+BUSES_PER_CHARGE_POINT = 4
+
 LEASE_PERIOD_S = 1.0
 LEASE_TIMEOUT_S = 4.0
 """A lease (for the charger) or an offer (for the charge point) that was not renewed for so long has ended."""

@@ -6,6 +6,7 @@ schemas, which come with the `ocpp` package, by a compiled validator.
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, TypeAlias
@@ -163,7 +164,19 @@ def encode(message: Message) -> str:
 @cache
 def _validator(schema_name: str) -> jsonschema_rs.Draft4Validator:
     schema = json.loads((files("ocpp.v16") / "schemas" / f"{schema_name}.json").read_bytes())
-    return jsonschema_rs.Draft4Validator(schema)
+    return jsonschema_rs.Draft4Validator(schema, formats={"date-time": _is_instant}, validate_formats=True)
+
+
+def _is_instant(text: str) -> bool:
+    """Return whether a text is an ISO 8601 instant; one without an offset counts as UTC.
+
+    Plain clients send `datetime.utcnow().isoformat()`; refusing it would refuse every transaction of theirs.
+    """
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return "T" in text
 
 
 def _check(schema_name: str, payload: Payload, unique_id: str, *, answerable: bool) -> None:

@@ -1,4 +1,7 @@
-"""The MQTT topics. Names from outside are percent-encoded, so that no identity can widen a topic."""
+"""The MQTT topics. Names from outside are percent-encoded, so that no identity can widen a topic.
+
+A source's service is a level of its own, so that a broker's access list can name it.
+"""
 
 import re
 import zlib
@@ -14,8 +17,9 @@ PARTITIONS = 16
 Channel: TypeAlias = Literal["events", "truth"]
 """`truth` carries ground truth: no detector's account may read it."""
 
-_EVENTS = re.compile(rf"{ROOT}/(events|truth)/([0-9]{{2}})/([^/]+)")
-_COMMITTED = re.compile(rf"{ROOT}/committed/([^/]+)/(events|truth)/([0-9]{{2}})")
+_EVENTS = re.compile(rf"{ROOT}/(events|truth)/([0-9]{{2}})/([a-z]+)/([^/]+)")
+_COMMITTED = re.compile(rf"{ROOT}/committed/([a-z]+)/([^/]+)/(events|truth)/([0-9]{{2}})")
+_NAME = re.compile(r"[a-z]+:.+", re.DOTALL)
 
 
 def partition_of(charge_point_id: str) -> int:
@@ -25,11 +29,18 @@ def partition_of(charge_point_id: str) -> int:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Source:
-    """Who numbers events: one per process, channel and partition. `name` is e.g. `chargepoint:CP-1`."""
+    """Who numbers events: one per process, channel and partition.
+
+    `name` is service and instance, e.g. `chargepoint:CP-1`; raises MalformedTopic for any other form.
+    """
 
     name: str
     channel: Channel
     partition: int
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise MalformedTopic(f"{self.name!r:.300} is no service and instance, as `chargepoint:CP-1` is")
 
     @property
     def id(self) -> str:
@@ -43,16 +54,22 @@ class Source:
         return cls(name, "truth" if channel == "truth" else "events", int(partition))
 
 
+def _levels(source_name: str) -> str:
+    """Return the two levels of a source's name: its service, its encoded instance."""
+    service, _, instance = source_name.partition(":")
+    return f"{service}/{quote(instance, safe='')}"
+
+
 def events_topic(source: Source) -> str:
     """Return the topic on which a source publishes its batches (QoS 1, not retained)."""
-    return f"{ROOT}/{source.channel}/{source.partition:02d}/{quote(source.name, safe=':')}"
+    return f"{ROOT}/{source.channel}/{source.partition:02d}/{_levels(source.name)}"
 
 
 def source_from_topic(topic: str) -> Source:
     """Return the source that publishes on `topic`, or raise MalformedTopic."""
     match = _EVENTS.fullmatch(topic)
     if match is not None and int(match[2]) < PARTITIONS:
-        source = Source.from_id(f"{unquote(match[3])}/{match[1]}/{match[2]}")
+        source = Source.from_id(f"{match[3]}:{unquote(match[4])}/{match[1]}/{match[2]}")
         # Only our own spelling: an account that may write `%41` must not become the source `A`.
         if events_topic(source) == topic:
             return source
@@ -62,19 +79,19 @@ def source_from_topic(topic: str) -> Source:
 def committed_topic(source_id: str) -> str:
     """Return the retained topic that says up to where a source's events are committed."""
     name, channel, partition = source_id.rsplit("/", 2)
-    return f"{ROOT}/committed/{quote(name, safe=':')}/{channel}/{partition}"
+    return f"{ROOT}/committed/{_levels(name)}/{channel}/{partition}"
 
 
 def committed_topics(source_name: str) -> str:
     """Return the filter for the committed topics of everything that `source_name` publishes."""
-    return f"{ROOT}/committed/{quote(source_name, safe=':')}/+/+"
+    return f"{ROOT}/committed/{_levels(source_name)}/+/+"
 
 
 def source_id_from_committed(topic: str) -> str:
     """Return the source's id of a committed topic, or raise MalformedTopic."""
     match = _COMMITTED.fullmatch(topic)
-    if match is not None and int(match[3]) < PARTITIONS:
-        source_id = f"{unquote(match[1])}/{match[2]}/{match[3]}"
+    if match is not None and int(match[4]) < PARTITIONS:
+        source_id = f"{match[1]}:{unquote(match[2])}/{match[3]}/{match[4]}"
         if committed_topic(source_id) == topic:
             return source_id
     raise MalformedTopic(f"{topic!r} is no committed topic")
@@ -86,5 +103,5 @@ def anomaly_topic(charge_point_id: str) -> str:
 
 
 ALL_ANOMALIES = f"{ROOT}/live/anomalies/+"
-ALL_EVENTS = f"{ROOT}/events/+/+"
-ALL_TRUTH = f"{ROOT}/truth/+/+"
+ALL_EVENTS = f"{ROOT}/events/+/+/+"
+ALL_TRUTH = f"{ROOT}/truth/+/+/+"

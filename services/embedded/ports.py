@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import psutil
 
-GUARD_PORT = 19_998
+from contracts.backplane import BACKPLANE_PORT, BUSES_PER_CHARGE_POINT
+
+GUARD_PORT = BACKPLANE_PORT - 1
 """Guard of the first range, below the kernel's ephemeral ports; backplane one above it, buses from two."""
 RANGE_STRIDE = 400
 RANGES = 30
-CONNECTORS_PER_CHARGE_POINT = 4
-MOST_CHARGE_POINTS = (RANGE_STRIDE - 2) // CONNECTORS_PER_CHARGE_POINT
+MOST_CHARGE_POINTS = (RANGE_STRIDE - 2) // BUSES_PER_CHARGE_POINT
 
 _USES = {
     "ocpp": "OCPP",

@@ -44,7 +44,7 @@ class Ingest:
         self._by_number = {source.position.source_no: source for source in self._sources.values()}
         # One topic a source: the word of its latest boot.
         self._words = {source.source: _word(source) for source in self._sources.values()}
-        detectors = (Reversals(own.reversal_gate_a, own.reversal_threshold),)
+        detectors = (Reversals(own.reversal_gate_a, own.reversal_threshold, own.rated_current_a),)
         now_s = asyncio.get_running_loop().time()
         self._watch = Watch(detectors, remembered.patterns, remembered.shown)
         self._watch.resume(remembered.readings, remembered.open_anomalies, now_s)

@@ -45,6 +45,12 @@ class Settings:
         default=64,
         check=within(1, 65536),
     )
+    rated_current_a: float = setting(
+        "RATED_CURRENT_A",
+        "Most current of a connector, A; severity counts full-load cycles of it",
+        default=300.0,
+        check=at_least(1),
+    )
     reversal_gate_a: float = setting(
         "REVERSAL_GATE_A",
         "Amperes by which the current must come back to count as a reversal",

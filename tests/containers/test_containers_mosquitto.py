@@ -7,23 +7,23 @@ from container_stack import Stack, docker
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(120)]
 
 TOPICS = {
-    "events": "chargebench/v1/events/00/chargepoint:CP-1",
-    "CSMS's events": "chargebench/v1/events/00/csms:csms-0",
-    "truth": "chargebench/v1/truth/00/csms:csms-0",
-    "committed": "chargebench/v1/committed/chargepoint:CP-1/events/00",
-    "truth committed": "chargebench/v1/committed/csms:csms-0/truth/00",
+    "events": "chargebench/v1/events/00/chargepoint/CP-1",
+    "CSMS's events": "chargebench/v1/events/00/csms/csms-0",
+    "truth": "chargebench/v1/truth/00/csms/csms-0",
+    "committed": "chargebench/v1/committed/chargepoint/CP-1/events/00",
+    "truth committed": "chargebench/v1/committed/csms/csms-0/truth/00",
     "anomalies": "chargebench/v1/live/anomalies/CP-1",
 }
 WRITES = {
     "chargepoint": {"events"},
-    "csms": {"events", "CSMS's events", "truth"},
+    "csms": {"CSMS's events", "truth"},
     "memorybank": {"committed", "truth committed", "anomalies"},
     "console": set(),
     "detector": set(),
 }
 READS = {
     "chargepoint": {"committed"},
-    "csms": {"committed", "truth committed"},
+    "csms": {"truth committed"},
     "memorybank": {"events", "CSMS's events", "truth"},
     "console": {"anomalies"},
     "detector": {"events", "CSMS's events", "anomalies"},

@@ -290,7 +290,7 @@ async def test_malformed_messages_are_set_aside_with_the_reason(
     async with listening(broker, topics.committed_topic(_SOURCE.id)) as (link, heard):
         for _, payload, _ in MALFORMED:
             assert link.publish(_TOPIC, payload)
-        assert link.publish("chargebench/v1/events/77/chargepoint:CP-1", b"on no topic of ours")
+        assert link.publish("chargebench/v1/events/77/chargepoint/CP-1", b"on no topic of ours")
         good: Batch = batch([note(1)], source=_SOURCE)
         link.publish(_TOPIC, events.encode(good))
         await until(lambda: heard, "the batch after them")

@@ -58,12 +58,14 @@ class State:
 class Reversals:
     """The detector and its parameters.
 
+    `rating_a` is what a connector can deliver; one that is seen to do more counts with that.
     Eight reversals find the 8 s cycle of the base scenario about 30 s after its physical start; ten would
     need 38 s, and four would cry at every saw-tooth ramp. One start and one stop in a minute make two.
     """
 
     gate_a: float = 20.0
     threshold: int = 8
+    rating_a: float = 300.0
     window_s: float = 60.0
     update_s: float = 10.0
 
@@ -137,7 +139,7 @@ class Reversals:
             high=high,
             high_s=high_s,
             pivots=pivots,
-            rating_a=max(state.rating_a, current_a, offered_a),
+            rating_a=max(self.rating_a, state.rating_a, current_a, offered_a),
             late=0,
             last_pivot_at=reversal.at if reversal else state.last_pivot_at,
         )

@@ -13,9 +13,9 @@ def settings(**environ):
 @pytest.mark.parametrize(
     ("charge_point_id", "environ", "buses"),
     [
-        ("CP-1", {}, (43200,)),
-        ("CP-3", {}, (43208,)),
-        ("CP-3", {"CONNECTORS": "4"}, (43208, 43209, 43210, 43211)),
+        ("CP-1", {}, (20000,)),
+        ("CP-3", {}, (20008,)),
+        ("CP-3", {"CONNECTORS": "4"}, (20008, 20009, 20010, 20011)),
         ("north7", {"CAN_BASE_PORT": "20000"}, (20024,)),
         ("station", {"CAN_PORT": "5000", "CONNECTORS": "2"}, (5000, 5001)),
         ("station", {"CAN_SOCKETCAN": "can0"}, ("can0",)),

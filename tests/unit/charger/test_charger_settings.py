@@ -13,8 +13,8 @@ def read(**environ):
 
 def test_nothing_needs_to_be_given():
     values = read()
-    assert values.backplane_port == 43199
-    assert new_module(values, "43200").stage.ratings == Ratings()
+    assert values.backplane_port == 19999
+    assert new_module(values, "20000").stage.ratings == Ratings()
 
 
 def test_everything_wrong_is_named_at_once():
@@ -22,7 +22,7 @@ def test_everything_wrong_is_named_at_once():
         read(
             CHARGER_RAMP_LAW="cubic",
             CHARGER_RATED_A="0",
-            CHARGER_BUSES="43200,70000,vcan0",
+            CHARGER_BUSES="20000,70000,vcan0",
             CAN_INTERFACE="eth0",
         )
     for part in (
@@ -43,9 +43,9 @@ def test_the_ramp_law_is_a_setting():
 
 
 def test_a_module_is_the_same_again_for_one_bus_and_another_for_another():
-    assert new_module(read(), "43200") == new_module(read(), "43200")
-    assert new_module(read(), "43200").stage.vehicle != new_module(read(), "43201").stage.vehicle
-    assert new_module(read(), "43200") != new_module(read(CHARGER_SEED="2"), "43200")
+    assert new_module(read(), "20000") == new_module(read(), "20000")
+    assert new_module(read(), "20000").stage.vehicle != new_module(read(), "20001").stage.vehicle
+    assert new_module(read(), "20000") != new_module(read(CHARGER_SEED="2"), "20000")
 
 
 def test_a_module_starts_at_the_temperature_around_it():

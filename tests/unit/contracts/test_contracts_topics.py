@@ -40,14 +40,14 @@ sources = st.builds(
 @pytest.mark.parametrize("identity", NASTY)
 @pytest.mark.parametrize("channel", ["events", "truth"])
 def test_nasty_identity_goes_there_and_back(identity: str, channel: topics.Channel) -> None:
-    source = Source(identity, channel, 7)
+    source = Source(f"chargepoint:{identity}", channel, 7)
     assert topics.source_from_topic(topics.events_topic(source)) == source
     assert topics.source_id_from_committed(topics.committed_topic(source.id)) == source.id
     assert Source.from_id(source.id) == source
 
 
 @given(sources)
-@example(Source("a/b/events/03", "truth", 3))
+@example(Source("chargepoint:a/b/events/03", "truth", 3))
 def test_source_goes_there_and_back(source: Source) -> None:
     assert topics.source_from_topic(topics.events_topic(source)) == source
     assert topics.source_id_from_committed(topics.committed_topic(source.id)) == source.id
@@ -77,21 +77,24 @@ def test_anomaly_topic_is_one_level_below_the_filter(identity: str) -> None:
     [
         "",
         "chargebench/v1/events/07",
-        "chargebench/v1/events/07/",
-        "chargebench/v1/events/7/a",
-        "chargebench/v1/events/16/a",
-        "chargebench/v1/events/\u0660\u0667/a",
-        "chargebench/v1/live/07/a",
-        "chargebench/v2/events/07/a",
-        "chargebench/v1/events/07/a/b",
-        "x/chargebench/v1/events/07/a",
-        "chargebench/v1/events/07/a\n",
-        "chargebench/v1/events/07/%41",
-        "chargebench/v1/events/07/a%2fb",
-        "chargebench/v1/events/07/%",
-        "chargebench/v1/events/07/%ff",
-        "chargebench/v1/events/07/+",
-        "chargebench/v1/events/07/é",
+        "chargebench/v1/events/07/csms/",
+        "chargebench/v1/events/7/csms/a",
+        "chargebench/v1/events/16/csms/a",
+        "chargebench/v1/events/\u0660\u0667/csms/a",
+        "chargebench/v1/live/07/csms/a",
+        "chargebench/v2/events/07/csms/a",
+        "chargebench/v1/events/07/csms/a/b",
+        "chargebench/v1/events/07/csms",
+        "chargebench/v1/events/07//a",
+        "chargebench/v1/events/07/CSMS/a",
+        "x/chargebench/v1/events/07/csms/a",
+        "chargebench/v1/events/07/csms/a\n",
+        "chargebench/v1/events/07/csms/%41",
+        "chargebench/v1/events/07/csms/a%2fb",
+        "chargebench/v1/events/07/csms/%",
+        "chargebench/v1/events/07/csms/%ff",
+        "chargebench/v1/events/07/csms/+",
+        "chargebench/v1/events/07/csms/é",
     ],
 )
 def test_foreign_topic_is_refused(topic: str) -> None:
@@ -104,14 +107,16 @@ def test_foreign_topic_is_refused(topic: str) -> None:
     "topic",
     [
         "",
-        "chargebench/v1/committed/a/events",
-        "chargebench/v1/committed/a/b/events/07",
-        "chargebench/v1/committed/a/live/07",
-        "chargebench/v1/committed/a/events/7",
-        "chargebench/v1/committed/a/events/99",
-        "chargebench/v1/committed/%41/events/07",
-        "chargebench/v1/committed/a/events/07\n",
-        "chargebench/v1/committed//events/07",
+        "chargebench/v1/committed/csms/a/events",
+        "chargebench/v1/committed/csms/a/b/events/07",
+        "chargebench/v1/committed/csms/events/07",
+        "chargebench/v1/committed/csms/a/live/07",
+        "chargebench/v1/committed/csms/a/events/7",
+        "chargebench/v1/committed/csms/a/events/99",
+        "chargebench/v1/committed/csms/%41/events/07",
+        "chargebench/v1/committed/CSMS/a/events/07",
+        "chargebench/v1/committed/csms/a/events/07\n",
+        "chargebench/v1/committed/csms//events/07",
     ],
 )
 def test_foreign_committed_topic_is_refused(topic: str) -> None:
@@ -136,3 +141,10 @@ def test_partition_is_the_same_on_every_machine_and_for_ever(identity: str, part
 @given(identities)
 def test_partition_is_one_of_sixteen(identity: str) -> None:
     assert 0 <= topics.partition_of(identity) < topics.PARTITIONS
+
+
+@pytest.mark.parametrize("name", ["", "csms", ":", "csms:", ":a", "CSMS:a", "c/s:a", "c+:a"])
+def test_a_source_without_service_or_instance_is_refused(name: str) -> None:
+    """The service is a level that access lists name; nothing may leave it empty or widen it."""
+    with pytest.raises(MalformedTopic):
+        Source(name, "events", 0)

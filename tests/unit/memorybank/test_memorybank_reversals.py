@@ -224,10 +224,11 @@ def test_severity_follows_the_stress() -> None:
         "warning",
         "critical",
     ]
-    _, full = told(by_share(BASE, 120))
-    _, small = told(by_share(square(2.0, 6.0, high_a=30.0), 60))
-    assert full[0].severity == "warning"
-    assert full[-1].severity == "critical"
+    _, full = told(by_share(BASE, 120), Reversals(rating_a=100.0))
+    _, large_station = told(by_share(BASE, 120), Reversals(rating_a=300.0))
+    _, small = told(by_share(square(2.0, 6.0, high_a=30.0), 60), Reversals(rating_a=100.0))
+    assert [full[0].severity, full[-1].severity] == ["warning", "critical"]
+    assert [large_station[0].severity, large_station[-1].severity] == ["info", "warning"]
     assert small[0].severity == "info"
 
 
