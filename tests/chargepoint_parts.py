@@ -69,6 +69,11 @@ class ForeignChargePoint(ChargePoint):
         await super()._send(message)
         self._csms.answered.append(json.loads(message))
 
+    def _fail(self, action: str) -> None:
+        if self._csms.failures[action]:
+            self._csms.failures[action] -= 1
+            raise RuntimeError("the back end is away")  # the package answers with InternalError
+
     @on(Action.boot_notification)
     def on_boot(self, **_: Any) -> call_result.BootNotification:
         status, interval_s = self._csms.boots.popleft() if self._csms.boots else ("Accepted", 300)
@@ -82,9 +87,7 @@ class ForeignChargePoint(ChargePoint):
     @on(Action.start_transaction)
     async def on_start(self, id_tag: str, **_: Any) -> call_result.StartTransaction:
         await self._csms.answers_starts.wait()
-        if self._csms.failures["StartTransaction"]:
-            self._csms.failures["StartTransaction"] -= 1
-            raise RuntimeError("the back end is away")  # the package answers with InternalError
+        self._fail("StartTransaction")
         self._csms.last_transaction_id += 1
         return call_result.StartTransaction(
             self._csms.last_transaction_id, {"status": self._csms.tags.get(id_tag, "Accepted")}
@@ -96,6 +99,7 @@ class ForeignChargePoint(ChargePoint):
 
     @on(Action.meter_values)
     def on_meter_values(self, **_: Any) -> call_result.MeterValues:
+        self._fail("MeterValues")
         return call_result.MeterValues()
 
     @on(Action.status_notification)
@@ -117,7 +121,7 @@ class ForeignCsms:
     """Every message that went to the charge point."""
     boots: deque[tuple[str, int]] = field(default_factory=deque)
     tags: dict[str, str] = field(default_factory=dict)
-    failures: dict[str, int] = field(default_factory=lambda: {"StartTransaction": 0})
+    failures: dict[str, int] = field(default_factory=lambda: {"StartTransaction": 0, "MeterValues": 0})
     last_transaction_id: int = 1000
     peer: ForeignChargePoint | None = None
     opened: list[tuple[str, str | None]] = field(default_factory=list)

@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from chassis.can_bus import GROUP
 from embedded import postgres as embedded_postgres
 from embedded.postgres import ROLES, SUPERUSER, PostgresFiles
 
@@ -37,7 +38,7 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
         port = 10_000 + secrets.randbelow(22_000)
         with socket.socket(socket.AF_INET, kind) as probe:
             try:
-                probe.bind(("127.0.0.1", port))
+                probe.bind(("127.0.0.1" if kind == socket.SOCK_STREAM else GROUP, port))
             except OSError:
                 continue
             return port

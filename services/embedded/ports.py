@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import psutil
 
+from chassis.can_bus import GROUP
 from contracts.backplane import BACKPLANE_PORT, BUSES_PER_CHARGE_POINT
 
 GUARD_PORT = BACKPLANE_PORT - 1
@@ -61,13 +62,14 @@ def holder(port: int) -> str:
 
 
 def is_free(port: int, kind: int = socket.SOCK_STREAM) -> bool:
-    """Return whether nobody has the port on loopback or on all addresses."""
+    """Return whether nobody has the port on loopback or on all addresses (UDP: on the CAN group's)."""
+    address = "127.0.0.1" if kind == socket.SOCK_STREAM else GROUP
     with socket.socket(socket.AF_INET, kind) as probe:
         if kind == socket.SOCK_STREAM:
             # A connection that is closing down is nobody's port.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((address, port))
         except OSError:
             return False
     return True

@@ -53,7 +53,8 @@ async def test_a_scenario_is_started_and_stopped_by_hand(page: Page, whole_bench
         return next((r for r in started if r["scenario"] == "repeated-current-fluctuation"), None)
 
     await _until(lambda: run() is not None)
-    row = page.locator("#run-list li", has_text="CP-2").first
+    runs = page.locator("#run-list li.running", has_text="Repeated current fluctuation")
+    row = runs.filter(has_text="CP-2")
     await row.get_by_role("button", name="Stop").click()
     await _until(lambda: run() is None)
 

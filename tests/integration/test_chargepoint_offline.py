@@ -1,6 +1,7 @@
 """The charge point while the CSMS is away, slow or refusing, and while it is killed itself."""
 
 import json
+import logging
 from datetime import UTC, datetime
 
 import pytest
@@ -153,6 +154,23 @@ async def test_a_message_refused_too_often_is_given_up_and_recorded(csms, bench)
         await csms.ask(call.RemoteStartTransaction("TAG"))
         await until(lambda: "message_given_up" in bench.records(), "the message to be given up")
         await until(lambda: csms.all("MeterValues"), "what comes after it")
+
+
+async def test_meter_values_that_the_csms_refuses_hold_up_nothing(csms, bench):
+    async with bench.charging_ready():
+        csms.failures["MeterValues"] = 10**9
+        transaction_id = await csms.start_charging()
+        await until(lambda: len(csms.all("MeterValues")) >= 2, "MeterValues after refused ones")
+        await csms.ask(call.RemoteStopTransaction(transaction_id))
+        await until(lambda: csms.all("StopTransaction"), "the stop behind them")
+
+
+async def test_the_password_is_in_no_log(csms, bench, caplog):
+    caplog.set_level(logging.DEBUG)
+    async with bench.charging_ready(CHARGE_POINT_PASSWORD="open sesame"):
+        (_, authorization) = csms.opened[0]
+    told = [record.getMessage() for record in caplog.records if record.name != "websockets.server"]
+    assert not any(authorization in line for line in told)
 
 
 async def test_a_call_without_answer_times_out_and_is_made_again(csms, bench):

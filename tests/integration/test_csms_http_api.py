@@ -143,6 +143,24 @@ async def test_a_command_that_is_none_is_422(bench, action, payload):
         assert foreign.commands == []
 
 
+@pytest.mark.parametrize(
+    "data",
+    ['"' + "x" * 70_000 + '"', '"\\ud800"'],
+    ids=["longer than a message", "no text"],
+)
+async def test_a_command_that_no_charge_point_could_read_is_422_and_costs_no_connection(bench, data):
+    async with charge_point(bench) as foreign:
+        answer = await bench.http.post(
+            "/api/charge-points/FOREIGN-1/commands",
+            content=f'{{"action": "DataTransfer", "payload": {{"vendorId": "v", "data": {data}}}}}',
+            headers={"Content-Type": "application/json"},
+        )
+        assert answer.status_code == 422
+        assert (await command(bench, "RemoteStopTransaction", {"transactionId": 2**64})).status_code == 422
+        await foreign.status("Available")
+        assert bench.csms.publisher.dropped == 0
+
+
 async def test_a_command_that_the_charge_point_does_not_know_tells_its_error(bench):
     async with charge_point(bench):
         answer = await command(bench)  # the plain package answers so without a handler

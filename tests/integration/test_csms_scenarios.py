@@ -10,11 +10,12 @@ import sys
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from types import SimpleNamespace
+from unittest.mock import AsyncMock
 
 import pytest
 
 from contracts.events import CommandSent, ScenarioLabel, TransactionEnded, encode_event
-from csms_parts import ENROLMENT, charge_point, csms, until
+from csms_parts import ENROLMENT, charge_point, csms, until, websocket
 from real_parts import free_port
 
 CYCLE = ["SetChargingProfile", "SetChargingProfile", "RemoteStartTransaction", "RemoteStopTransaction"]
@@ -271,6 +272,40 @@ async def test_what_could_not_be_undone_is_undone_when_the_charge_point_returns(
         foreign.transaction_id = left
         await until(lambda: foreign.actions == ["RemoteStopTransaction", "ClearChargingProfile"])
         await until(lambda: bench.csms.state.runs.intervention("CP-1") is None)
+
+
+async def test_a_charge_point_that_comes_and_goes_is_restored_once(bench):
+    async with charge_point(bench, "CP-1", ENROLMENT) as foreign:
+        run = (await start(bench, "CP-1", parameters={**FAST, "charge_s": 60})).json()
+        await until(lambda: foreign.transaction_id is not None)
+        left = foreign.transaction_id
+    await until(lambda: bench.csms.connections.get("CP-1") is None)
+    await bench.http.delete(f"/api/scenario-runs/{run['run_id']}")
+    for _ in range(5):
+        async with websocket(bench, "CP-1", ENROLMENT):
+            await until(lambda: bench.csms.connections.get("CP-1"))
+    assert len([task for task in asyncio.all_tasks() if task.get_name() == "restore"]) == 1
+    async with charge_point(bench, "CP-1", ENROLMENT) as foreign:
+        foreign.transaction_id = left
+        await until(lambda: bench.csms.state.runs.intervention("CP-1") is None)
+        assert foreign.actions == ["RemoteStopTransaction", "ClearChargingProfile"]
+
+
+async def test_a_charge_point_that_returns_while_others_are_restored_is_restored_too(bench):
+    async with charge_point(bench, "CP-2", ENROLMENT) as slow:
+        async with charge_point(bench, "CP-1", ENROLMENT) as foreign:
+            run = (await start(bench, "CP-1", "CP-2", parameters={**FAST, "charge_s": 60})).json()
+            await until(lambda: foreign.transaction_id is not None and slow.transaction_id is not None)
+            left = foreign.transaction_id
+        await until(lambda: bench.csms.connections.get("CP-1") is None)
+        slow.stop = AsyncMock()  # it accepts to stop and does not
+        stopping = asyncio.create_task(bench.http.delete(f"/api/scenario-runs/{run['run_id']}"))
+        await until(lambda: "RemoteStopTransaction" in slow.actions)
+        async with charge_point(bench, "CP-1", ENROLMENT) as foreign:
+            foreign.transaction_id = left
+            await stopping
+            await until(lambda: bench.csms.state.runs.intervention("CP-1") is None)
+            assert foreign.actions == ["RemoteStopTransaction", "ClearChargingProfile"]
 
 
 async def test_a_start_that_is_late_is_still_undone(bench):

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from chassis.can_bus import GROUP, LOOPBACK, open_receiver
 from embedded import ports
 from embedded.ports import PortsError, taken
 from real_parts import free_port
@@ -48,3 +49,9 @@ def test_no_port_is_given_twice() -> None:
     with taken({}) as (chosen, _):
         numbers = [getattr(chosen, name) for name in chosen.__slots__]
         assert len(set(numbers)) == len(numbers)
+
+
+def test_a_range_whose_backplane_is_in_use_is_left_alone() -> None:
+    """A bus on the backplane's port is seen although nobody holds the guard."""
+    with open_receiver(GROUP, ports.GUARD_PORT + 1, LOOPBACK), taken({}) as (chosen, _):
+        assert chosen.can_backplane != ports.GUARD_PORT + 1

@@ -40,8 +40,22 @@ def test_the_csmss_word_is_remembered_whatever_the_case():
     assert cache == {"tag": CachedTag("Accepted", NOW + timedelta(days=1))}
 
 
-def test_a_word_with_a_broken_date_is_not_remembered():
-    assert learned(ACCEPTED, "TAG", {"status": "Blocked", "expiryDate": "soon"}) == ACCEPTED
+@pytest.mark.parametrize("status", ["Accepted", "Blocked"])
+def test_a_word_with_a_broken_date_is_not_remembered_nor_the_one_before_it(status):
+    assert learned(ACCEPTED, "TAG", {"status": status, "expiryDate": "soon"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("expiry", "is_accepted"), [("9999-12-31T23:59:59Z", True), ("0001-01-01T00:00:00Z", False)]
+)
+def test_a_date_out_of_range_is_never_or_long_ago(expiry, is_accepted):
+    cache = learned({}, "TAG", {"status": "Accepted", "expiryDate": expiry})
+    assert cache["tag"].is_accepted(NOW) is is_accepted
+
+
+def test_a_tag_that_is_blocked_without_end_is_no_longer_accepted():
+    info = {"status": "Blocked", "expiryDate": "9999-12-31T23:59:59Z"}
+    assert not learned(ACCEPTED, "TAG", info)["tag"].is_accepted(NOW)
 
 
 def test_the_longest_known_make_room():

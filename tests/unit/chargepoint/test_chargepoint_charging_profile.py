@@ -84,6 +84,17 @@ def test_what_makes_no_sense_is_refused_with_its_reason(payload, reason):
         from_payload(payload)
 
 
+def test_the_year_9999_holds_for_ever():
+    profile = from_payload(changed({"validFrom": "0001-01-01T00:00:00", "validTo": "9999-12-31T23:59:59Z"}))
+    assert profile.valid_from < datetime(2000, 1, 1, tzinfo=UTC)
+    assert profile.valid_to > datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def test_an_instant_without_offset_is_utc():
+    profile = from_payload(changed(schedule={"startSchedule": "2026-01-01T22:00:00"}))
+    assert profile.start_at == datetime(2026, 1, 1, 22, tzinfo=UTC)
+
+
 def test_recurring_needs_a_start():
     payload = changed()
     del payload["chargingSchedule"]["startSchedule"]

@@ -7,7 +7,7 @@ import pytest
 
 from csms import transaction
 from csms.state import State, StateError
-from csms.transaction import StartRequest, StopRequest, Transaction
+from csms.transaction import STALE, SUPERSEDED, StartRequest, StopRequest, Transaction
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 START = StartRequest(
@@ -106,6 +106,21 @@ def test_only_the_very_same_request_is_a_retry(state, changes):
     started = state.transactions.started(START)
     assert state.transactions.started_before(START) == started
     assert state.transactions.started_before(replace(START, **changes)) is None
+
+
+def test_what_its_charge_point_stopped_is_started_by_no_retry(state):
+    """A charge point whose clock stands still and whose meter did not move sends the same words again."""
+    started = state.transactions.started(START)
+    state.transactions.ended(replace(started, ended_at=START.at, meter_stop_wh=100, reason="Local"))
+    assert state.transactions.started_before(START) is None
+
+
+@pytest.mark.parametrize("concluded", [SUPERSEDED, STALE])
+def test_an_end_that_was_concluded_here_leaves_a_retry_a_retry(state, concluded):
+    started = state.transactions.started(START)
+    ended = replace(started, ended_at=START.at, meter_stop_wh=100, reason=concluded)
+    state.transactions.ended(ended)
+    assert state.transactions.started_before(START) == ended
 
 
 def test_ids_are_not_given_again_after_a_restart(tmp_path):

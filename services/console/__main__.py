@@ -1,0 +1,60 @@
+"""`python -m console`: the live page at CONSOLE_PORT."""
+
+import asyncio
+import dataclasses
+import logging
+import secrets
+from typing import Any
+
+from chassis import process
+from chassis.http import TOKEN_HEADER, served
+from console.anomaly_listener import AnomalyListener
+from console.api_watch import ApiWatch
+from console.apis import Api
+from console.can_listener import CanListener
+from console.live import Live
+from console.server import make_app
+from console.settings import ConsoleSettings, read_links
+
+log = logging.getLogger("console")
+
+
+async def main(settings: ConsoleSettings) -> None:
+    """Serve the page until cancelled; every other service may be away."""
+    http, mqtt = read_links()
+    csms_token = settings.csms_api_token or http.token
+    # Without a token given, the page still gets one: only pages that we serve may change anything.
+    http = dataclasses.replace(http, token=http.token or secrets.token_urlsafe(24))
+    interface = await asyncio.to_thread(settings.interface_address)
+    live = Live()
+    csms = Api("CSMS", settings.csms_api_url, {TOKEN_HEADER: csms_token} if csms_token else None)
+    memorybank = Api("MemoryBank", settings.memorybank_api_url)
+    can_listener = CanListener(live, settings.backplane_port, interface)
+    anomaly_listener = AnomalyListener(live, mqtt)
+
+    def health() -> dict[str, Any]:
+        return {
+            "ok": True,
+            "service": "console",
+            **{name: state.working for name, state in live.services.items()},
+            "connectors": len(live.fleet),
+            "pages": live.clients,
+            "dropped": live.dropped,
+            "malformed": can_listener.malformed + anomaly_listener.malformed,
+        }
+
+    async with csms, memorybank:
+        watch = ApiWatch(live, csms, memorybank)
+        app = make_app(live, csms, memorybank, watch, token=http.token or "", health=health)
+        async with served(app, http, settings.port):
+            log.info("the page is at http://%s:%d/", http.exposed or http.bind, settings.port)
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    for part in (live, can_listener, anomaly_listener, watch):
+                        tasks.create_task(part.run())
+            finally:
+                live.close()
+
+
+if __name__ == "__main__":
+    process.run("console", ConsoleSettings, main)

@@ -1,0 +1,65 @@
+"""What the CSMS and the MemoryBank answer, as far as the console reads it. Unknown fields are passed over."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from contracts.events import Anomaly
+
+
+class ConnectorStatus(Struct, frozen=True, kw_only=True):
+    """A connector as the CSMS knows it."""
+
+    connector: Annotated[int, Meta(ge=0, le=255)]
+    status: str | None = None
+    error_code: str | None = None
+    transaction_id: int | None = None
+
+
+class ChargePoint(Struct, frozen=True, kw_only=True):
+    """A charge point as the CSMS knows it; `scenario` is the name of what runs on it."""
+
+    charge_point_id: str
+    connected: bool = False
+    enrolled: bool = False
+    connectors: list[ConnectorStatus] = []
+    scenario: str | None = None
+    scenario_run_id: str | None = None
+
+
+class Scenario(Struct, frozen=True, kw_only=True):
+    """A scenario that can be started."""
+
+    name: str
+    title: str = ""
+    anomaly: str | None = None
+    description: str = ""
+    parameters: dict[str, Any] = {}
+
+
+class ScenarioRun(Struct, frozen=True, kw_only=True):
+    """A scenario on charge points: `state` is running, stopped, failed or finished."""
+
+    run_id: str
+    scenario: str
+    state: str
+    charge_point_ids: list[str] = []
+    started_at: str | None = None
+    ended_at: str | None = None
+    cycles: int = 0
+    reason: str | None = None
+
+
+class MemoryBankHealth(Struct, frozen=True, kw_only=True):
+    """How the MemoryBank itself fares."""
+
+    ok: bool
+    broker: bool = True
+    database: bool = True
+    lag_s: float | None = None
+
+
+ChargePoints = list[ChargePoint]
+Scenarios = list[Scenario]
+ScenarioRuns = list[ScenarioRun]
+Anomalies = list[Anomaly]

@@ -1,0 +1,74 @@
+"""Asking the CSMS and the MemoryBank, again and again, what only they know."""
+
+import asyncio
+import contextlib
+import time
+
+from console.answers import Anomalies, ChargePoints, MemoryBankHealth, ScenarioRuns, Scenarios
+from console.apis import Api, ApiError
+from console.live import Live
+
+PERIOD_S = 1.0
+MAX_OPEN_ANOMALIES = 1000
+
+
+class ApiWatch:
+    """Keeps `live` informed by the two APIs, and of whether they answer."""
+
+    def __init__(self, live: Live, csms: Api, memorybank: Api) -> None:
+        self._live = live
+        self._csms = csms
+        self._memorybank = memorybank
+        self._hurry = asyncio.Event()
+
+    def hurry(self) -> None:
+        """Ask the CSMS at once: something was changed there."""
+        self._hurry.set()
+
+    async def run(self) -> None:
+        """Ask for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch_csms())
+            tasks.create_task(self._watch_memorybank())
+
+    async def _watch_csms(self) -> None:
+        while True:
+            try:
+                scenarios = await self._csms.ask("GET", "/api/scenarios", Scenarios)
+                runs = await self._csms.ask("GET", "/api/scenario-runs", ScenarioRuns)
+                charge_points = await self._csms.ask("GET", "/api/charge-points", ChargePoints)
+            except ApiError as error:
+                text = f"{error} Statuses are the last known; scenarios cannot be started or stopped."
+                self._live.report("csms", working=False, text=text)
+            else:
+                self._live.know_scenarios(scenarios, runs)
+                self._live.fleet.know_charge_points(charge_points)
+                self._live.report("csms", working=True, text="The CSMS answers.")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PERIOD_S):
+                    await self._hurry.wait()
+            self._hurry.clear()
+
+    async def _watch_memorybank(self) -> None:
+        while True:
+            asked_at_s = time.time()
+            try:
+                health = await self._memorybank.ask("GET", "/healthz", MemoryBankHealth, answers_also=503)
+                anomalies = await self._memorybank.ask(
+                    "GET", "/api/anomalies", Anomalies, params={"open": "true", "limit": MAX_OPEN_ANOMALIES}
+                )
+            except ApiError as error:
+                text = f"{error} Past anomalies cannot be shown and new ones are not detected."
+                self._live.report("memorybank", working=False, text=text)
+            else:
+                if len(anomalies) < MAX_OPEN_ANOMALIES:
+                    self._live.fleet.know_open_anomalies(anomalies, asked_at_s)
+                self._report_health(health)
+            await asyncio.sleep(PERIOD_S)
+
+    def _report_health(self, health: MemoryBankHealth) -> None:
+        lacks = [
+            name for name, there in (("broker", health.broker), ("database", health.database)) if not there
+        ]
+        text = f"The MemoryBank lacks its {' and its '.join(lacks)}." if lacks else "The MemoryBank answers."
+        self._live.report("memorybank", working=not lacks, text=text)

@@ -1,0 +1,105 @@
+"""The HTTP APIs of the CSMS and the MemoryBank as their client sees them: answered in time, or why not."""
+
+import asyncio
+import logging
+from typing import Any, Self, TypeVar
+
+import httpx
+import msgspec
+from httpx import URL, AsyncClient
+
+DEADLINE_S = 3.0
+MAX_ANSWER_BYTES = 16 << 20
+
+T = TypeVar("T")
+
+# httpx tells of every request, which here means several lines a second.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+class ApiError(Exception):
+    """Root of what an API answers instead of what was asked for."""
+
+
+class ApiAway(ApiError):  # noqa: N818 - named after what is wrong
+    """Nobody answered in time, or not in the API's words; the text says who, where and why."""
+
+
+class ApiRefused(ApiError):  # noqa: N818 - named after what came back
+    """The API said no; `status` is HTTP's (400 … 499), `detail` its reason."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+class Api:
+    """One service's API. Use as an async context manager."""
+
+    def __init__(self, name: str, url: str, headers: dict[str, str] | None = None) -> None:
+        self._name = name
+        base = URL(url)
+        self._place = str(base.copy_with(username=None, password=None)).rstrip("/")
+        # Proxies of the environment are for the internet, not for a neighbour.
+        self._client = AsyncClient(base_url=base, headers=headers, timeout=DEADLINE_S, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        *,
+        params: dict[str, str | int] | None = None,
+        body: Any = None,
+        answers_also: int | None = None,
+    ) -> T:
+        """Return the answer as `kind`; `answers_also` is a status beside 2xx that carries one too.
+
+        Raises ApiAway and ApiRefused.
+        """
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                status, content = await self._exchange(method, path, params, body)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise self._away(f"no answer within {DEADLINE_S:g} s") from error
+        except httpx.ConnectError as error:
+            raise self._away("no connection") from error
+        except httpx.HTTPError as error:
+            raise self._away(str(error) or type(error).__name__) from error
+        if 400 <= status < 500:
+            raise ApiRefused(status, _detail(content, status))
+        if not 200 <= status < 300 and status != answers_also:
+            raise self._away(_detail(content, status))
+        try:
+            return msgspec.json.decode(content, type=kind)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise self._away(f"its answer to {path} is not understood: {error}") from error
+
+    async def _exchange(
+        self, method: str, path: str, params: dict[str, str | int] | None, body: Any
+    ) -> tuple[int, bytes]:
+        content = bytearray()
+        async with self._client.stream(method, path, params=params, json=body) as response:
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) > MAX_ANSWER_BYTES:
+                    raise self._away(f"its answer to {path} is over {MAX_ANSWER_BYTES} bytes")
+        return response.status_code, bytes(content)
+
+    def _away(self, reason: str) -> ApiAway:
+        return ApiAway(f"The {self._name} does not answer at {self._place}: {reason}.")
+
+
+def _detail(content: bytes, status: int) -> str:
+    try:
+        detail = msgspec.json.decode(content, type=dict[str, Any]).get("detail")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        detail = None
+    return detail[:500] if isinstance(detail, str) else f"HTTP status {status}"

@@ -1,0 +1,149 @@
+"""The console's web server: the page, the live stream, and what the page asks of the other services."""
+
+import html
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import msgspec
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel, Field
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chassis.http import add_health
+from console.answers import Anomalies, ScenarioRun
+from console.api_watch import ApiWatch
+from console.apis import Api, ApiAway, ApiRefused
+from console.live import Live, TooManyClients
+
+STATIC = Path(str(files("console") / "static"))
+_TOKEN_PLACE = "{{token}}"  # noqa: S105 - where the token is put into the page
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+
+
+class StartScenario(BaseModel):
+    """Which scenario to start where."""
+
+    scenario: str = Field(max_length=255)
+    charge_point_ids: list[str] = Field(min_length=1, max_length=10_000)
+    parameters: dict[str, Any] = {}
+    seed: int = 0
+    replace: bool = False
+
+
+class _WithHeaders:
+    """ASGI middleware that adds HEADERS to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def make_app(
+    live: Live,
+    csms: Api,
+    memorybank: Api,
+    watch: ApiWatch,
+    *,
+    token: str,
+    health: Callable[[], dict[str, Any]],
+) -> FastAPI:
+    """Return the application; chassis.http.served guards it."""
+    # FastAPI's own documentation pages load scripts from elsewhere, which the policy forbids.
+    app = FastAPI(title="ChargeBench console", docs_url=None, redoc_url=None)
+    app.add_middleware(_WithHeaders)
+    add_health(app, health)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    page = (STATIC / "index.html").read_text(encoding="utf-8").replace(_TOKEN_PLACE, html.escape(token))
+
+    _add_errors(app)
+    _add_picture(app, live, page)
+    _add_questions(app, csms, memorybank, watch)
+    return app
+
+
+def _add_errors(app: FastAPI) -> None:
+    @app.exception_handler(ApiAway)
+    async def answer_away(_request: Request, error: ApiAway) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 503)
+
+    @app.exception_handler(ApiRefused)
+    async def answer_refused(_request: Request, error: ApiRefused) -> JSONResponse:
+        # The browser is not who lacks a password there.
+        return JSONResponse({"detail": error.detail}, 502 if error.status == 401 else error.status)
+
+
+def _add_picture(app: FastAPI, live: Live, page: str) -> None:
+    @app.get("/", summary="The page")
+    async def index() -> HTMLResponse:
+        return HTMLResponse(page, headers={"Cache-Control": "no-store"})
+
+    @app.get("/api/fleet", summary="Everything that the page shows, once")
+    async def fleet() -> Response:
+        return _json(live.snapshot())
+
+    @app.get("/api/stream", summary="Everything that the page shows, live, as Server-Sent Events")
+    async def stream() -> Response:
+        try:
+            events = live.open()
+        except TooManyClients:
+            return JSONResponse({"detail": "too many pages are open; close one"}, 503)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+
+def _add_questions(app: FastAPI, csms: Api, memorybank: Api, watch: ApiWatch) -> None:
+    @app.get("/api/anomalies", summary="The past anomalies of a charge point, from the MemoryBank")
+    async def anomalies(
+        charge_point_id: Annotated[str, Query(max_length=255)],
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    ) -> Response:
+        params: dict[str, str | int] = {"charge_point_id": charge_point_id, "limit": limit}
+        return _json(await memorybank.ask("GET", "/api/anomalies", Anomalies, params=params))
+
+    @app.post("/api/scenario-runs", status_code=201, summary="Start a scenario at the CSMS")
+    async def start(wish: StartScenario) -> Response:
+        run = await csms.ask("POST", "/api/scenario-runs", ScenarioRun, body=wish.model_dump())
+        watch.hurry()
+        return _json(run, 201)
+
+    @app.delete("/api/scenario-runs/{run_id}", summary="Stop a scenario at the CSMS")
+    async def stop(run_id: str) -> Response:
+        run = await csms.ask("DELETE", f"/api/scenario-runs/{quote(run_id, safe='')}", ScenarioRun)
+        watch.hurry()
+        return _json(run)
+
+    @app.post("/api/stop-all", summary="Stop all scenarios and what they started")
+    async def stop_all() -> Response:
+        stopped = await csms.ask("POST", "/api/stop-all", dict[str, Any])
+        watch.hurry()
+        return _json(stopped)
+
+
+def _json(answer: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(answer), status, media_type="application/json")

@@ -1,0 +1,327 @@
+"""The console's page in a real Chromium, as a person uses it; the bench's other services are played."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+
+import httpx
+import msgspec
+import pytest
+from playwright.async_api import Page, expect
+
+from chassis.process import every
+from console_parts import ConsoleBench, Station, fluctuation
+
+pytestmark = pytest.mark.browser
+
+FOLLOW_MS = 500
+
+COUNT_LINE_PIXELS = """() => {
+    const canvas = document.getElementById("canvas");
+    const copy = document.createElement("canvas");
+    [copy.width, copy.height] = [canvas.width, canvas.height];
+    const context = copy.getContext("2d", { willReadFrequently: true });
+    context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--current");
+    context.fillRect(0, 0, 1, 1);
+    const wanted = context.getImageData(0, 0, 1, 1).data;
+    context.drawImage(canvas, 0, 0);
+    const { data } = context.getImageData(0, 0, copy.width, copy.height);
+    let count = 0;
+    for (let n = 0; n < data.length; n += 4) {
+        const off = [0, 1, 2].reduce((sum, c) => sum + Math.abs(data[n + c] - wanted[c]), 0);
+        if (off < 12 && data[n + 3] > 240) count += 1;
+    }
+    return count;
+}"""
+
+LOW_CONTRAST = """() => {
+    const parse = (colour) => (colour.match(/[0-9.]+/g) ?? []).map(Number);
+    const light = (rgb) => {
+        const [r, g, b] = rgb.map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const behind = (element) => {
+        for (let e = element; e; e = e.parentElement) {
+            const [r, g, b, a = 1] = parse(getComputedStyle(e).backgroundColor);
+            if (a === 1) return [r, g, b];
+        }
+        return [255, 255, 255];
+    };
+    const poor = [];
+    for (const element of document.querySelectorAll("body *")) {
+        const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+        if (!own || !element.checkVisibility() || element.closest(":disabled, .unseen, .skip")) continue;
+        const style = getComputedStyle(element);
+        const [one, other] = [light(parse(style.color).slice(0, 3)), light(behind(element))];
+        const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+        if (ratio < (parseFloat(style.fontSize) >= 24 ? 3 : 4.5)) poor.push([element.textContent, ratio]);
+    }
+    return poor;
+}"""
+
+
+@asynccontextmanager
+async def stations(bench: ConsoleBench, *charge_point_ids: str) -> AsyncIterator[list[Station]]:
+    """Stations that the CSMS knows, each reads five times a second: the first 10 A, the next 20 A."""
+    async with AsyncExitStack() as stack:
+        made = []
+        for charge_point_id in charge_point_ids:
+            made.append(await stack.enter_async_context(bench.station(charge_point_id)))
+            bench.csms.add(charge_point_id)
+
+        def send() -> None:
+            for number, station in enumerate(made):
+                station.send(10.0 * (number + 1), offered_a=32)
+
+        sending = asyncio.create_task(every(0.2, send))
+        stack.callback(sending.cancel)
+        yield made
+
+
+async def heard(station: Station, bench: ConsoleBench, current_a: float) -> None:
+    """Send until the console hears the station's bus."""
+    async with httpx.AsyncClient(base_url=bench.console.url, trust_env=False) as client:
+        async with asyncio.timeout(10):
+            while True:
+                station.send(current_a)
+                known = (await client.get("/api/fleet")).json().get("connectors", [])
+                if any(
+                    view["bus"] == "live" and view["charge_point_id"] == station.lease.charge_point_id
+                    for view in known
+                ):
+                    return
+                await asyncio.sleep(0.05)
+
+
+async def opened(page: Page, bench: ConsoleBench, query: str = "") -> None:
+    """Open the page and wait for the first reading on it."""
+    await page.goto(f"{bench.console.url}/{query}")
+    await expect(page.locator("#present")).to_contain_text(" A")
+
+
+async def test_the_graph_appears_and_follows(page: Page, bench: ConsoleBench) -> None:
+    """A line is drawn, and a frame on the bus is on the page within half a second."""
+    async with bench.station("CP-1") as station:
+        await heard(station, bench, 10)
+        await page.goto(bench.console.url)
+        await expect(page.locator("#selected-title")).to_have_text("CP-1")
+        for number in range(10):
+            current_a = 20.3 + number
+            station.send(current_a, offered_a=32)
+            await page.wait_for_function(
+                "wanted => document.getElementById('present').textContent === wanted",
+                arg=f"{current_a:.1f} A",
+                timeout=FOLLOW_MS,
+                polling="raf",
+            )
+        await page.wait_for_function(f"() => ({COUNT_LINE_PIXELS})() > 20")
+        await expect(page.locator("#max")).to_have_text("29.3 A")
+        await expect(page.locator("#offered")).to_have_text("32.0 A")
+
+
+async def test_the_graph_says_why_it_is_empty(page: Page, bench: ConsoleBench) -> None:
+    """A bus without readings is silent in words; what is old is not called present."""
+    async with bench.station("CP-1") as station:
+        await heard(station, bench, 10)
+        await page.goto(bench.console.url)
+        await expect(page.locator("#present")).to_have_text("10.0 A")
+        row = page.locator("#fleet-list button")
+        await expect(row).to_contain_text("no readings", timeout=10_000)
+        await expect(page.locator("#present")).to_have_text("\N{EN DASH}")
+        await expect(page.locator("#max")).to_have_text("10.0 A")
+
+
+async def test_the_indicator_tells_of_a_fluctuation(page: Page, bench: ConsoleBench) -> None:
+    """Opened: indicator, badge, title and list say it in words. Closed: they say that it is over."""
+    async with stations(bench, "CP-1", "CP-2"):
+        await opened(page, bench)
+        await expect(page.locator("#indicator")).to_have_text("No anomaly")
+        anomaly = fluctuation("CP-1", ago_s=2)
+        bench.memorybank.anomalies = [anomaly]
+        await bench.tell(anomaly)
+        indicator = page.locator("#indicator")
+        await expect(indicator).to_have_text("Fluctuation detected")
+        await expect(indicator.locator("svg")).to_be_visible()
+        await expect(page).to_have_title("\u25b2 Fluctuation detected: CP-1 \u00b7 ChargeBench")
+        await expect(page.locator("#fleet-list button").nth(0)).to_contain_text("Fluctuation")
+        await expect(page.locator("#fleet-list button").nth(1)).not_to_contain_text("Fluctuation")
+        entry = page.locator("#anomaly-list li")
+        await expect(entry).to_contain_text("Repeated current fluctuation")
+        await expect(entry).to_contain_text("open")
+        await expect(entry).to_contain_text("Warning")
+        now = datetime.now(UTC)
+        closed = msgspec.structs.replace(anomaly, phase="closed", updated_at=now, ended_at=now)
+        bench.memorybank.anomalies = [closed]
+        await bench.tell(closed)
+        await expect(indicator).to_have_text("No anomaly")
+        await expect(entry).not_to_contain_text("open")
+        await expect(entry).to_contain_text("\N{EN DASH}")
+
+
+async def test_past_anomalies_come_from_the_memory(page: Page, bench: ConsoleBench) -> None:
+    """The list is the selected charge point's, newest first, each with its explanation."""
+    old, older = fluctuation("CP-1", ago_s=9000, lasted_s=60), fluctuation("CP-1", ago_s=99000, lasted_s=60)
+    bench.memorybank.anomalies = [old, older, fluctuation("CP-2", ago_s=500, lasted_s=60, kind="other-kind")]
+    async with stations(bench, "CP-1", "CP-2"):
+        await opened(page, bench)
+        entries = page.locator("#anomaly-list li")
+        await expect(entries).to_have_count(2)
+        await expect(entries.first).to_contain_text(old.explanation)
+        await page.locator("#fleet-list button").nth(1).click()
+        await expect(entries).to_have_count(1)
+        await expect(entries).to_contain_text("Other kind")
+
+
+async def test_the_page_is_used_by_keys(page: Page, bench: ConsoleBench) -> None:
+    """A charge point is chosen and single values are read without a pointer."""
+    async with stations(bench, "CP-1", "CP-2", "CP-10"):
+        await opened(page, bench)
+        names = await page.locator("#fleet-list .row-name").all_text_contents()
+        assert names == ["CP-1", "CP-2", "CP-10"]
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_role("link", name="Skip to the graph")).to_be_focused()
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#selected-title")).to_have_text("CP-2")
+        assert page.url.endswith("/?charge_point=CP-2")
+        await page.keyboard.press("Tab")
+        graph = page.get_by_role("slider")
+        await expect(graph).to_be_focused()
+        await page.keyboard.press("Home")
+        await expect(page.locator("#readout")).to_contain_text("20.0 A \u00b7 offered 32.0 A")
+        assert "20.0 A" in (await graph.get_attribute("aria-valuetext") or "")
+        await page.keyboard.press("Escape")
+        await expect(page.locator("#readout")).to_have_text("")
+        await page.go_back()
+        await expect(page.locator("#selected-title")).to_have_text("CP-1")
+
+
+async def test_a_pointer_reads_single_values(page: Page, bench: ConsoleBench) -> None:
+    """The value under the pointer is said in words."""
+    async with stations(bench, "CP-1"):
+        await opened(page, bench)
+        box = await page.locator("#graph").bounding_box()
+        assert box is not None
+        await page.mouse.move(box["x"] + box["width"] - 20, box["y"] + 50)
+        await expect(page.locator("#readout")).to_contain_text("10.0 A")
+
+
+async def test_a_link_leads_to_a_charge_point(page: Page, bench: ConsoleBench) -> None:
+    """Also before it is there: the page says that it waits, and shows it when it comes."""
+    async with stations(bench, "CP-1"):
+        await page.goto(f"{bench.console.url}/?charge_point=CP-7")
+        await expect(page.locator("#selected-title")).to_have_text("CP-7")
+        await expect(page.locator("#selected-facts")).to_contain_text("waiting for it")
+        async with bench.station("CP-7") as late:
+            await heard(late, bench, 70)
+            await expect(page.locator("#present")).to_have_text("70.0 A")
+
+
+@pytest.mark.parametrize("width", [360, 820, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_it_fits_and_is_legible(page: Page, bench: ConsoleBench, width: int, scheme: str) -> None:
+    """No sideways scrolling down to a phone's width, one screenful on a laptop, contrast of WCAG AA."""
+    bench.memorybank.anomalies = [fluctuation(), fluctuation(ago_s=9000, lasted_s=60, severity="critical")]
+    bench.csms.run("benign-charging", ["CP-2"])
+    await page.set_viewport_size({"width": width, "height": 800})
+    await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    async with stations(bench, "CP-1", "CP-2", "CP-3", "CP-4", "CP-5"):
+        await opened(page, bench)
+        await expect(page.locator("#indicator")).to_have_text("Fluctuation detected")
+        await expect(page.locator("#run-list li")).to_have_count(1)
+        wide, high = await page.evaluate(
+            "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+        )
+        assert wide <= width
+        assert width < 1280 or high <= 800
+        await page.wait_for_function(f"() => ({COUNT_LINE_PIXELS})() > 20")
+        assert await page.evaluate(LOW_CONTRAST) == []
+        bench.csms.stop()
+        await expect(page.locator("#notices")).to_contain_text("The CSMS does not answer")
+        assert await page.evaluate(LOW_CONTRAST) == []
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+async def test_reduced_motion_still_follows(page: Page, bench: ConsoleBench) -> None:
+    """Who asked for less motion gets a graph that moves once a second."""
+    await page.emulate_media(reduced_motion="reduce")
+    async with stations(bench, "CP-1"):
+        await opened(page, bench)
+        first = await page.locator("#graph").get_attribute("data-newest-at")
+        await expect(page.locator("#graph")).not_to_have_attribute("data-newest-at", first or "")
+        await page.wait_for_function(f"() => ({COUNT_LINE_PIXELS})() > 20")
+
+
+async def test_a_person_starts_and_stops_scenarios(
+    page: Page, bench: ConsoleBench, expected_errors: list[str]
+) -> None:
+    """Start on chosen charge points, stop one run, stop all; a refusal is said in the CSMS's words."""
+    expected_errors.append("403")
+    async with stations(bench, "CP-1", "CP-2", "foreign"):
+        bench.csms.charge_points[2]["enrolled"] = False
+        await opened(page, bench)
+        message = page.locator("#scenario-message")
+        await page.get_by_label("Scenario", exact=True).select_option("benign-charging")
+        await expect(page.get_by_role("checkbox", name="CP-1")).to_be_checked()
+        await page.get_by_role("checkbox", name="CP-2").check()
+        await page.get_by_role("button", name="Start", exact=True).click()
+        await expect(message).to_have_text("Started Benign charging on CP-1, CP-2.")
+        run = page.locator("#run-list li").first
+        await expect(run).to_contain_text("CP-1, CP-2 \u00b7 0 cycles since")
+        await page.get_by_role("button", name="Stop Benign charging on CP-1, CP-2").click()
+        await expect(message).to_have_text("Stopped Benign charging on CP-1, CP-2.")
+        await expect(run).to_contain_text("stopped")
+        await page.get_by_role("button", name="Stop all").click()
+        await expect(message).to_have_text("Stopped 0 runs and 1 transaction.")
+        await page.get_by_role("checkbox", name="foreign (not enrolled)").check()
+        await page.get_by_role("button", name="Start", exact=True).click()
+        await expect(message).to_have_text("foreign is not enrolled as the bench's own")
+
+
+async def test_it_lives_through_absences(page: Page, bench: ConsoleBench, expected_errors: list[str]) -> None:
+    """Each service that goes is named and its return noticed; the graph goes on."""
+    expected_errors += ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED", "403", "503"]
+    async with stations(bench, "CP-1"):
+        await opened(page, bench)
+        notices = page.locator("#notices")
+        await expect(notices).to_be_empty()
+        bench.memorybank.stop()
+        await expect(notices).to_contain_text("The MemoryBank does not answer")
+        await expect(page.locator("#services")).to_contain_text("MemoryBank away")
+        await expect(page.locator("#anomalies-empty")).to_contain_text("The MemoryBank is away")
+        await expect(page.locator("#indicator")).to_have_text("Detection paused")
+        bench.csms.stop()
+        await expect(notices).to_contain_text("The CSMS does not answer")
+        await expect(page.get_by_role("button", name="Stop all")).to_be_disabled()
+        await expect(page.locator("#fleet-list button")).to_contain_text("Charging (last known)")
+        first = await page.locator("#graph").get_attribute("data-newest-at")
+        await expect(page.locator("#graph")).not_to_have_attribute("data-newest-at", first or "")
+        bench.memorybank.start()
+        bench.csms.start()
+        await expect(notices).to_be_empty()
+        # A bench that is started again has a new token; an open page goes on all the same.
+        bench.console.stop()
+        await expect(notices).to_contain_text("The console does not answer")
+        bench.console.environ["CHARGEBENCH_TOKEN"] = "another-token"
+        bench.console.start()
+        await expect(notices).to_be_empty()
+        await page.get_by_role("button", name="Start", exact=True).click()
+        await expect(page.locator("#scenario-message")).to_contain_text("Started")
+
+
+async def test_names_from_outside_stay_text(page: Page, bench: ConsoleBench) -> None:
+    """Nothing that a station, the CSMS or the MemoryBank says becomes markup."""
+    evil = '<img src=x onerror="document.title=1">'
+    past = fluctuation(evil, ago_s=500, lasted_s=5, kind=evil, explanation=evil)
+    bench.memorybank.anomalies = [past, fluctuation(evil, kind=evil)]
+    bench.csms.scenarios[0] |= {"title": evil, "description": evil}
+    bench.csms.run("repeated-current-fluctuation", [evil])["reason"] = evil
+    async with stations(bench, evil):
+        bench.csms.charge_points[0]["connectors"][0]["status"] = evil
+        await opened(page, bench)
+        await expect(page.locator("#selected-title")).to_have_text(evil)
+        await expect(page.locator("#anomaly-list li").first).to_contain_text(evil)
+        await expect(page.locator("#run-list li")).to_contain_text(evil)
+        assert await page.locator("main img").count() == 0
