@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
@@ -35,15 +36,6 @@ TOKEN = "test-token"
 CSMS_TOKEN = "token-of-the-csms"
 
 
-def free_bus_port() -> int:
-    """Return a port on which nobody listens to the multicast group."""
-    while True:
-        port = free_port(socket.SOCK_DGRAM)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
-            probe.bind((GROUP, port))
-            return port
-
-
 class Station:
     """A connector as the console hears it: leases on the backplane, a module's frames on a bus of its own."""
 
@@ -51,7 +43,7 @@ class Station:
         self.lease = Lease(
             charge_point_id=charge_point_id,
             connector=connector,
-            bus_port=free_bus_port(),
+            bus_port=free_port(socket.SOCK_DGRAM),
             charger_id="charger-1",
         )
         self.leases = True
@@ -302,7 +294,7 @@ class ConsoleProcess:
     memorybank: ApiServer
     mqtt: dict[str, str]
     port: int = field(default_factory=free_port)
-    backplane_port: int = field(default_factory=free_bus_port)
+    backplane_port: int = field(default_factory=partial(free_port, socket.SOCK_DGRAM))
     environ: dict[str, str] = field(default_factory=dict)
     log: Path | None = None
     process: "subprocess.Popen[bytes] | None" = None
