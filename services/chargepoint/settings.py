@@ -1,6 +1,5 @@
 """The charge point's settings, and who it is by them."""
 
-import ipaddress
 import re
 import socket
 from collections.abc import Callable
@@ -9,18 +8,11 @@ from urllib.parse import urlsplit
 
 from chargepoint.smart_charging import Supply
 from chassis import identity
-from chassis.can_bus import LOOPBACK
+from chassis.can_settings import CanSettings
 from chassis.settings import SettingsError, at_least, setting, within
-from contracts.backplane import BACKPLANE_PORT, BUSES_PER_CHARGE_POINT, FIRST_BUS_PORT
+from contracts.backplane import BUSES_PER_CHARGE_POINT, FIRST_BUS_PORT
 
 MAX_CONNECTORS = BUSES_PER_CHARGE_POINT
-
-
-def _interface(value: str) -> str | None:
-    try:
-        return None if value == "auto" else str(ipaddress.IPv4Address(value)) and None
-    except ValueError:
-        return f"{value!r} is neither an IPv4 address nor auto"
 
 
 def _url(value: str) -> str | None:
@@ -40,8 +32,8 @@ def _at_most(length: int) -> Callable[[str], str | None]:
     return lambda value: None if len(value) <= length else f"is longer than {length} characters"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(CanSettings):
     """One charge point; those of MQTT stand in the chassis."""
 
     charge_point_id: str = setting(
@@ -70,16 +62,6 @@ class Settings:
     )
     connectors: int = setting(
         "CONNECTORS", "How many connectors, each with a bus", default=1, check=within(1, MAX_CONNECTORS)
-    )
-    can_interface: str = setting(
-        "CAN_INTERFACE",
-        "Own IPv4 address on which CAN buses and the backplane are; `auto`: the container network that ends "
-        "in `_can`, else 127.0.0.1",
-        default="auto",
-        check=_interface,
-    )
-    backplane_port: int = setting(
-        "CAN_BACKPLANE_PORT", "UDP port of the backplane", default=BACKPLANE_PORT, check=within(1, 65535)
     )
     base_port: int = setting(
         "CAN_BASE_PORT",
@@ -166,10 +148,7 @@ class Place:
 def find_place(settings: Settings) -> Place:
     """Return where this process belongs, or raise SettingsError. May ask the name server for seconds."""
     charge_point_id = settings.charge_point_id or _replica_identity(settings.prefix)
-    interface = settings.can_interface
-    if interface == "auto":
-        interface = identity.address_on("_can") or LOOPBACK
-    return Place(charge_point_id, interface, buses_of(settings, charge_point_id))
+    return Place(charge_point_id, settings.interface_address(), buses_of(settings, charge_point_id))
 
 
 def _replica_identity(prefix: str) -> str:

@@ -8,9 +8,8 @@ import socket
 
 from charger.rack import Rack
 from charger.settings import Settings
-from chassis import identity, process
+from chassis import process
 from chassis.backplane_link import BackplaneLink
-from chassis.can_bus import LOOPBACK
 
 log = logging.getLogger("charger")
 
@@ -19,10 +18,7 @@ async def main(settings: Settings) -> None:
     """Serve until cancelled."""
     _raise_file_limit()
     charger_id = settings.charger_id or f"{socket.gethostname()}-{secrets.token_hex(3)}"
-    interface = settings.interface
-    if interface == "auto":
-        found = await asyncio.to_thread(identity.address_on, "_can")
-        interface = found or LOOPBACK
+    interface = await asyncio.to_thread(settings.interface_address)
     async with (
         BackplaneLink(settings.backplane_port, interface) as backplane,
         asyncio.TaskGroup() as tasks,

@@ -1,19 +1,9 @@
 """The charger's settings."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
+from chassis.can_settings import CanSettings
 from chassis.settings import at_least, one_of, setting, within
-from contracts.backplane import BACKPLANE_PORT
-
-
-def _interface(name: str) -> str | None:
-    if name != "auto":
-        try:
-            IPv4Address(name)
-        except ValueError:
-            return f"{name!r} is neither `auto` nor an IPv4 address"
-    return None
 
 
 def _buses(names: tuple[str, ...]) -> str | None:
@@ -21,24 +11,14 @@ def _buses(names: tuple[str, ...]) -> str | None:
     return f"{', '.join(wrong)}: not in 1 … 65535" if wrong else None
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(CanSettings):
     """One process: where it is, which modules it makes. All modules of a process are of one kind."""
 
     charger_id: str = setting(
         "CHARGER_ID",
         "Name on the backplane; no two chargers may share it. Not given: host name and a random suffix",
         default="",
-    )
-    interface: str = setting(
-        "CAN_INTERFACE",
-        "Own IPv4 address on which CAN buses and the backplane are; `auto`: the one on the container network "
-        "whose name ends in `_can`, else 127.0.0.1",
-        default="auto",
-        check=_interface,
-    )
-    backplane_port: int = setting(
-        "CAN_BACKPLANE_PORT", "UDP port of the backplane", default=BACKPLANE_PORT, check=within(1, 65535)
     )
     buses: tuple[str, ...] = setting(
         "CHARGER_BUSES",

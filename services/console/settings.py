@@ -1,23 +1,13 @@
 """What the console reads from its environment."""
 
-import ipaddress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from chassis import identity, settings
+from chassis import settings
+from chassis.can_settings import CanSettings
 from chassis.http import HttpSettings
 from chassis.mqtt import MqttSettings
 from chassis.settings import SettingsError, setting, within
-from contracts.backplane import BACKPLANE_PORT
-
-
-def _interface_complaint(value: str) -> str | None:
-    if value != "auto":
-        try:
-            ipaddress.IPv4Address(value)
-        except ValueError:
-            return f"{value!r} is neither an IPv4 address nor auto"
-    return None
 
 
 def _url_complaint(value: str) -> str | None:
@@ -25,20 +15,11 @@ def _url_complaint(value: str) -> str | None:
     return None if parts.scheme in ("http", "https") and parts.hostname else "is no http:// or https:// URL"
 
 
-@dataclass(frozen=True, slots=True)
-class ConsoleSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleSettings(CanSettings):
     """The console's own settings; those of HTTP and MQTT stand in the chassis."""
 
     port: int = setting("CONSOLE_PORT", "Port of the page", default=8080, check=within(1, 65535))
-    can_interface: str = setting(
-        "CAN_INTERFACE",
-        "Own IPv4 address on the CAN network; auto: the one on the container network `can`, else loopback",
-        default="auto",
-        check=_interface_complaint,
-    )
-    backplane_port: int = setting(
-        "CAN_BACKPLANE_PORT", "UDP port of the backplane", default=BACKPLANE_PORT, check=within(1, 65535)
-    )
     csms_api_url: str = setting(
         "CSMS_API_URL",
         "HTTP API of the CSMS; may carry user:password@",
@@ -59,12 +40,6 @@ class ConsoleSettings:
         check=_url_complaint,
         secret=True,
     )
-
-    def interface_address(self) -> str:
-        """Return the address on which CAN is heard; may ask the name server (seconds), so not in the loop."""
-        if self.can_interface != "auto":
-            return self.can_interface
-        return identity.address_on("_can") or "127.0.0.1"
 
 
 def read_links() -> tuple[HttpSettings, MqttSettings]:
