@@ -75,12 +75,14 @@ async def csms(directory: Path, *, mqtt: MqttSettings = NO_BROKER, **settings: A
             "http_port": http_port,
             "enrolment_password": ENROLMENT,
             "scenario_plan": "none",
+            "mqtt": mqtt,
+            "http": HttpSettings(token=TOKEN),
             **settings,
         }
     )
     base_url = f"http://127.0.0.1:{http_port}"
     async with (
-        running(chosen, mqtt, HttpSettings(token=TOKEN)) as service,
+        running(chosen) as service,
         httpx.AsyncClient(base_url=base_url, headers={TOKEN_HEADER: TOKEN}, timeout=30) as http,
     ):
         yield Bench(service, http, http_port)

@@ -11,8 +11,6 @@ from chargepoint.settings import Settings, find_place
 from chargepoint.station import Station
 from chargepoint.store import Store
 from chassis import process
-from chassis import settings as chassis_settings
-from chassis.mqtt import MqttSettings
 from chassis.publisher import Publisher
 
 log = logging.getLogger("chargepoint")
@@ -20,14 +18,13 @@ log = logging.getLogger("chargepoint")
 
 async def main(settings: Settings) -> None:
     """Be a charge point until cancelled; a Reset of the CSMS boots it again."""
-    mqtt = chassis_settings.read(MqttSettings)
     place = await asyncio.to_thread(find_place, settings)
     # Replicas may share one volume, so each has a folder of its own; the prefix keeps ".." harmless.
     state = Path(settings.state_directory) / f"charge-point-{quote(place.charge_point_id, safe='')}"
     log.info("%s on %s, buses %s", place.charge_point_id, place.interface, place.buses)
     name = f"chargepoint:{place.charge_point_id}"
     with closing(Store(state / "state.sqlite")) as store:
-        async with Publisher.opened(name, state / "outbox.sqlite", mqtt) as publisher:
+        async with Publisher.opened(name, state / "outbox.sqlite", settings.mqtt) as publisher:
             while True:
                 station = Station(settings, place, store, publisher.publish)
                 await station.run(commands.handlers(station))

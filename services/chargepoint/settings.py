@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from chargepoint.smart_charging import Supply
 from chassis import identity
 from chassis.can_settings import CanSettings
-from chassis.settings import SettingsError, at_least, setting, within
+from chassis.mqtt import MqttSettings
+from chassis.settings import SettingsError, at_least, group, setting, within
 from contracts.backplane import BUSES_PER_CHARGE_POINT, FIRST_BUS_PORT
 
 MAX_CONNECTORS = BUSES_PER_CHARGE_POINT
@@ -34,8 +35,9 @@ def _at_most(length: int) -> Callable[[str], str | None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(CanSettings):
-    """One charge point; those of MQTT stand in the chassis."""
+    """Everything that a charge point reads from its environment."""
 
+    mqtt: MqttSettings = group(MqttSettings)
     charge_point_id: str = setting(
         "CHARGE_POINT_ID",
         "Identity at the CSMS; not given: CHARGE_POINT_PREFIX and the replica's number",

@@ -55,32 +55,57 @@ def one_of(*words: str) -> Callable[[Any], str | None]:
     return lambda value: None if value in words else f"{value!r} is none of {', '.join(words)}"
 
 
+def group(kind: type[Any]) -> Any:
+    """Declare a field that holds another dataclass of settings, read with this one."""
+    return dataclasses.field(default_factory=kind)
+
+
 def read(kind: type[T], environ: Mapping[str, str] | None = None) -> T:
-    """Return `kind` filled from the environment, or raise SettingsError naming everything that is wrong."""
-    environ = os.environ if environ is None else environ
-    hints = typing.get_type_hints(kind)
-    values: dict[str, Any] = {}
+    """Return `kind` filled from the environment, or raise SettingsError naming everything that is wrong.
+
+    Where what was read has a method `demand_safety`, what that raises is part of it.
+    """
     missing: list[str] = []
     wrong: list[str] = []
+    value = _filled(kind, os.environ if environ is None else environ, missing, wrong)
+    if missing or wrong:
+        raise SettingsError("; ".join([*([f"missing {', '.join(missing)}"] if missing else []), *wrong]))
+    return value
+
+
+def _filled(kind: type[T], environ: Mapping[str, str], missing: list[str], wrong: list[str]) -> T:
+    hints = typing.get_type_hints(kind)
+    values: dict[str, Any] = {}
+    sound = True
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        if "env" not in field.metadata:
+            values[field.name] = _filled(hints[field.name], environ, missing, wrong)
+            continue
         env = field.metadata["env"]
         try:
             text = _text(env, environ, secret=field.metadata["secret"])
             if text is None:
                 if field.default is dataclasses.MISSING:
                     missing.append(env)
+                    sound = False
                 continue
             value = _parse(hints[field.name], text)
         except (ValueError, OSError) as error:
             wrong.append(f"{env}: {error}")
+            sound = False
             continue
         complaint = field.metadata["check"](value) if field.metadata["check"] else None
         if complaint:
             wrong.append(f"{env}: {'not acceptable' if field.metadata['secret'] else complaint}")
         values[field.name] = value
-    if missing or wrong:
-        raise SettingsError("; ".join([*([f"missing {', '.join(missing)}"] if missing else []), *wrong]))
-    return kind(**values)
+    if not sound:
+        return typing.cast(T, None)  # never handed out: `read` raises
+    filled = kind(**values)
+    try:
+        getattr(filled, "demand_safety", lambda: None)()
+    except SettingsError as error:
+        wrong.append(str(error))
+    return filled
 
 
 def _text(env: str, environ: Mapping[str, str], *, secret: bool) -> str | None:

@@ -14,23 +14,22 @@ from console.apis import Api
 from console.can_listener import CanListener
 from console.live import Live
 from console.server import make_app
-from console.settings import ConsoleSettings, read_links
+from console.settings import Settings
 
 log = logging.getLogger("console")
 
 
-async def main(settings: ConsoleSettings) -> None:
+async def main(settings: Settings) -> None:
     """Serve the page until cancelled; every other service may be away."""
-    http, mqtt = read_links()
-    csms_token = settings.csms_api_token or http.token
+    csms_token = settings.csms_api_token or settings.http.token
     # Without a token given, the page still gets one: only pages that we serve may change anything.
-    http = dataclasses.replace(http, token=http.token or secrets.token_urlsafe(24))
+    http = dataclasses.replace(settings.http, token=settings.http.token or secrets.token_urlsafe(24))
     interface = await asyncio.to_thread(settings.interface_address)
     live = Live()
     csms = Api("CSMS", settings.csms_api_url, {TOKEN_HEADER: csms_token} if csms_token else None)
     memorybank = Api("MemoryBank", settings.memorybank_api_url)
     can_listener = CanListener(live, settings.backplane_port, interface)
-    anomaly_listener = AnomalyListener(live, mqtt)
+    anomaly_listener = AnomalyListener(live, settings.mqtt)
 
     def health() -> dict[str, Any]:
         return {
@@ -57,4 +56,4 @@ async def main(settings: ConsoleSettings) -> None:
 
 
 if __name__ == "__main__":
-    process.run("console", ConsoleSettings, main)
+    process.run("console", Settings, main)

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from chassis import settings
 from chassis.can_settings import CanSettings
 from chassis.http import HttpSettings
 from chassis.mqtt import MqttSettings
-from chassis.settings import SettingsError, setting, within
+from chassis.settings import group, setting, within
 
 
 def _url_complaint(value: str) -> str | None:
@@ -16,9 +15,11 @@ def _url_complaint(value: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConsoleSettings(CanSettings):
-    """The console's own settings; those of HTTP and MQTT stand in the chassis."""
+class Settings(CanSettings):
+    """Everything that the console reads from its environment."""
 
+    mqtt: MqttSettings = group(MqttSettings)
+    http: HttpSettings = group(HttpSettings)
     port: int = setting("CONSOLE_PORT", "Port of the page", default=8080, check=within(1, 65535))
     csms_api_url: str = setting(
         "CSMS_API_URL",
@@ -40,16 +41,3 @@ class ConsoleSettings(CanSettings):
         check=_url_complaint,
         secret=True,
     )
-
-
-def read_links() -> tuple[HttpSettings, MqttSettings]:
-    """Return the chassis's settings for HTTP and MQTT, or raise SettingsError naming all that is wrong."""
-    try:
-        http = settings.read(HttpSettings)
-    except SettingsError as http_error:
-        try:
-            settings.read(MqttSettings)
-        except SettingsError as mqtt_error:
-            raise SettingsError(f"{http_error}; {mqtt_error}") from mqtt_error
-        raise
-    return http, settings.read(MqttSettings)

@@ -4,13 +4,12 @@ import asyncio
 
 from chassis.process import run
 from csms.service import running
-from csms.settings import Settings, read_links
+from csms.settings import Settings
 
 
 async def main(settings: Settings) -> None:
     """Run until cancelled."""
-    mqtt, http = read_links(settings)
-    async with running(settings, mqtt, http):
+    async with running(settings):
         await asyncio.Event().wait()
 
 

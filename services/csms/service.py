@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from chassis.http import HttpSettings, served
-from chassis.mqtt import MqttSettings
+from chassis.http import served
 from chassis.publisher import Publisher
 from chassis.settings import SettingsError
 from contracts.events import SystemEvent
@@ -40,14 +39,14 @@ class Csms:
 
 
 @asynccontextmanager
-async def running(settings: Settings, mqtt: MqttSettings, http: HttpSettings) -> AsyncIterator[Csms]:
+async def running(settings: Settings) -> AsyncIterator[Csms]:
     """Run the CSMS while inside; the broker may be away at any time."""
     scenarios = _scenarios(settings)
     directory = Path(settings.state_directory)
     connections = Connections()
     async with AsyncExitStack() as stack:
         publisher = await stack.enter_async_context(
-            Publisher.opened(f"csms:{settings.name}", directory / "outbox.sqlite", mqtt)
+            Publisher.opened(f"csms:{settings.name}", directory / "outbox.sqlite", settings.mqtt)
         )
         state = stack.enter_context(State.opened(directory / "state.sqlite", settings.replica))
         commander = Commander(connections, publisher.publish, settings.command_timeout_s)
@@ -81,7 +80,7 @@ async def running(settings: Settings, mqtt: MqttSettings, http: HttpSettings) ->
         # Left before the server closes: what scenarios did is undone while charge points are still there.
         stack.push_async_callback(runner.close)
         app = make_app(state, connections, commander, runner, health)
-        await stack.enter_async_context(served(app, http, settings.http_port))
+        await stack.enter_async_context(served(app, settings.http, settings.http_port))
         ocpp_port = next(iter(server.sockets)).getsockname()[1]
         log.info("charge points connect to port %d, HTTP is on port %d", ocpp_port, settings.http_port)
         yield Csms(ocpp_port, state, connections, publisher, runner)

@@ -2,20 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-from chassis import settings as chassis_settings
 from chassis.http import HttpSettings, require_password
 from chassis.mqtt import MqttSettings
-from chassis.settings import SettingsError, at_least, one_of, setting, within
-
-T = TypeVar("T")
+from chassis.settings import at_least, group, one_of, setting, within
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The CSMS's own settings; MQTT and HTTP have theirs (`read_links`)."""
+    """Everything that the CSMS reads from its environment."""
 
+    mqtt: MqttSettings = group(MqttSettings)
+    http: HttpSettings = group(HttpSettings)
     state_directory: str = setting(
         "STATE_DIRECTORY",
         "Directory of what must survive a restart (transactions, id tags, outbox)",
@@ -119,35 +117,8 @@ class Settings:
         repository = Path(__file__).resolve().parents[2] / "scenarios"
         return repository if repository.is_dir() else Path("/app/scenarios")
 
-
-def read_links(settings: Settings) -> tuple[MqttSettings, HttpSettings]:
-    """Return the settings of MQTT and HTTP; raise SettingsError naming everything that is wrong or unsafe."""
-    wrong: list[str] = []
-    mqtt = _read(MqttSettings, wrong)
-    http = _read(HttpSettings, wrong)
-    try:
+    def demand_safety(self) -> None:
+        """Raise SettingsError when OCPP is reachable from other machines without a password."""
         require_password(
-            "OCPP_PASSWORD",
-            settings.ocpp_password,
-            settings.ocpp_bind,
-            settings.ocpp_exposed,
-            "OCPP_EXPOSED_ON",
+            "OCPP_PASSWORD", self.ocpp_password, self.ocpp_bind, self.ocpp_exposed, "OCPP_EXPOSED_ON"
         )
-    except SettingsError as error:
-        wrong.append(str(error))
-    try:
-        if http is not None:
-            http.demand_safety()
-    except SettingsError as error:
-        wrong.append(str(error))
-    if wrong or mqtt is None or http is None:
-        raise SettingsError("; ".join(wrong))
-    return mqtt, http
-
-
-def _read(kind: type[T], wrong: list[str]) -> T | None:
-    try:
-        return chassis_settings.read(kind)
-    except SettingsError as error:
-        wrong.append(str(error))
-        return None

@@ -9,16 +9,15 @@ from chassis.http import served
 from memorybank.api import make_app
 from memorybank.ingest import Ingest
 from memorybank.reader import Reader
-from memorybank.settings import Settings, read_rest
+from memorybank.settings import Settings
 from memorybank.store import Store
 
 log = logging.getLogger("memorybank")
 
 
-async def run(own: Settings) -> None:
+async def run(settings: Settings) -> None:
     """Remember until cancelled. The API answers from the start, also while the database is away."""
-    settings = read_rest(own)
-    store = Store(own.database_url)
+    store = Store(settings.database_url)
     ingest: Ingest | None = None
 
     def health() -> dict[str, Any]:
@@ -32,9 +31,9 @@ async def run(own: Settings) -> None:
             "dropped": ingest.consumer.dropped if ingest else 0,
         }
 
-    with Reader(own.database_reader_url) as reader:
-        async with aclosing(store), served(make_app(reader, health), settings.http, own.http_port):
-            log.info("HTTP API on http://%s:%d/docs", settings.http.bind, own.http_port)
+    with Reader(settings.database_reader_url) as reader:
+        async with aclosing(store), served(make_app(reader, health), settings.http, settings.http_port):
+            log.info("HTTP API on http://%s:%d/docs", settings.http.bind, settings.http_port)
             ingest = Ingest(settings, store, await store.load())
             await ingest.run()
 

@@ -12,7 +12,7 @@ from memorybank.detectors.reversals import Reversals
 from memorybank.intake import take
 from memorybank.mqtt_consumer import Consumer
 from memorybank.records import Poison
-from memorybank.settings import AllSettings
+from memorybank.settings import Settings
 from memorybank.store import Store
 from memorybank.tables import Position, Remembered
 from memorybank.watch import SILENCE_S, Watch
@@ -34,9 +34,8 @@ class _Source:
 class Ingest:
     """Owns the positions of all sources and the detectors' states; runs for as long as the process."""
 
-    def __init__(self, settings: AllSettings, store: Store, remembered: Remembered) -> None:
-        own = settings.own
-        self._settings = own
+    def __init__(self, settings: Settings, store: Store, remembered: Remembered) -> None:
+        self._settings = settings
         self._store = store
         self._sources = {
             key: _Source(*key, position=position) for key, position in remembered.positions.items()
@@ -44,12 +43,12 @@ class Ingest:
         self._by_number = {source.position.source_no: source for source in self._sources.values()}
         # One topic a source: the word of its latest boot.
         self._words = {source.source: _word(source) for source in self._sources.values()}
-        detectors = (Reversals(own.reversal_gate_a, own.reversal_threshold, own.rated_current_a),)
+        reversals = Reversals(settings.reversal_gate_a, settings.reversal_threshold, settings.rated_current_a)
         now_s = asyncio.get_running_loop().time()
-        self._watch = Watch(detectors, remembered.patterns, remembered.shown)
+        self._watch = Watch((reversals,), remembered.patterns, remembered.shown)
         self._watch.resume(remembered.readings, remembered.open_anomalies, now_s)
         self._listening_s = now_s
-        self.consumer = Consumer(settings.mqtt, own.queue_mb * 1024 * 1024, self._tell_all)
+        self.consumer = Consumer(settings.mqtt, settings.queue_mb * 1024 * 1024, self._tell_all)
         self.lag_s: float | None = None
         """Seconds from event time to commit in the latest transaction, of its slowest source."""
 

@@ -1,20 +1,18 @@
 """The MemoryBank's settings."""
 
 from dataclasses import dataclass
-from typing import TypeVar
 
-from chassis import settings
 from chassis.http import HttpSettings
 from chassis.mqtt import MqttSettings
-from chassis.settings import SettingsError, at_least, setting, within
-
-T = TypeVar("T")
+from chassis.settings import at_least, group, setting, within
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What is the MemoryBank's own."""
+    """Everything that the MemoryBank reads from its environment."""
 
+    mqtt: MqttSettings = group(MqttSettings)
+    http: HttpSettings = group(HttpSettings)
     database_url: str = setting(
         "DATABASE_URL",
         "PostgreSQL as memorybank_writer: postgresql://user:password@host:port/chargebench",
@@ -63,29 +61,3 @@ class Settings:
         default=8,
         check=within(3, 1000),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class AllSettings:
-    """Everything that the process reads from its environment."""
-
-    own: Settings
-    mqtt: MqttSettings
-    http: HttpSettings
-
-
-def read_rest(own: Settings) -> AllSettings:
-    """Return our settings with those of MQTT and HTTP; raise SettingsError naming all that is wrong."""
-    wrong: list[str] = []
-
-    def reading(kind: type[T]) -> T | None:
-        try:
-            return settings.read(kind)
-        except SettingsError as error:
-            wrong.append(str(error))
-            return None
-
-    mqtt, http = reading(MqttSettings), reading(HttpSettings)
-    if mqtt is None or http is None:
-        raise SettingsError("; ".join(wrong))
-    return AllSettings(own, mqtt, http)

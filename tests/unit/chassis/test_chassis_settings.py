@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chassis import settings
-from chassis.settings import SettingsError, at_least, one_of, setting, within
+from chassis.settings import SettingsError, at_least, group, one_of, setting, within
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +129,29 @@ def test_secret_is_never_shown() -> None:
 def test_type_that_cannot_be_read_is_a_bug_of_ours() -> None:
     with pytest.raises(TypeError, match="complex"):
         settings.read(Wrong, {"NUMBER": "1"})
+
+
+@dataclass(frozen=True)
+class _Inner:
+    size: int = setting("SIZE", "A size", default=1)
+
+
+@dataclass(frozen=True)
+class _Outer:
+    inner: _Inner = group(_Inner)
+    colour: str = setting("COLOUR", "A colour", default="red")
+
+    def demand_safety(self) -> None:
+        if self.colour == "invisible":
+            raise SettingsError("COLOUR: nobody would see it")
+
+
+def test_a_group_is_read_with_the_rest() -> None:
+    read_one = settings.read(_Outer, {"SIZE": "3", "COLOUR": "blue"})
+    assert (read_one.inner.size, read_one.colour) == (3, "blue")
+    assert _Outer().inner == _Inner()
+
+
+def test_faults_of_a_group_and_of_safety_are_named_together() -> None:
+    with pytest.raises(SettingsError, match=r"SIZE: .*COLOUR: nobody would see it"):
+        settings.read(_Outer, {"SIZE": "x", "COLOUR": "invisible"})

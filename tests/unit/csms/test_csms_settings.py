@@ -4,24 +4,23 @@ import pytest
 
 from chassis import settings as chassis_settings
 from chassis.settings import SettingsError
-from csms.settings import Settings, read_links
+from csms.settings import Settings
 
 
 def test_the_scenarios_of_the_repository_are_the_default():
     assert (Settings().scenarios / "repeated-current-fluctuation.toml").is_file()
 
 
-def test_an_exposed_port_without_password_is_refused_with_everything_else(monkeypatch):
-    monkeypatch.setenv("MQTT_PORT", "x")
-    monkeypatch.setenv("HTTP_BIND", "0.0.0.0")
+def test_an_exposed_port_without_password_is_refused_with_everything_else():
     with pytest.raises(SettingsError) as error:
-        read_links(Settings(ocpp_bind="0.0.0.0"))
+        chassis_settings.read(Settings, {"MQTT_PORT": "x", "HTTP_BIND": "0.0.0.0", "OCPP_BIND": "0.0.0.0"})
     for name in ("MQTT_PORT", "OCPP_PASSWORD", "HTTP_PASSWORD"):
         assert name in str(error.value)
 
 
 def test_a_container_published_on_loopback_needs_no_password():
-    read_links(Settings(ocpp_bind="0.0.0.0", ocpp_exposed="127.0.0.1"))
+    environ = {"OCPP_BIND": "0.0.0.0", "OCPP_EXPOSED_ON": "127.0.0.1"}
+    assert chassis_settings.read(Settings, environ).ocpp_bind == "0.0.0.0"
 
 
 def test_lists_and_numbers_are_read():
