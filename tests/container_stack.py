@@ -27,10 +27,9 @@ _COUNTED = """
 SELECT s.source, s.committed_seq, count(*) AS rows, count(DISTINCT e.seq) AS numbers, min(e.seq) AS first
 FROM memory.sources s
 JOIN (
-  SELECT source_no, seq FROM memory.events
-  UNION ALL SELECT source_no, seq FROM memory.metrics
-  UNION ALL SELECT source_no, seq FROM truth.labels
-) AS e USING (source_no)
+  SELECT source, boot, seq FROM memory.numbered_events
+  UNION ALL SELECT source, boot, seq FROM truth.labels JOIN memory.sources USING (source_no)
+) AS e USING (source, boot)
 GROUP BY 1, 2
 """
 _NUMBERED = """

@@ -50,10 +50,10 @@ def decide(id_tag: str, cache: Cache, configuration: Configuration, *, online: b
 
 def learned(cache: Cache, id_tag: str, info: Mapping[str, Any]) -> Cache:
     """Return the cache with an idTagInfo of the CSMS; the longest known go when it is full."""
-    try:
-        expires_at = ocpp_time.parse(info["expiryDate"]) if "expiryDate" in info else None
-    except ValueError:
-        return cache
     kept = {tag: known for tag, known in cache.items() if tag != id_tag.lower()}
+    try:
+        expires_at = ocpp_time.parse_bound(info["expiryDate"]) if "expiryDate" in info else None
+    except ValueError:
+        return kept  # the word before this one holds no more
     kept[id_tag.lower()] = CachedTag(info["status"], expires_at)
     return dict(list(kept.items())[-MAX_CACHED:])

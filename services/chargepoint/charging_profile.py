@@ -2,7 +2,7 @@
 
 import enum
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -123,10 +123,10 @@ def from_payload(payload: dict[str, Any]) -> Profile:
             for period in schedule["chargingSchedulePeriod"]
         ),
         duration_s=schedule.get("duration"),
-        start_at=_instant(schedule, "startSchedule"),
+        start_at=_instant(schedule, "startSchedule", ocpp_time.parse),
         recurrence_s=_RECURRENCE_S.get(payload.get("recurrencyKind", "")),
-        valid_from=_instant(payload, "validFrom"),
-        valid_to=_instant(payload, "validTo"),
+        valid_from=_instant(payload, "validFrom", ocpp_time.parse_bound),
+        valid_to=_instant(payload, "validTo", ocpp_time.parse_bound),
         transaction_id=payload.get("transactionId"),
     )
     complaint = _complaint(profile)
@@ -135,10 +135,10 @@ def from_payload(payload: dict[str, Any]) -> Profile:
     return profile
 
 
-def _instant(payload: dict[str, Any], name: str) -> datetime | None:
+def _instant(payload: dict[str, Any], name: str, parse: Callable[[str], datetime]) -> datetime | None:
     text = payload.get(name)
     try:
-        return None if text is None else ocpp_time.parse(text)
+        return None if text is None else parse(text)
     except ValueError as error:
         raise MalformedProfile(f"{name}: {error}") from error
 

@@ -115,7 +115,7 @@ def get_configuration(station: Station, payload: Payload) -> Payload:
 
 def change_configuration(station: Station, payload: Payload) -> Payload:
     """Change a key; what a CSMS changed survives a reboot."""
-    name = payload["key"]
+    name = configuration.key_name(payload["key"])
     station.configuration, answer = configuration.change(station.configuration, name, payload["value"])
     if answer in (configuration.Change.ACCEPTED, configuration.Change.REBOOT_REQUIRED):
         saved = station.store.load("configuration", dict[str, str], {})
@@ -226,7 +226,7 @@ def _driver_does(station: Station, outlet: Outlet, what: str, id_tag: str) -> Pa
 
 def _instant(payload: Payload, name: str) -> datetime:
     try:
-        return ocpp_time.parse(payload[name])
+        return ocpp_time.parse_bound(payload[name])
     except ValueError as error:
         raise MalformedMessage("PropertyConstraintViolation", f"{name}: {error}") from error
 

@@ -139,6 +139,14 @@ class Configuration:
         return replace(self, changed={**self.changed, name: value})
 
 
+_NAMES = {name.lower(): name for name in KEYS}
+
+
+def key_name(name: str) -> str:
+    """Return a key as the table writes it, since OCPP's CiString knows no case; an unknown one as it is."""
+    return _NAMES.get(name.lower(), name)
+
+
 def change(configuration: Configuration, name: str, value: str) -> tuple[Configuration, Change]:
     """Return the configuration after ChangeConfiguration, and the answer."""
     key = KEYS.get(name)
@@ -153,7 +161,7 @@ def change(configuration: Configuration, name: str, value: str) -> tuple[Configu
 
 def described(configuration: Configuration, names: Iterable[str]) -> Payload:
     """Return the answer to GetConfiguration: the keys asked for, or all when none was named."""
-    wanted = list(dict.fromkeys(names)) or list(KEYS)
+    wanted = list(dict.fromkeys(map(key_name, names))) or list(KEYS)
     known = [
         {"key": name, "readonly": KEYS[name].is_readonly, "value": configuration.text(name)}
         for name in wanted

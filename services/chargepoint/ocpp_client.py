@@ -27,6 +27,8 @@ from contracts.errors import ContractError
 from contracts.ocpp_messages import MAX_MESSAGE_BYTES, SUBPROTOCOL, MalformedMessage, Payload
 
 log = logging.getLogger("chargepoint")
+_websockets_log = logging.getLogger("chargepoint.websockets")
+_websockets_log.setLevel(logging.INFO)  # below that it tells every header, our password among them
 
 BOOT_RETRY_S = 10.0
 """Between two BootNotifications where the CSMS names no interval or does not answer."""
@@ -175,6 +177,7 @@ class OcppClient:
                 ping_interval=ping_s,
                 ping_timeout=_PING_TIMEOUT_S,
                 max_size=MAX_MESSAGE_BYTES,
+                logger=_websockets_log,
             ) as connection:
                 await self._serve(connection, handlers)
         except (OSError, InvalidHandshake, ConnectionClosed) as error:
@@ -228,7 +231,11 @@ class OcppClient:
         self._listener.registered(heartbeat_s)
 
     async def _deliver(self, peer: OcppPeer) -> None:
-        """Send the messages of transactions in order; retry refused ones as OCPP 1.6, 3.7.2 says."""
+        """Send the messages of transactions in order; retry refused ones as OCPP 1.6, 3.7.2 says.
+
+        But not MeterValues: the next ones are a second away, and where a CSMS refuses them all the retries
+        would keep StopTransaction waiting behind them for hours.
+        """
         while True:
             queued = await self._queue.next()
             try:
@@ -242,7 +249,8 @@ class OcppClient:
         attempts = self._queue.refused(queued)
         log.warning("%s, attempt %d: %s", queued.action, attempts, error)
         configuration = self._listener.configuration
-        if attempts >= configuration.whole("TransactionMessageAttempts"):
+        allowed = 1 if queued.action == "MeterValues" else configuration.whole("TransactionMessageAttempts")
+        if attempts >= allowed:
             self._listener.given_up(queued, str(error))
         else:
             await asyncio.sleep(attempts * configuration.whole("TransactionMessageRetryInterval"))

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+_FIRST_YEAR, _LAST_YEAR = 1990, 2190
+
 
 def text(at: datetime) -> str:
     """Return an aware instant as `2026-01-31T12:00:00.000Z`."""
@@ -13,8 +15,24 @@ def parse(value: str) -> datetime:
 
     Raises ValueError for anything else, and for years in which sums would leave the calendar.
     """
-    at = datetime.fromisoformat(value)
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
-    if not 1990 <= at.year <= 2190:
+    at = _aware(value)
+    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
         raise ValueError(f"the year {at.year} is out of range")
     return at.astimezone(UTC)
+
+
+def parse_bound(value: str) -> datetime:
+    """Return the instant at which something begins or ends to hold; raises ValueError for what is none.
+
+    The year 9999 is many a central system's word for "never": what `parse` finds out of range is the last or
+    the first instant in it.
+    """
+    at = _aware(value)
+    if at.year > _LAST_YEAR:
+        return datetime(_LAST_YEAR, 12, 31, tzinfo=UTC)
+    return datetime(_FIRST_YEAR, 1, 1, tzinfo=UTC) if at.year < _FIRST_YEAR else at.astimezone(UTC)
+
+
+def _aware(value: str) -> datetime:
+    at = datetime.fromisoformat(value)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import resource
 import secrets
 import socket
 
@@ -16,7 +15,6 @@ log = logging.getLogger("charger")
 
 async def main(settings: Settings) -> None:
     """Serve until cancelled."""
-    _raise_file_limit()
     charger_id = settings.charger_id or f"{socket.gethostname()}-{secrets.token_hex(3)}"
     interface = await asyncio.to_thread(settings.interface_address)
     async with (
@@ -25,12 +23,6 @@ async def main(settings: Settings) -> None:
     ):
         log.info("%s waits for leases on %s:%d", charger_id, interface, settings.backplane_port)
         await Rack(settings, charger_id, interface, backplane, tasks).run()
-
-
-def _raise_file_limit() -> None:
-    # Each bus takes two sockets; the customary soft limit of 1,024 files would end at 500 modules.
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 if __name__ == "__main__":

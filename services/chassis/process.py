@@ -5,6 +5,7 @@ import contextlib
 import faulthandler
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -25,12 +26,19 @@ def run(service: str, kind: type[T], main: Callable[[T], Coroutine[Any, Any, Non
 
     Exit status: 0 after a clean end, 2 for wrong settings, 1 for a failure (the supervisor restarts us).
     """
+    _raise_file_limit()
     try:
         _log_to_stdout(os.environ.get("LOG_LEVEL") or "INFO")
         values = settings.read(kind)
     except settings.SettingsError as error:
         sys.exit(_refused(service, str(error)))
     sys.exit(asyncio.run(_until_signal(service, main(values))))
+
+
+def _raise_file_limit() -> None:
+    # A bus takes two sockets, a charge point one: the customary soft limit of 1,024 files would end a fleet.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class _OneLine(logging.Formatter):

@@ -124,7 +124,9 @@ class Publisher:
             return
         source, window = stream.source, stream.window
         if window.is_overdue(now_s):
-            log.info("%s: no word for %g s, sending again", source.id, window.resend_after_s)
+            # Once in an outage: later tries are ever rarer and say nothing new.
+            level = logging.INFO if window.is_first_try else logging.DEBUG
+            log.log(level, "%s: no word for %g s, sending again", source.id, window.resend_after_s)
             window.send_again()
         room = window.room(now_s)
         if room == 0:

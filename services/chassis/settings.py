@@ -73,6 +73,15 @@ def read(kind: type[T], environ: Mapping[str, str] | None = None) -> T:
     return value
 
 
+def names(kind: type[Any]) -> set[str]:
+    """Return the variables of `kind` itself, without those of its groups and without secrets."""
+    return {
+        field.metadata["env"]
+        for field in dataclasses.fields(kind)
+        if "env" in field.metadata and not field.metadata["secret"]
+    }
+
+
 def _filled(kind: type[T], environ: Mapping[str, str], missing: list[str], wrong: list[str]) -> T:
     hints = typing.get_type_hints(kind)
     values: dict[str, Any] = {}

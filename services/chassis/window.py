@@ -34,6 +34,11 @@ class Window:
         """Return whether nothing was committed for so long that it must be sent again."""
         return bool(self.in_flight) and now_s - self._progress_s > self.resend_after_s
 
+    @property
+    def is_first_try(self) -> bool:
+        """Whether nothing was sent again since the last word."""
+        return self.resend_after_s == RESEND_AFTER_S
+
     def send_again(self) -> None:
         """Go back to what is committed, and wait longer next time."""
         self._rewind()

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chassis.ocpp_peer import CallFailed, CallTimedOut
+from contracts import ocpp_messages
 from contracts.errors import ContractError
 from contracts.events import AnyEvent, CommandSent
-from contracts.ocpp_messages import KNOWN_ACTIONS, MalformedMessage, Payload
+from contracts.ocpp_messages import KNOWN_ACTIONS, MAX_MESSAGE_BYTES, Call, MalformedMessage, Payload
 from csms.connections import Connection, Connections
 
 MAX_WAITING = 16
@@ -65,13 +66,15 @@ class Commander:
     async def send(self, charge_point_id: str, action: str, payload: Payload) -> Outcome:
         """Send a command and return what came of it, within the deadline.
 
-        Raises NotConnected, TooManyCommands, or MalformedMessage for a payload against the official schema.
+        Raises NotConnected, TooManyCommands, or MalformedMessage for a payload against the official schema or
+        beyond the bounds of a message.
         """
         connection = self._connections.get(charge_point_id)
         if connection is None:
             raise NotConnected(f"{charge_point_id} is not connected")
         if action not in COMMANDS:
             raise MalformedMessage("NotImplemented", f"{action[:50]!r} is no command to a charge point")
+        _demand_bounds(action, payload)
         if self._waiting.get(connection, 0) >= MAX_WAITING:
             raise TooManyCommands(f"{MAX_WAITING} commands wait for {charge_point_id} already")
         self._waiting[connection] = self._waiting.get(connection, 0) + 1
@@ -105,3 +108,14 @@ class Commander:
         except CallFailed as failed:
             return Outcome(failed.outcome[:255] or "Failed")
         return Outcome(str(response.get("status", "Answered")), response)
+
+
+def _demand_bounds(action: str, payload: Payload) -> None:
+    # What we would refuse to read, others do too; of a message that is too long they close the connection.
+    try:
+        text = ocpp_messages.encode(Call("0" * 36, action, payload))
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise MalformedMessage("FormationViolation", f"cannot be sent: {error}") from error
+    if len(text.encode()) > MAX_MESSAGE_BYTES:
+        raise MalformedMessage("FormationViolation", f"longer than {MAX_MESSAGE_BYTES} bytes")
+    ocpp_messages.parse(text)

@@ -63,7 +63,7 @@ class ScenarioRunner:
         self._follows_plan = follows_plan
         self._live: dict[str, _LiveRun] = {}
         self._by_charge_point: dict[str, _LiveRun] = {}
-        self._restoring: set[asyncio.Task[int]] = set()
+        self._restoring: dict[str, asyncio.Task[int]] = {}
         self._closing = False
 
     def recover(self) -> None:
@@ -80,10 +80,8 @@ class ScenarioRunner:
         if plan and plan[0] in self.scenarios and not self._state.runs.is_left_alone(charge_point_id):
             name, delay_s, seed = plan
             self._begin(self.scenarios[name], [charge_point_id], {}, seed, delay_s=delay_s)
-        elif self._state.runs.intervention(charge_point_id) is not None:
-            task = asyncio.create_task(self._restore_on_return(charge_point_id), name="restore")
-            self._restoring.add(task)
-            task.add_done_callback(self._restoring.discard)
+        else:
+            self._restore_soon(charge_point_id)
 
     def runs(self) -> list[Run]:
         """Return the running runs, then the newest that ended."""
@@ -160,7 +158,7 @@ class ScenarioRunner:
     async def close(self) -> None:
         """End everything with the process; what is not undone in CLOSE_DEADLINE_S is at the next start."""
         self._closing = True
-        for task in self._restoring:
+        for task in self._restoring.values():
             task.cancel()
         await asyncio.gather(
             *(
@@ -243,6 +241,9 @@ class ScenarioRunner:
         for charge_point_id in run.charge_point_ids:
             del self._by_charge_point[charge_point_id]
         live.record.end(state, reason)
+        for charge_point_id in run.charge_point_ids:
+            if self._targets.is_there(charge_point_id):  # it returned while the others were still restored
+                self._restore_soon(charge_point_id)
         return sum(stopped)
 
     async def _restore(
@@ -265,6 +266,16 @@ class ScenarioRunner:
             log.warning("%s: not restored yet: %s", charge_point_id, error or "no time left")
             return 0
 
+    def _restore_soon(self, charge_point_id: str) -> None:
+        """Undo what is still to be undone at a charge point, once however often it connects meanwhile."""
+        due = self._state.runs.intervention(charge_point_id) is not None
+        if due and not self._closing and charge_point_id not in self._restoring:
+            task = asyncio.create_task(self._restore_on_return(charge_point_id), name="restore")
+            self._restoring[charge_point_id] = task
+            task.add_done_callback(lambda _: self._restoring.pop(charge_point_id))
+
     async def _restore_on_return(self, charge_point_id: str) -> int:
         await self._targets.until_there(charge_point_id)
+        if self.run_at(charge_point_id) is not None:  # begun meanwhile; its end undoes this too
+            return 0
         return await self._restore(charge_point_id, RESTORE_DEADLINE_S)

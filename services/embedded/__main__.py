@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import math
 import os
 import signal
 import sys
@@ -54,10 +55,10 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
         "--scenario-plan", choices=("default", "none"), default="default", help="what runs by itself"
     )
     up.add_argument(
-        "--console-port", type=int, help="port of the page; an error when it is taken (default 8080)"
+        "--console-port", type=_port, help="port of the page; an error when it is taken (default 8080)"
     )
     up.add_argument(
-        "--ocpp-port", type=int, help="port of the CSMS; an error when it is taken (default 9000)"
+        "--ocpp-port", type=_port, help="port of the CSMS; an error when it is taken (default 9000)"
     )
     up.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     return parser.parse_args(arguments)
@@ -69,12 +70,18 @@ def _charge_points(text: str) -> int:
     return int(text)
 
 
+def _port(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
+    return int(text)
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if seconds <= 0:
+    if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
     return seconds
 

@@ -85,15 +85,19 @@ def load_secrets(home: Path) -> dict[str, str]:
 
 
 def _write_private(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
-    path.write_text(text, encoding="utf-8")
+    # Whole or not at all: half of secrets.json would lock us out of our own database.
+    unfinished = path.with_name(f"{path.name}.new")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
 
 
 def make_layout(
     home: Path, ports: Ports, *, charge_points: int, scenario_plan: str, log_level: str
 ) -> Layout:
     """Return the layout of a bench in `home`, making its passwords and configuration files."""
-    layout = Layout(home, ports, load_secrets(home), charge_points, scenario_plan, log_level)
+    layout = Layout(home, ports, load_secrets(home), charge_points, scenario_plan, log_level, os.environ)
     broker.write_configuration(layout.broker_configuration, ports.mqtt, layout.broker_passwords)
     _write_private(home / "viewer.url", layout.database.url("memorybank_reader"))
     _write_private(home / "token", layout.secrets["token"])
@@ -111,8 +115,11 @@ async def running(layout: Layout, say: Say) -> AsyncIterator[Bench]:
     def changed() -> None:
         # Whole at every moment: others read it while processes come and go.
         written = described.with_suffix(".new")
-        written.write_text(json.dumps(bench.describe(), indent=2), encoding="utf-8")
-        written.replace(described)
+        try:
+            written.write_text(json.dumps(bench.describe(), indent=2), encoding="utf-8")
+            written.replace(described)
+        except OSError as error:  # a full disk must not end the care for the processes
+            say("bench", f"{described} is not up to date: {error.strerror}")
 
     supervisor = Supervisor(say, changed)
     bench = Bench(layout, supervisor, datetime.now(UTC))

@@ -1,9 +1,12 @@
 """What runs in an embedded bench and with which settings: pure, from ports, passwords and a number."""
 
+import importlib
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from chassis.settings import names
 from embedded import broker, postgres
 from embedded.ports import Ports
 from embedded.postgres import PostgresFiles
@@ -41,6 +44,11 @@ class Layout:
     charge_points: int = 2
     scenario_plan: str = "default"
     log_level: str = "INFO"
+    given: Mapping[str, str] = field(default_factory=dict)
+    """The environment in which the bench was started: a service gets of it what is its own to set.
+
+    How the bench's parts reach each other (MQTT, HTTP, passwords) is the bench's to decide.
+    """
 
     @property
     def database(self) -> PostgresFiles:
@@ -167,7 +175,10 @@ def _service(
     name: str | None = None,
     health_url: str | None = None,
 ) -> Program:
+    declared = names(importlib.import_module(f"{module}.settings").Settings)
     settings = {
+        # What the bench decides itself (ports, passwords, folders) comes after, and wins.
+        **{variable: value for variable, value in layout.given.items() if variable in declared},
         **environ,
         "STATE_DIRECTORY": str(layout.home / "state" / (name or module)),
         "LOG_LEVEL": layout.log_level,

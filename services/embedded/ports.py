@@ -93,7 +93,8 @@ def taken(wanted: dict[str, int]) -> Iterator[tuple[Ports, list[str]]]:
             "can_backplane": GUARD_PORT + number * RANGE_STRIDE + 1,
             "can_base": GUARD_PORT + number * RANGE_STRIDE + 2,
         }
-        for name, use in _USES.items():
+        # What was asked for first, so that no usual port takes its place.
+        for name, use in sorted(_USES.items(), key=lambda item: item[0] not in wanted):
             usual: int = wanted.get(name) or getattr(USUAL, name)
             port = _first_free(usual, number, chosen, asked_for=name in wanted, use=use)
             if port != usual:
@@ -121,6 +122,8 @@ def _guard() -> tuple[socket.socket, int]:
 
 def _first_free(usual: int, number: int, chosen: dict[str, int], *, asked_for: bool, use: str) -> int:
     if asked_for:
+        if usual in chosen.values():
+            raise PortsError(f"port {usual} ({use}) was asked for twice")
         if is_free(usual):
             return usual
         raise PortsError(f"port {usual} ({use}) is taken by {holder(usual)}")

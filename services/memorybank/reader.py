@@ -12,6 +12,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from memorybank.errors import StoreUnavailable
+from memorybank.keepalive import CLIENT_KEEPALIVE, SERVER_KEEPALIVE
 from memorybank.sql import queries
 
 Fact: TypeAlias = dict[str, Any]
@@ -138,14 +139,16 @@ class Reader:
             self._idle.put(connection)
 
     def _connect(self) -> Connection:
+        timeout_ms = round(self._timeout_s * 1000)
         return psycopg.connect(
             self._url,
             autocommit=True,
             connect_timeout=5,
             application_name="memorybank-reader",
-            options=f"-c statement_timeout={round(self._timeout_s * 1000)} -c timezone=UTC",
+            options=f"-c statement_timeout={timeout_ms} -c timezone=UTC {SERVER_KEEPALIVE}",
             prepare_threshold=None,  # each question is planned for its parameters
             row_factory=dict_row,
+            **CLIENT_KEEPALIVE,
         )
 
 

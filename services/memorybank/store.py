@@ -6,6 +6,7 @@ writer's lock, which the old one held until it was over, and then finds the sour
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
@@ -19,6 +20,7 @@ from psycopg.types.json import set_json_dumps
 from chassis.backoff import delays_s
 from memorybank import migrations, tables
 from memorybank.errors import StoreUnavailable
+from memorybank.keepalive import CLIENT_KEEPALIVE, SERVER_KEEPALIVE
 from memorybank.records import Row
 from memorybank.sql import queries
 from memorybank.tables import Connection, Position, Remembered
@@ -33,13 +35,10 @@ _CONNECTION = {
     "autocommit": True,
     "connect_timeout": 5,
     "application_name": "memorybank",
-    # A peer that vanished without a word is noticed within 15 s, on both sides.
-    "keepalives_idle": 5,
-    "keepalives_interval": 5,
-    "keepalives_count": 2,
-    "tcp_user_timeout": 15_000,
-    "options": "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2",
+    **CLIENT_KEEPALIVE,
+    "options": SERVER_KEEPALIVE,
 }
+_STALLED_AFTER_S = 10.0
 _DAYS_AHEAD = 2
 _DAYS_BACK = 31
 """Older or later days do not get a partition of their own: a wrong clock could ask for thousands."""
@@ -56,7 +55,14 @@ class Store:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._partitions: set[tuple[str, date]] = set()
         self._partitions_from: datetime | None = None
-        self.connected = False
+        self._answered = False
+        self._asked_s: float | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether the database answers: it did last, and does not stall on what it was asked since."""
+        asked_s = self._asked_s
+        return self._answered and (asked_s is None or time.monotonic() - asked_s < _STALLED_AFTER_S)
 
     async def load(self) -> Remembered:
         """Bring the database up to this version and return what it remembers. Raises NewerDatabase."""
@@ -87,7 +93,7 @@ class Store:
         """Let go of the connection; nothing may be called afterwards."""
         if self._connection is not None:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
-        self._connection, self.connected = None, False
+        self._connection, self._answered = None, False
         self._thread.shutdown(wait=False)
 
     async def _until_done(self, action: Callable[[Connection], T]) -> T:
@@ -101,6 +107,7 @@ class Store:
         raise AssertionError("the delays never end")
 
     def _attempt(self, action: Callable[[Connection], T]) -> T:
+        self._asked_s = time.monotonic()
         try:
             if self._connection is None or self._connection.closed:
                 self._connection = _connect(self._url)
@@ -108,12 +115,14 @@ class Store:
             result = action(self._connection)
         except psycopg.OperationalError as error:
             # Also a full disk or a shutdown: the next attempt begins with a connection known to be sound.
-            self.connected = False
+            self._answered = False
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
             raise StoreUnavailable(str(error).strip().replace("\n", " ")) from error
-        self.connected = True
+        finally:
+            self._asked_s = None
+        self._answered = True
         return result
 
     def _make_partitions(self, connection: Connection, work: Work) -> None:
@@ -147,7 +156,7 @@ def _days(rows: Iterable[Row]) -> set[date]:
 
 
 def _connect(url: str) -> Connection:
-    connection = psycopg.connect(url, **_CONNECTION)  # type: ignore[arg-type]  # libpq's own keywords
+    connection = psycopg.connect(url, **_CONNECTION)
     # JSON comes as bytes already.
     set_json_dumps(lambda encoded: encoded, connection)
     if connection.execute(_QUERIES["lock"]).fetchone() == (True,):

@@ -16,7 +16,7 @@ BUSES = {BASE_PORT + 4 * number for number in range(8)}
 
 _LATEST = """
 SELECT charge_point_id, (array_agg(current_a ORDER BY at DESC))[1] AS current_a FROM dash.metrics
-WHERE origin = 'can' AND at > now() - interval '4 s' GROUP BY 1
+WHERE origin = 'can' AND at > now() - interval '10 s' GROUP BY 1
 """
 _BUSES = f"""
 lines = open("/proc/net/udp").read().splitlines()[1:]
@@ -83,7 +83,7 @@ def test_a_rogue_stop_on_one_bus_stops_one_of_eight(fleet: Stack) -> None:
     for _ in range(5):  # and it stays so, second after second
         time.sleep(1)
         now = currents(fleet)
-        assert now["CP-3"] < 1
+        assert now.get("CP-3", 0) < 1
         assert min(now[name] for name in NAMES - {"CP-3"}) > 40
 
 

@@ -69,6 +69,8 @@ def test_a_port_that_was_asked_for_and_is_taken_is_an_error(tmp_path: Path) -> N
         (("--charge-points", "0"), "is not a number from 1"),
         (("--charge-points", "x"), "is not a number from 1"),
         (("--duration", "-1"), "no number of seconds"),
+        (("--duration", "nan"), "no number of seconds"),
+        (("--console-port", "70000"), "is not a port"),
         (("--scenario-plan", "x"), "invalid choice"),
     ],
 )

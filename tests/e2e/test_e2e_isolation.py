@@ -1,5 +1,7 @@
 """Buses do not hear each other: within a bench, and between two."""
 
+import os
+import signal
 import time
 from collections.abc import Callable
 
@@ -13,7 +15,7 @@ from real_parts import wait_until
 
 LATEST = """
 SELECT charge_point_id, (array_agg(current_a ORDER BY at DESC))[1] FROM dash.metrics
-WHERE origin = 'can' AND at > now() - interval '4 s' GROUP BY 1
+WHERE origin = 'can' AND at > now() - interval '10 s' GROUP BY 1
 """
 
 
@@ -79,8 +81,8 @@ def test_a_rogue_stop_on_one_bus_stops_one_of_eight(make_bench: Callable[..., Be
     for _ in range(5):  # and it stays so, second after second
         time.sleep(1)
         now = _currents(bench)
-        assert now["CP-3"] < 1
-        assert min(now[name] for name in others) > 40
+        assert now.get("CP-3", 0) < 1
+        assert min(now.get(name, 0) for name in others) > 40
 
 
 def test_two_benches_do_not_hear_each_other(make_bench: Callable[..., BenchProcess]) -> None:
@@ -94,9 +96,11 @@ def test_two_benches_do_not_hear_each_other(make_bench: Callable[..., BenchProce
             lambda bench=bench: set(_currents(bench)) == {"CP-1", "CP-2"}, timeout_s=30, what="readings"
         )
         assert bench.described["ocpp"] != other.described["ocpp"]
-    # Killing one bench's charger silences that bench alone.
-    first.kill("charger")
-    started = time.monotonic()
-    while time.monotonic() - started < 3:
+    # Stopping one bench's charger silences that bench alone.
+    charger = first.pid("charger")
+    os.kill(charger, signal.SIGSTOP)
+    try:
+        wait_until(lambda: _currents(first) == {}, timeout_s=30, what="the first bench to fall silent")
         assert set(_currents(second)) == {"CP-1", "CP-2"}
-        time.sleep(0.5)
+    finally:
+        os.kill(charger, signal.SIGCONT)

@@ -469,6 +469,9 @@ class TestOtherCommands:
     async def test_configuration(self, csms, module):
         assert (await csms.ask(call.ChangeConfiguration("HeartbeatInterval", "1"))).status == "Accepted"
         await until(lambda: csms.all("Heartbeat"), "a heartbeat at once, not after the old interval")
+        assert (await csms.ask(call.ChangeConfiguration("heartbeatinterval", "77"))).status == "Accepted"
+        (told,) = (await csms.ask(call.GetConfiguration(["HeartbeatInterval"]))).configuration_key
+        assert told["value"] == "77"
         assert (await csms.ask(call.ChangeConfiguration("NumberOfConnectors", "2"))).status == "Rejected"
         assert (await csms.ask(call.ChangeConfiguration("Colour", "blue"))).status == "NotSupported"
         assert (await csms.ask(call.GetConfiguration(["Colour"]))).unknown_key == ["Colour"]

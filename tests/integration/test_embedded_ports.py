@@ -45,6 +45,21 @@ def test_a_wanted_port_that_is_free_is_taken() -> None:
     assert not any("OCPP" in line for line in lines)
 
 
+def test_a_wanted_port_is_nobody_elses_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the one of which nobody spoke would have it, and the wanted one could not start."""
+    port = free_port()
+    monkeypatch.setattr(ports, "USUAL", ports.Ports(ocpp=port))
+    with taken({"console": port}) as (chosen, _):
+        assert chosen.console == port
+        assert chosen.ocpp != port
+
+
+def test_one_port_wanted_for_two_uses_is_an_error() -> None:
+    port = free_port()
+    with pytest.raises(PortsError, match="twice"), taken({"console": port, "ocpp": port}):
+        pass
+
+
 def test_no_port_is_given_twice() -> None:
     with taken({}) as (chosen, _):
         numbers = [getattr(chosen, name) for name in chosen.__slots__]

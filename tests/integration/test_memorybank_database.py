@@ -130,6 +130,29 @@ def test_the_reader_is_kept_from(migrated: Postgres, question: str) -> None:
     assert_refused(migrated.reader_url, question)
 
 
+def test_no_reader_sees_when_the_truth_was_told(migrated: Postgres) -> None:
+    """The pace of the truth channel would tell when scenarios begin: not even its sources show."""
+    with psycopg.connect(migrated.writer_url) as connection:
+        for channel in ("events", "truth"):
+            connection.execute(
+                "INSERT INTO memory.sources (source, boot, committed_seq) VALUES (%s, gen_random_uuid(), 7)",
+                (f"csms:csms-0/{channel}/03",),
+            )
+            connection.execute(
+                "INSERT INTO memory.poison (first_at, last_at, times, topic, reason, payload, digest)"
+                " VALUES (now(), now(), 1, %s, 'nonsense', '', sha256(%s))",
+                (f"chargebench/v1/{channel}/03/csms/csms-0", channel.encode()),
+            )
+    with psycopg.connect(migrated.reader_url) as connection:
+        sources = connection.execute("SELECT source FROM memory.sources").fetchall()
+        assert sources == [("csms:csms-0/events/03",)]
+        assert connection.execute("SELECT count(*) FROM memory.poison").fetchone() == (1,)
+    for url in (migrated.reader_url, migrated.grafana_url):
+        with psycopg.connect(url) as connection:
+            sources = connection.execute("SELECT source FROM dash.sources").fetchall()
+            assert sources == [("csms:csms-0/events/03",)]
+
+
 def test_the_reader_sees_the_memory(migrated: Postgres) -> None:
     """Every table of memory but poison's payload, and the dashboards' views."""
     with psycopg.connect(migrated.reader_url) as connection:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from chassis.mqtt import Delivery, MqttLink, MqttSettings
@@ -317,10 +318,13 @@ async def test_what_does_not_fit_in_memory_is_left_to_its_source(
         count = 300
         begin = datetime.now(UTC) - timedelta(minutes=1)
         async with Publisher.opened("test:1", tmp_path / "outbox", mqtt_settings(broker)) as publisher:
-            for number in range(1, count + 1):
-                event = note(number, at=begin)
-                event.detail["filler"] = "x" * 20_000
-                publisher.publish(event)
+            with psycopg.connect(postgres.superuser_url) as other:
+                other.execute("LOCK TABLE memory.events IN ACCESS EXCLUSIVE MODE")  # nothing can be stored
+                for number in range(1, count + 1):
+                    event = note(number, charge_point_id=f"CP-{number}", at=begin)
+                    event.detail["filler"] = "x" * 20_000
+                    publisher.publish(event)
+                await until(lambda: json.loads(bank.get("/healthz")[1])["dropped"] > 0, "the first drop")
             await until(lambda: len(stored_numbers(postgres)) >= count, "all of them", 60)
         assert stored_numbers(postgres) == list(range(1, count + 1))
     finally:

@@ -21,6 +21,7 @@ from contracts.events import (
     TransactionStarted,
 )
 from contracts.topics import Source
+from memorybank import store as store_module
 from memorybank.detectors.reversals import Reversals
 from memorybank.errors import StoreConflict
 from memorybank.intake import take
@@ -227,6 +228,22 @@ async def test_a_connection_lost_before_commit_changes_nothing_twice(bank: Bank,
         other.execute("COMMIT")
         await asyncio.wait_for(saving, 20)
     assert numbers_of(postgres) == [1, 2, 3]
+
+
+async def test_a_database_that_stalls_is_not_said_to_answer(
+    bank: Bank, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took the work and says nothing more: health must tell, and say so no longer when it goes on."""
+    monkeypatch.setattr(store_module, "_STALLED_AFTER_S", 0.1)
+    work = await bank.work_of(batch([note(1)]))
+    with psycopg.connect(postgres.superuser_url) as other:
+        other.execute("LOCK TABLE memory.events IN ACCESS EXCLUSIVE MODE")
+        saving = asyncio.create_task(bank.store.save(work))
+        async with asyncio.timeout(10):
+            while bank.store.connected:  # noqa: ASYNC110 - nobody wakes us
+                await asyncio.sleep(0.02)
+    await asyncio.wait_for(saving, 20)
+    assert bank.store.connected
 
 
 async def test_a_connection_lost_after_commit_stores_nothing_twice(bank: Bank, postgres: Postgres) -> None:

@@ -3,13 +3,14 @@
 import sqlite3
 
 from csms.state.instants import from_text, to_text
-from csms.transaction import StartRequest, Transaction
+from csms.transaction import PROVISIONAL_REASONS, StartRequest, Transaction
 
 IDS_PER_REPLICA = 100_000_000
 KEPT_ENDED = 100_000
 """Ended transactions beyond so many are forgotten, the oldest first; the MemoryBank keeps them all."""
 
 _PRUNE_EVERY = 1000
+_PROVISIONAL = ", ".join(f"'{reason}'" for reason in sorted(PROVISIONAL_REASONS))
 _COLUMNS = (
     "transaction_id, charge_point_id, connector, id_tag, started_at, meter_start_wh, "
     "ended_at, meter_stop_wh, reason, run_id"
@@ -60,10 +61,13 @@ class TransactionStore:
         )
 
     def started_before(self, request: StartRequest) -> Transaction | None:
-        """Return the transaction that the same request started when it was sent before."""
+        """Return the transaction that the same request started when it was sent before.
+
+        One that its charge point stopped is none: it has its id, and starts another by a clock that stands.
+        """
         return self._first(
             "WHERE charge_point_id = ? AND sent_timestamp = ? AND connector = ? AND id_tag = ? "
-            "AND meter_start_wh = ?",
+            f"AND meter_start_wh = ? AND (ended_at IS NULL OR reason IN ({_PROVISIONAL}))",
             request.charge_point_id,
             request.timestamp,
             request.connector,

@@ -99,6 +99,11 @@ def test_unknown_keys_are_named():
     assert answer["unknownKey"] == ["FavouriteColour"]
 
 
+def test_keys_are_the_same_in_upper_and_lower_case():
+    (told,) = described(DEFAULT, ["heartbeatINTERVAL"])["configurationKey"]
+    assert told["key"] == "HeartbeatInterval"
+
+
 def test_the_answer_fits_the_schema():
     ocpp_messages.check_result("GetConfiguration", CallResult("1", described(DEFAULT, [])))
 

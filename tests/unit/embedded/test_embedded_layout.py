@@ -1,5 +1,6 @@
 """Which processes run with which settings."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from embedded.layout import SECRETS, Layout, foundations, services
@@ -43,3 +44,13 @@ def test_no_password_stands_on_a_command_line() -> None:
     """Every user of the machine can read command lines."""
     for program in [*foundations(LAYOUT), *SERVICES]:
         assert not any("secret-" in argument for argument in program.command)
+
+
+def test_a_service_gets_of_the_environment_what_it_declares_and_the_bench_does_not_decide() -> None:
+    given = {"CHARGER_RAMP_LAW": "linear", "CAN_INTERFACE": "10.0.0.7", "HTTP_PASSWORD": "x", "HOME": "y"}
+    layout = replace(LAYOUT, given=given)
+    environs = {p.name: p.environ for together in services(layout) for p in together}
+    assert environs["charger"]["CHARGER_RAMP_LAW"] == "linear"
+    assert environs["charger"]["CAN_INTERFACE"] == "127.0.0.1"
+    assert not any({"HOME", "HTTP_PASSWORD"} & environ.keys() for environ in environs.values())
+    assert not any("CHARGER_RAMP_LAW" in environ for name, environ in environs.items() if name != "charger")

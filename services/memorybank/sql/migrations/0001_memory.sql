@@ -324,6 +324,12 @@ CREATE TABLE memory.poison (
 -- Payloads of the truth channel would tell a reader the truth.
 REVOKE SELECT ON memory.poison FROM memorybank_reader;
 GRANT SELECT (id, first_at, last_at, times, topic, source_no, seq, reason) ON memory.poison TO memorybank_reader;
+-- When labels came tells when scenarios began: a reader sees nothing of the truth channel, not even its pace.
+ALTER TABLE memory.poison ENABLE ROW LEVEL SECURITY;
+CREATE POLICY no_truth ON memory.poison FOR SELECT TO memorybank_reader
+  USING (topic NOT LIKE 'chargebench/%/truth/%');
+ALTER TABLE memory.sources ENABLE ROW LEVEL SECURITY;
+CREATE POLICY no_truth ON memory.sources FOR SELECT TO memorybank_reader USING (source NOT LIKE '%/truth/__');
 
 COMMENT ON TABLE memory.poison IS 'What was no valid batch or event, set aside with the reason';
 COMMENT ON COLUMN memory.poison.id IS 'In the order of arrival';
@@ -463,6 +469,6 @@ COMMENT ON VIEW dash.events IS 'Every event but readings, in one line each';
 
 CREATE VIEW dash.sources AS
   SELECT source, boot::text AS boot, committed_seq, gaps, duplicates, last_event_at, lag_s
-  FROM memory.sources;
+  FROM memory.sources WHERE source NOT LIKE '%/truth/__';
 
 COMMENT ON VIEW dash.sources IS 'Who numbers events, and how far they are stored';
