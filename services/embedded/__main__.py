@@ -150,7 +150,9 @@ async def _up(arguments: argparse.Namespace) -> int:
                 result = await _report(bench)
     if result is None:
         return 0
-    failures = result.failures(arguments.scenario_plan)
+    default_law = os.environ.get("CHARGER_RAMP_LAW", "exponential") == "exponential"
+    peak_a = report.PEAK_A if default_law else report.PEAK_BY_OTHER_LAWS_A
+    failures = result.failures(arguments.scenario_plan, peak_a)
     report.show(result, failures)
     return 1 if failures else 0
 
