@@ -1,10 +1,22 @@
 """One stack of containers for the whole session; the tests that break it come last."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from container_stack import Stack, missing_engine
+
+
+_RUNNING: list[Stack] = []
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """Remove the stack after this folder's last test: its containers would slow down what comes after."""
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        while _RUNNING:
+            _RUNNING.pop().remove()
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +29,7 @@ def _engine() -> None:
 def stack(_engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack as `docker compose up` starts it."""
     running = Stack(tmp_path_factory.mktemp("stack"))
+    _RUNNING.append(running)
     try:
         running.up()
         yield running

@@ -8,9 +8,9 @@ import pytest
 from bench_process import BenchProcess, started_bench
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def bench() -> Iterator[BenchProcess]:
-    """Two charge points, the default plan; shared by the tests that only look."""
+    """Two charge points, the default plan; shared by the tests of a file that only look."""
     with started_bench() as running:
         yield running
 
