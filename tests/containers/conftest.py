@@ -7,7 +7,6 @@ import pytest
 
 from container_stack import Stack, missing_engine
 
-
 _RUNNING: list[Stack] = []
 
 
