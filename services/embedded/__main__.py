@@ -52,7 +52,10 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
         help="folder for data and passwords (default $CHARGEBENCH_HOME or .chargebench)",
     )
     up.add_argument(
-        "--scenario-plan", choices=("default", "none"), default="default", help="what runs by itself"
+        "--scenario-plan",
+        choices=("default", "none"),
+        default=os.environ.get("SCENARIO_PLAN", "default"),
+        help="what runs by itself (default $SCENARIO_PLAN or default)",
     )
     up.add_argument(
         "--console-port", type=_port, help="port of the page; an error when it is taken (default 8080)"
