@@ -18,22 +18,13 @@ from typing import Any
 import httpx
 import psycopg
 
-from real_parts import directory_open_to_postgres, wait_until
+from real_parts import COUNTED_BY_SOURCE, directory_open_to_postgres, wait_until
 
 START_S = 60.0
 
 _FRESH = """
 SELECT count(DISTINCT (charge_point_id, origin))::int FROM dash.metrics
 WHERE at > %s AND charge_point_id IN ('CP-1', 'CP-2')
-"""
-_COUNTED = """
-SELECT s.source, s.committed_seq, count(*), count(DISTINCT e.seq), min(e.seq), max(e.seq)
-FROM memory.sources s
-JOIN (
-  SELECT source, boot, seq FROM memory.numbered_events
-  UNION ALL SELECT source, boot, seq FROM truth.labels JOIN memory.sources USING (source_no)
-) e USING (source, boot)
-GROUP BY 1, 2
 """
 
 
@@ -148,7 +139,7 @@ class BenchProcess:
 
         wait_until(committed, timeout_s=60, what="everything that was numbered to be committed")
         assert self.query("SELECT coalesce(sum(gaps), 0)::int FROM memory.sources") == [(0,)]
-        counted = self.query(_COUNTED)
+        counted = self.query(COUNTED_BY_SOURCE)
         assert {source for source, *_ in counted} >= numbered.keys()
         for source, committed_seq, rows, distinct, first, last in counted:
             found = {"first": first, "rows": rows, "distinct": distinct, "last": last}

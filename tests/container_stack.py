@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from real_parts import free_port, wait_until
+from real_parts import COUNTED_BY_SOURCE, free_port, wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
 TOKEN = {"X-ChargeBench-Token": "token-of-the-tests"}
@@ -23,15 +23,6 @@ SELECT count(DISTINCT (charge_point_id, origin))::int AS fresh FROM dash.metrics
 WHERE at > '{since}' AND charge_point_id IN ({names})
 """
 _COMMITTED = "SELECT source, max(committed_seq) AS seq, sum(gaps)::int AS gaps FROM memory.sources GROUP BY 1"
-_COUNTED = """
-SELECT s.source, s.committed_seq, count(*) AS rows, count(DISTINCT e.seq) AS numbers, min(e.seq) AS first
-FROM memory.sources s
-JOIN (
-  SELECT source, boot, seq FROM memory.numbered_events
-  UNION ALL SELECT source, boot, seq FROM truth.labels JOIN memory.sources USING (source_no)
-) AS e USING (source, boot)
-GROUP BY 1, 2
-"""
 _NUMBERED = """
 import glob, json, shutil, sqlite3, tempfile
 numbered = {}
@@ -214,7 +205,7 @@ class Stack:
 
         wait_until(committed, timeout_s=60, what="everything that was numbered to be committed")
         assert {row["source"]: row["gaps"] for row in self.query(_COMMITTED) if row["gaps"]} == {}
-        counted = self.query(_COUNTED)
+        counted = self.query(COUNTED_BY_SOURCE)
         assert {row["source"] for row in counted} >= numbered.keys()
         for row in counted:
             assert row["first"] == 1, row

@@ -20,6 +20,18 @@ from embedded.postgres import ROLES, SUPERUSER, PostgresFiles
 
 PASSWORD = "test-only"
 
+COUNTED_BY_SOURCE = """
+SELECT s.source, s.committed_seq, count(*) AS rows, count(DISTINCT e.seq) AS numbers,
+       min(e.seq) AS first, max(e.seq) AS last
+FROM memory.sources s
+JOIN (
+  SELECT source, boot, seq FROM memory.numbered_events
+  UNION ALL SELECT source, boot, seq FROM truth.labels JOIN memory.sources USING (source_no)
+) AS e USING (source, boot)
+GROUP BY 1, 2
+"""
+"""What is stored of each source, wherever it is kept: exactly once is first 1, and all else committed_seq."""
+
 
 def wait_until(
     condition: Callable[[], bool], *, timeout_s: float = 15.0, what: str = "the condition"
