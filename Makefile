@@ -7,7 +7,7 @@ CHARGE_POINTS ?= 2
 DURATION ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo viewer test soak check format lock settings dashboards clean distclean
+.PHONY: help demo viewer backup restore test soak bench bench-large check format lock settings dashboards clean distclean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -37,12 +37,24 @@ demo: $(VENV)/demo ## the bench on this machine, live page included (CHARGE_POIN
 viewer: $(VENV)/demo ## ask the running bench's memory (an interactive menu)
 	@exec $(BIN)/memory-viewer
 
+backup: $(VENV)/demo ## write the bench's memory to FILE=memory.backup, while it runs or not
+	@exec $(BIN)/chargebench backup "$(or $(FILE),$(error which file? Example: make backup FILE=memory.backup))"
+
+restore: $(VENV)/demo ## put what FILE=memory.backup holds in the place of the bench's memory
+	@exec $(BIN)/chargebench restore "$(or $(FILE),$(error which file? Example: make restore FILE=memory.backup))"
+
 test: $(VENV)/dev ## every test that can run here; what cannot is named
 	@$(BIN)/python -m pytest $(TESTS)
 
-soak: $(VENV)/dev ## break the bench at random for MINUTES=10, seeded by SEED=1, and count what is lost
+soak: $(VENV)/dev ## break the bench, then its memory, each for MINUTES=10, seeded by SEED=1, and count what is lost
 	@SOAK_MINUTES=$(or $(MINUTES),10) SOAK_SEED=$(or $(SEED),1) \
 	  $(BIN)/python -m pytest -m soak --timeout=0 -s tests/soak
+
+bench: $(VENV)/dev ## measure speed and size: one table, build/bench.json (PARTS="ingest chaos" SEED=1)
+	@PYTHONPATH=tests $(BIN)/python -m bench --seed $(or $(SEED),1) $(PARTS)
+
+bench-large: $(VENV)/dev ## the same with a memory of 100 million readings: 45 GB, about an hour
+	@PYTHONPATH=tests $(BIN)/python -m bench --seed $(or $(SEED),1) --readings 100 $(PARTS)
 
 check: $(VENV)/dev ## format, lint, types
 	@$(BIN)/ruff format --check .
@@ -53,12 +65,15 @@ format: $(VENV)/dev ## put the code in form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-lock: $(VENV)/dev ## write requirements.lock anew from pyproject.toml
+# Not after $(VENV)/dev: a new requirement stands in no lock yet, and without the lock no environment is made.
+lock: ## write requirements.lock anew from pyproject.toml
+	@test -x $(BIN)/uv || $(MAKE) $(VENV)/dev
 	@$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
 
-settings: $(VENV)/dev ## write docs/settings.md anew from the declarations
+settings: $(VENV)/dev ## write docs/settings.md and docs/metrics.md anew from the declarations
 	@$(BIN)/python docs/generate_settings.py
+	@$(BIN)/python docs/generate_metrics.py
 
 dashboards: $(VENV)/dev ## write grafana/dashboards/*.json anew from their source
 	@$(BIN)/python -m grafana.generate

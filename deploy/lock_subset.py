@@ -26,7 +26,7 @@ class SubsetError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """One pinned requirement: its lines in the lock, and who asked for it."""
+    """A pinned distribution: its lines in the lock (at times a pin a marker), and who asked for it."""
 
     text: str
     wanted_by: frozenset[str]
@@ -64,13 +64,15 @@ def named_by(project: Mapping[str, Any], extra: str) -> set[str]:
 
 def locked(lock: str) -> dict[str, Locked]:
     """Return the lock's requirements by name, in its order."""
-    found = {}
+    found: dict[str, Locked] = {}
     for text in _blocks(lock):
         match = _REQUIREMENT.match(text)
         if match is None or "--hash=" not in text:
             raise SubsetError(f"no requirement with hashes: {text[:80]!r}")
         wanted_by = {normalised(via["name"]) for via in map(_VIA.match, text.splitlines()) if via}
-        found[normalised(match["name"])] = Locked(text, frozenset(wanted_by))
+        name = normalised(match["name"])
+        before = found.get(name, Locked("", frozenset()))
+        found[name] = Locked(before.text + text, before.wanted_by | wanted_by)
     return found
 
 

