@@ -24,7 +24,7 @@ from paho.mqtt import publish
 
 from chassis.can_bus import GROUP, LOOPBACK, open_sender
 from chassis.can_link import open_bus
-from chassis.http import TOKEN_HEADER
+from chassis.guard import TOKEN_HEADER
 from chassis.process import every
 from contracts import backplane, can_frames, events, topics
 from contracts.backplane import Lease
@@ -256,7 +256,11 @@ class MemoryBankApi(ApiServer):
             if query.get("charge_point_id") in (None, anomaly.charge_point_id)
             and ("open" not in query or anomaly.phase != "closed")
         ]
-        return 200, b"[" + b",".join(events.encode(anomaly) for anomaly in chosen) + b"]"
+        most = int(query["limit"])
+        return 200, {
+            "items": [json.loads(events.encode(anomaly)) for anomaly in chosen[:most]],
+            "next": "more" if len(chosen) > most else None,
+        }
 
 
 def fluctuation(

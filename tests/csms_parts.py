@@ -18,7 +18,7 @@ from ocpp.v16 import ChargePoint, call, call_result
 from ocpp.v16.enums import Action, RegistrationStatus
 from websockets.asyncio.client import ClientConnection, connect
 
-from chassis.http import TOKEN_HEADER, HttpSettings
+from chassis.guard import TOKEN_HEADER, HttpSettings
 from chassis.mqtt import MqttSettings
 from chassis.publisher import Publisher
 from contracts.events import AnyEvent, decode_batch

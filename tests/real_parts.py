@@ -32,6 +32,16 @@ GROUP BY 1, 2
 """
 """What is stored of each source, wherever it is kept: exactly once is first 1, and all else committed_seq."""
 
+COUNTED_WITH_GAPS = f"""
+SELECT c.*, coalesce(g.lost, 0)::bigint AS lost, g.first_lost
+FROM ({COUNTED_BY_SOURCE}) AS c
+LEFT JOIN (
+  SELECT source, sum(last_seq - first_seq + 1) AS lost, min(first_seq) AS first_lost
+  FROM memory.gaps JOIN memory.sources USING (source_no) GROUP BY source
+) AS g USING (source)
+"""
+"""The same, with what memory.gaps names: whole is rows and numbers committed_seq less `lost`."""
+
 
 def wait_until(
     condition: Callable[[], bool], *, timeout_s: float = 15.0, what: str = "the condition"

@@ -7,10 +7,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 from chargepoint import commands
+from chargepoint.metrics import METRICS, Parts
 from chargepoint.settings import Settings, find_place
 from chargepoint.station import Station
 from chargepoint.store import Store
 from chassis import process
+from chassis.health import health_served
+from chassis.metrics import Exposition
 from chassis.publisher import Publisher
 
 log = logging.getLogger("chargepoint")
@@ -25,9 +28,13 @@ async def main(settings: Settings) -> None:
     name = f"chargepoint:{place.charge_point_id}"
     with closing(Store(state / "state.sqlite")) as store:
         async with Publisher.opened(name, state / "outbox.sqlite", settings.mqtt) as publisher:
-            while True:
-                station = Station(settings, place, store, publisher.publish)
-                await station.run(commands.handlers(station))
+            parts = Parts(publisher, Station(settings, place, store, publisher.publish))
+            identity = {"charge_point_id": place.charge_point_id}
+            metrics = Exposition("chargepoint", METRICS, parts, identity)
+            async with health_served(settings.http, settings.health_port, parts.health, metrics):
+                while True:
+                    await parts.station.run(commands.handlers(parts.station))
+                    parts.station = Station(settings, place, store, publisher.publish)
 
 
 if __name__ == "__main__":

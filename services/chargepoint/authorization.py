@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from chargepoint import ocpp_time
 from chargepoint.configuration import Configuration
+from contracts import ocpp_time
 
 MAX_CACHED = 1000
 

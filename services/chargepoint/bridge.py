@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
-from chargepoint import ocpp_time
 from chargepoint.smart_charging import Supply
-from contracts import can_frames
+from contracts import can_frames, ocpp_time
 from contracts.can_frames import Current, Frame, Output, Status, Thermal
 from contracts.events import Reading
 from contracts.ocpp_messages import Payload

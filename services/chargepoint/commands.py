@@ -8,8 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from chargepoint import charging_profile, configuration, ocpp_time
-from chargepoint.charging_profile import MalformedProfile, Purpose
+from chargepoint import charging_profile, configuration
 from chargepoint.connector import may_start
 from chargepoint.connector_events import (
     AvailabilityChanged,
@@ -27,6 +26,8 @@ from chargepoint.smart_charging_commands import (
 from chargepoint.station import Station
 from chargepoint.statuses import Status
 from chassis.ocpp_peer import Handler
+from contracts import ocpp_time
+from contracts.charging_profile import MalformedProfile, Purpose
 from contracts.ocpp_messages import MalformedMessage, Payload
 
 VENDOR_ID = "ChargeBench"

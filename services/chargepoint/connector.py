@@ -137,6 +137,9 @@ def _cable_plugged(run: _Step, event: CablePlugged) -> None:
 
 
 def _cable_unplugged(run: _Step, _: CableUnplugged) -> None:
+    if run.connector.waiting:  # for a cable, so there is none to unplug
+        run.refuse(Trigger.UNPLUGGED)
+        return
     if run.connector.transaction:
         _stop(run, StopAccepted("EVDisconnected"))
     run.become(plugged=False)

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from chargepoint import lease
+from chargepoint import lease, wording
 from chargepoint.lease import Happened, Holder, Output
 from chassis.backplane_link import BackplaneLink
 from chassis.process import every
@@ -48,7 +48,8 @@ class Leases:
     def _perform(self, holder: Holder, outputs: Sequence[Output]) -> None:
         for output in outputs:
             if isinstance(output, Happened):
-                log.info("connector %d: %s %s", holder.connector, output.name, output.detail)
+                level, words = wording.of_record(output.name, output.detail)
+                log.log(level, "connector %d: %s", holder.connector, words)
                 self._record(output.name, output.detail, holder.connector)
             else:
                 self._link.send(output)

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from chargepoint import ocpp_time
 from chargepoint.connector_events import Transaction
 from chargepoint.statuses import Status
+from contracts import ocpp_time
 from contracts.can_frames import Faults
 from contracts.ocpp_messages import Payload
 

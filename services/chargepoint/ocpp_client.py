@@ -153,7 +153,7 @@ class OcppClient:
         """Stay connected for ever; `handlers` answer the CSMS's commands."""
         while True:
             try:
-                await self._connection(handlers)
+                await self._until_lost(handlers)
             except BootRejected as rejected:
                 log.warning("%s", rejected)
                 delay_s = rejected.retry_s
@@ -161,6 +161,20 @@ class OcppClient:
                 delay_s = next(self._delays_s)
                 log.warning("the CSMS is away: %s; next try in %.1f s", lost, delay_s)
             await asyncio.sleep(delay_s)
+
+    async def _until_lost(self, handlers: Mapping[str, Handler]) -> None:
+        # In a task of its own: before Python 3.13 a task group in which something fails while it is cancelled
+        # forgets that it was, and we would reconnect instead of ending.
+        connection = asyncio.create_task(self._connection(handlers), name="ocpp connection")
+        try:
+            await asyncio.wait([connection])
+        except asyncio.CancelledError:
+            connection.cancel()
+            await asyncio.wait([connection])
+            if not connection.cancelled():
+                connection.exception()  # asked for, or the loop complains that nobody did
+            raise
+        await connection
 
     async def _connection(self, handlers: Mapping[str, Handler]) -> None:
         """Connect and serve one connection until it ends; always raises."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from chargepoint import bridge, connector, messages, meter
+from chargepoint import bridge, connector, messages, meter, wording
 from chargepoint.bridge import Heard, Report
 from chargepoint.configuration import Configuration
 from chargepoint.connector import Connector
@@ -30,7 +30,7 @@ from chargepoint.smart_charging import Supply
 from chargepoint.statuses import Status
 from chargepoint.store import Store
 from chargepoint.transaction_queue import TransactionQueue
-from chassis.can_link import CanLink, RawFrame
+from chassis.can_link import CanLink, RawFrame, Tally
 from chassis.process import every
 from contracts import can_frames
 from contracts.can_frames import KEEPALIVE_PERIOD_S, Faults, Frame, Keepalive, SetLimit, Stop
@@ -226,7 +226,8 @@ class Outlet:
             case Send(frame):
                 self._send(frame)
             case Notify():
-                log.info("connector %d: %s %s", self.number, action.status, action.error_code)
+                level, words = wording.of_status(action.status, action.error_code)
+                log.log(level, "connector %d: %s", self.number, words)
                 self._notify(action)
             case BeginTransaction(transaction):
                 payload = messages.start_transaction(self.number, transaction, self.meter.register_wh)
@@ -234,7 +235,8 @@ class Outlet:
             case EndTransaction(transaction, reason, id_tag):
                 self._queue_stop(transaction, reason, id_tag, datetime.now(UTC))
             case Record(name, detail):
-                log.info("connector %d: %s %s", self.number, name, detail)
+                level, words = wording.of_record(name, detail)
+                log.log(level, "connector %d: %s", self.number, words)
                 self._owner.record(name, detail, self.number)
 
     def _notify(self, action: Notify, *, triggered: bool = False) -> None:
@@ -286,6 +288,16 @@ class Outlet:
         if self._refused == self._reported_losses[0]:  # the first since the last report; a flood makes none
             log.warning("connector %d: refused 0x%03x: %s", self.number, raw.can_id, reason)
         self._refused += 1
+
+    @property
+    def tally(self) -> Tally:
+        """What passed on the bus so far."""
+        return self._link.tally
+
+    @property
+    def refused(self) -> int:
+        """Frames of a known identifier with a wrong length or value."""
+        return self._refused
 
     def report_losses(self) -> None:
         """Record what the bus brought and was not used since the last report; comes every second."""

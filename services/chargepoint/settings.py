@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from chargepoint.smart_charging import Supply
 from chassis import identity
 from chassis.can_settings import CanSettings
+from chassis.guard import HttpSettings
+from chassis.health import health_port
 from chassis.mqtt import MqttSettings
 from chassis.settings import SettingsError, at_least, group, setting, within
 from contracts.backplane import BUSES_PER_CHARGE_POINT, FIRST_BUS_PORT
@@ -38,6 +40,8 @@ class Settings(CanSettings):
     """Everything that a charge point reads from its environment."""
 
     mqtt: MqttSettings = group(MqttSettings)
+    http: HttpSettings = group(HttpSettings)
+    health_port: int = health_port()
     charge_point_id: str = setting(
         "CHARGE_POINT_ID",
         "Identity at the CSMS; not given: CHARGE_POINT_PREFIX and the replica's number",

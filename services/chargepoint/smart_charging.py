@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from chargepoint.charging_profile import Profile, Purpose, Unit
+from contracts.charging_profile import Profile, Purpose, Unit
 
 MAX_INSTALLED = 20
 MAX_COMPOSITE_S = 2 * 86_400

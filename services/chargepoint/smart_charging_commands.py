@@ -3,10 +3,11 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from chargepoint import charging_profile, ocpp_time, smart_charging
-from chargepoint.charging_profile import MalformedProfile, Profile, Purpose, Unit
+from chargepoint import charging_profile, smart_charging
 from chargepoint.smart_charging import MAX_COMPOSITE_S, CompositePeriod, Load
 from chargepoint.station import Station
+from contracts import ocpp_time
+from contracts.charging_profile import MalformedProfile, Profile, Purpose, Unit
 from contracts.ocpp_messages import Payload
 
 _ACCEPTED: Payload = {"status": "Accepted"}

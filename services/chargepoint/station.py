@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chargepoint import configuration, messages, smart_charging
-from chargepoint.charging_profile import Profile, Purpose
 from chargepoint.connector import may_start
 from chargepoint.connector_events import LimitChanged, StartAccepted, TransactionNumbered
 from chargepoint.id_tags import IdTags
@@ -30,6 +29,7 @@ from chassis.backplane_link import BackplaneLink
 from chassis.can_link import CanLink, open_bus
 from chassis.ocpp_peer import Handler
 from chassis.process import every
+from contracts.charging_profile import Profile, Purpose
 from contracts.events import AnyEvent, SystemEvent
 from contracts.ocpp_messages import Payload
 
@@ -136,7 +136,7 @@ class Station:
         A soft one says goodbye first. A hard one is cut off, and its stops are delivered after the boot.
         """
         kind = await self._reset
-        log.info("%s reset", kind)
+        log.info("the CSMS asked for a %s reset", kind.lower())
         self.record("reset_performed", {"type": kind})
         if kind == "Soft":
             self._stop_all("SoftReset")
@@ -252,7 +252,7 @@ class Station:
         """Tell the CSMS every status, since it may have missed some."""
         if heartbeat_s > 0:
             self.configuration = self.configuration.with_value("HeartbeatInterval", str(heartbeat_s))
-        log.info("the CSMS has us")
+        log.info("the CSMS has accepted us")
         self.record("csms_connected", {"queued": len(self.queue), "dropped": self.client.dropped_posts})
         self.notify_station_status()
         for outlet in self.outlets:

@@ -9,7 +9,7 @@ import logging
 
 from charger import module as modules
 from charger.module import Module
-from chassis.can_link import CanLink, RawFrame
+from chassis.can_link import CanLink, RawFrame, Tally
 from chassis.process import every
 from contracts import can_frames
 from contracts.can_frames import READING_PERIOD_S
@@ -45,6 +45,11 @@ class CanNode:
         return (
             f"{self.refused} frames refused, {self._link.malformed} malformed, {self._link.dropped} dropped"
         )
+
+    @property
+    def tally(self) -> Tally:
+        """What passed on the bus so far."""
+        return self._link.tally
 
     async def run(self) -> None:
         """Listen and publish for ever; closes the bus when cancelled."""

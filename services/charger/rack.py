@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import zlib
+from dataclasses import dataclass
 
 import can
 
@@ -16,7 +17,7 @@ from charger.ramp import ExponentialRamp, LinearRamp
 from charger.settings import Settings
 from charger.vehicle import Vehicle
 from chassis.backplane_link import BackplaneLink
-from chassis.can_link import CanLink, open_bus
+from chassis.can_link import CanLink, Tally, open_bus
 from chassis.process import every
 from contracts.backplane import LEASE_PERIOD_S, Lease, Offer
 
@@ -48,6 +49,28 @@ def new_module(settings: Settings, bus: str) -> Module:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What passed on buses: frames, refused ones of them, and the time for which modules stood still."""
+
+    frames: Tally
+    refused: int
+    stood_still_s: float
+
+    @classmethod
+    def of(cls, node: CanNode) -> "Passed":
+        """Return what passed at one module."""
+        return cls(node.tally, node.refused, node.stood_still_s)
+
+    def __add__(self, other: "Passed") -> "Passed":
+        """Return both together."""
+        return Passed(
+            self.frames + other.frames,
+            self.refused + other.refused,
+            self.stood_still_s + other.stood_still_s,
+        )
+
+
 class Rack:
     """Serves buses in `tasks`: those of the settings for ever, those on the backplane while leased to us."""
 
@@ -67,6 +90,18 @@ class Rack:
         self._allocation = Allocation(charger_id, settings.capacity)
         self._served: dict[int, tuple[CanNode, asyncio.Task[None]]] = {}
         self._unopened: set[int] = set()
+        self._nodes: set[CanNode] = set()
+        self._past = Passed(Tally(), 0, 0.0)
+
+    @property
+    def buses(self) -> int:
+        """How many buses are served now."""
+        return len(self._nodes)
+
+    @property
+    def passed(self) -> Passed:
+        """What passed on all buses so far, those detached since included."""
+        return sum((Passed.of(node) for node in self._nodes), self._past)
 
     async def run(self) -> None:
         """Serve for ever. Raises can.CanError where one of the settings' buses is not there."""
@@ -113,6 +148,8 @@ class Rack:
     def _detach(self, bus_port: int, reason: str) -> None:
         node, task = self._served.pop(bus_port)
         task.cancel()
+        self._nodes.discard(node)
+        self._past += Passed.of(node)
         log.info("detached from bus %d: %s (%s)", bus_port, reason, node.losses)
 
     def _serve(self, bus: str) -> tuple[CanNode, asyncio.Task[None]]:
@@ -122,4 +159,5 @@ class Rack:
             else open_bus(0, self._interface, socketcan=bus)
         )
         node = CanNode(CanLink(opened), new_module(self._settings, bus), f"bus {bus}")
+        self._nodes.add(node)
         return node, self._tasks.create_task(node.run(), name=f"bus {bus}")

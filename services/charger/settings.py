@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from chassis.can_settings import CanSettings
-from chassis.settings import at_least, one_of, setting, within
+from chassis.guard import HttpSettings
+from chassis.health import health_port
+from chassis.settings import at_least, group, one_of, setting, within
 
 
 def _buses(names: tuple[str, ...]) -> str | None:
@@ -74,6 +76,8 @@ class Settings(CanSettings):
         default=64.0,
         check=within(1, 1000),
     )
+    http: HttpSettings = group(HttpSettings)
+    health_port: int = health_port()
     seed: int = setting(
         "CHARGER_SEED",
         "Seed of noise and of arriving vehicles; with the bus it decides all draws",

@@ -25,6 +25,27 @@ class RawFrame:
     extended: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many frames passed on a bus, and how many did not."""
+
+    received: int = 0
+    sent: int = 0
+    unsent: int = 0
+    malformed: int = 0
+    dropped: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        """Return both together."""
+        return Tally(
+            self.received + other.received,
+            self.sent + other.sent,
+            self.unsent + other.unsent,
+            self.malformed + other.malformed,
+            self.dropped + other.dropped,
+        )
+
+
 def open_bus(
     port: int, interface_address: str = LOOPBACK, *, group: str = GROUP, socketcan: str | None = None
 ) -> can.BusABC:
@@ -45,6 +66,8 @@ class CanLink:
         self._queue: asyncio.Queue[RawFrame] = asyncio.Queue(QUEUE_FRAMES)
         self.dropped = 0
         """Frames that arrived while the queue was full."""
+        self._received = 0
+        self._sent = 0
         self._malformed = 0
         self._refused = 0
 
@@ -57,6 +80,11 @@ class CanLink:
     def refused(self) -> int:
         """Frames that the interface would not send."""
         return self._refused + getattr(self._bus, "refused", 0)
+
+    @property
+    def tally(self) -> Tally:
+        """What passed so far; `sent` counts what we tried, `unsent` of these what the interface refused."""
+        return Tally(self._received, self._sent, self.refused, self.malformed, self.dropped)
 
     async def __aenter__(self) -> Self:
         asyncio.get_running_loop().add_reader(self._bus.fileno(), self._read)
@@ -79,6 +107,7 @@ class CanLink:
             if message.is_remote_frame or message.is_error_frame or message.is_fd:
                 self._malformed += 1
                 continue
+            self._received += 1
             try:
                 self._queue.put_nowait(
                     RawFrame(message.arbitration_id, bytes(message.data), message.is_extended_id)
@@ -94,6 +123,7 @@ class CanLink:
     def send(self, frame: Frame) -> RawFrame:
         """Put a frame on the bus and return it as it was sent; one that the interface refuses is counted."""
         can_id, data = can_frames.encode(frame)
+        self._sent += 1
         try:
             self._bus.send(can.Message(arbitration_id=can_id, data=data, is_extended_id=False))
         except (can.CanError, OSError):

@@ -1,14 +1,17 @@
-"""An MQTT connection for asyncio: paho's thread does the protocol, everything arrives in the loop.
+"""An MQTT connection for asyncio: paho does the protocol, in the loop and without a thread of its own.
 
-`manual_ack` hands acknowledgement to the caller, so that it can follow a commit.
+A thread would wait for the interpreter at each of its many small reads while the loop is busy. Connecting
+blocks, and alone is done in one. `manual_ack` hands acknowledgement to the caller.
 """
 
 import asyncio
 import contextlib
 import logging
+import socket
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self, cast
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
@@ -20,6 +23,11 @@ log = logging.getLogger("mqtt")
 
 IN_FLIGHT = 200
 KEEPALIVE_S = 10
+_MISC_S = 1.0
+_SHORTEST_DELAY_S, _LONGEST_DELAY_S = 1.0, 5.0
+_FAREWELL_S = 2.0
+_READS = 20
+"""Packets read in a turn of the loop, where so many are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,35 +80,103 @@ class MqttLink:
         )
         self._client.max_inflight_messages_set(IN_FLIGHT)  # before connect, or it has no effect
         self._client.max_queued_messages_set(10_000)
-        self._client.reconnect_delay_set(1, 5)
         if settings.user is not None:
             self._client.username_pw_set(settings.user, settings.password)
         self._client.on_connect = self._connected
-        self._client.on_connect_fail = self._unreachable
         self._client.on_disconnect = self._disconnected
         self._client.on_subscribe = self._subscribed
         self._client.on_message = self._received
+        self._client.on_socket_close = self._closed
+        self._client.on_socket_register_write = self._wants_to_write
+        self._client.on_socket_unregister_write = self._wrote
+        self._received_now: deque[Delivery] = deque()
+        # While one is being opened by its thread, the socket is not the loop's yet.
+        self._is_open = False
+        self._is_ending = False
+        self._stirred = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         """Start connecting; returns at once, also while the broker is away."""
         self._loop = asyncio.get_running_loop()
         self._client.connect_async(self._settings.host, self._settings.port, keepalive=KEEPALIVE_S)
-        self._client.loop_start()
+        self._keeper = asyncio.create_task(self._keep_connected(), name="mqtt")
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._client.disconnect()
-        await asyncio.to_thread(self._client.loop_stop)
+        self._is_ending = True
+        self._stirred.set()
+        await self._keeper
+
+    async def _keep_connected(self) -> None:
+        delay_s = _SHORTEST_DELAY_S
+        while not self._is_ending:
+            known = self._connections
+            try:
+                await asyncio.to_thread(self._client.reconnect)
+            except OSError:
+                self._unreachable()
+            else:
+                await self._serve()
+            delay_s = min(2 * delay_s, _LONGEST_DELAY_S) if self._connections == known else _SHORTEST_DELAY_S
+            await self._rest(delay_s)
+
+    async def _serve(self) -> None:
+        """Do what the connection needs for as long as it is there, and end it when it is time."""
+        if self._client.socket() is None:
+            return
+        connection = cast(socket.socket, self._client.socket())
+        # Acknowledgements are many small packets: held back for others, they hold up a broker's window.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._is_open = True
+        self._loop.add_reader(connection, self._readable)
+        self._loop.add_writer(connection, self._client.loop_write)
+        while self._client.socket() is connection and not self._is_ending:
+            self._client.loop_misc()
+            await self._rest(_MISC_S)
+        if self._client.socket() is connection:
+            self._client.disconnect()
+            self._stirred.clear()
+            await self._rest(_FAREWELL_S)
+        if self._client.socket() is connection:  # it does not even take the farewell
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            self._client.loop_read()
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait so long, or until the connection or the link ends."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stirred.wait()
+        if not self._is_ending:
+            self._stirred.clear()
+
+    def _readable(self) -> None:
+        for _ in range(_READS):
+            self._client.loop_read()
+            connection = cast(socket.socket | None, self._client.socket())
+            if connection is None or not _has_more(connection):
+                return
+
+    def _closed(self, _client: paho.Client, _user: object, connection: Any) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._loop.remove_reader(connection)
+            self._loop.remove_writer(connection)
+            self._stirred.set()
+
+    def _wants_to_write(self, _client: paho.Client, _user: object, connection: Any) -> None:
+        if self._is_open:
+            self._loop.add_writer(connection, self._client.loop_write)
+
+    def _wrote(self, _client: paho.Client, _user: object, connection: Any) -> None:
+        if self._is_open:
+            self._loop.remove_writer(connection)
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> bool:
         """Hand a message to the connection; False when it is down or its queue is full."""
         if not self.connected:
             return False
         return self._client.publish(topic, payload, qos, retain).rc == paho.MQTT_ERR_SUCCESS
-
-    def _in_loop(self, callback: Callable[..., None], *args: object) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop ended first
-            self._loop.call_soon_threadsafe(callback, *args)
 
     def _connected(
         self, client: paho.Client, _user: object, _flags: object, reason: ReasonCode, _props: object
@@ -113,7 +189,8 @@ class MqttLink:
         if self._subscriptions:
             client.subscribe(list(self._subscriptions))
         log.info("connected to the broker at %s", self._place)
-        self._in_loop(self._set_connected, True)
+        self.connected = True
+        self._loop.call_soon(self._on_connected)
 
     def _disconnected(
         self, _client: paho.Client, _user: object, _flags: object, reason: ReasonCode, _props: object
@@ -123,9 +200,9 @@ class MqttLink:
         elif reason.is_failure:  # rumqttd does not say why
             log.error("the broker at %s does not accept %s", self._place, self._settings.user or "us")
         self._is_accepted = False
-        self._in_loop(self._set_connected, False)
+        self.connected = False
 
-    def _unreachable(self, _client: paho.Client, _user: object) -> None:
+    def _unreachable(self) -> None:
         if not self._is_missed:
             log.warning("no broker answers at %s; trying on", self._place)
         self._is_missed = True
@@ -133,11 +210,6 @@ class MqttLink:
     @property
     def _place(self) -> str:
         return f"{self._settings.host}:{self._settings.port}"
-
-    def _set_connected(self, connected: bool) -> None:
-        self.connected = connected
-        if connected:
-            self._on_connected()
 
     @staticmethod
     def _subscribed(
@@ -153,7 +225,25 @@ class MqttLink:
 
         def ack() -> None:
             # A later connection counts its messages anew: this number would be another message's.
-            if qos > 0 and connection == self._connections:
+            if qos > 0 and self.connected and connection == self._connections:
                 client.ack(mid, qos)
 
-        self._in_loop(self._on_message, Delivery(message.topic, bytes(message.payload), ack))
+        if not self._received_now:
+            self._loop.call_soon(self._hand_on)
+        self._received_now.append(Delivery(message.topic, bytes(message.payload), ack))
+
+    def _hand_on(self) -> None:
+        # Not from within paho: what this raised there would leave a packet half read.
+        try:
+            while self._received_now:
+                self._on_message(self._received_now.popleft())
+        finally:
+            if self._received_now:
+                self._loop.call_soon(self._hand_on)
+
+
+def _has_more(connection: socket.socket) -> bool:
+    try:
+        return bool(connection.recv(1, socket.MSG_PEEK))
+    except OSError:
+        return False

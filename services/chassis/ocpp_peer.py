@@ -22,6 +22,8 @@ from contracts.ocpp_messages import Call, CallError, CallResult, MalformedMessag
 log = logging.getLogger("ocpp")
 
 CALL_TIMEOUT_S = 30.0
+MAX_GIVEN_UP = 16
+"""Calls that nobody waits for any more, whose answers are still known as theirs."""
 
 
 class Connection(Protocol):
@@ -64,7 +66,11 @@ Handler: TypeAlias = Callable[[Payload], Payload | Awaitable[Payload]]
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A message that passed, for records. `action` is known on answers too; `raw` only where unreadable."""
+    """A message that passed, for records. `message` None: it was unreadable, and `refused` says why.
+
+    An answer has its call's action and round-trip time; one to no call has neither. Where the answer is ours,
+    it is the time that we took.
+    """
 
     sent: bool
     message: Message | None
@@ -94,6 +100,7 @@ class OcppPeer:
         self._one_call = asyncio.Lock()
         self._pending: tuple[Call, asyncio.Future[Payload]] | None = None
         self._pending_since_s = 0.0
+        self._given_up: dict[str, tuple[str, float]] = {}
         self._ended = False
 
     async def run(self) -> None:
@@ -130,8 +137,15 @@ class OcppPeer:
                 raise PeerLost(str(error)) from error
             finally:
                 self._pending = None
+                if not future.done() or future.cancelled():
+                    self._give_up(call)
                 if future.done() and not future.cancelled():
                     future.exception()  # asked for, or the loop complains that nobody did
+
+    def _give_up(self, call: Call) -> None:
+        self._given_up[call.unique_id] = (call.action, self._pending_since_s)
+        if len(self._given_up) > MAX_GIVEN_UP:
+            del self._given_up[next(iter(self._given_up))]
 
     async def _send(self, message: Message, action: str, round_trip_s: float | None = None) -> None:
         self._observe(Exchange(sent=True, message=message, action=action, round_trip_s=round_trip_s))
@@ -151,7 +165,7 @@ class OcppPeer:
             log.warning("refused a message: %s", refused)
             self._observe(Exchange(sent=False, message=None, action="", refused=refused))
             if refused.answerable:
-                await self._send(refused.as_answer(), "")
+                await self._send(refused.as_answer(), "", time.monotonic() - started_s)
 
     async def _answer(self, call: Call) -> CallResult | CallError:
         try:
@@ -178,8 +192,7 @@ class OcppPeer:
     def _settle(self, answer: CallResult | CallError) -> None:
         pending = self._pending
         if pending is None or pending[0].unique_id != answer.unique_id or pending[1].done():
-            self._observe(Exchange(sent=False, message=answer, action=""))
-            log.warning("an answer to no call: %s", answer.unique_id)
+            self._settle_late(answer)
             return
         call, future = pending
         round_trip_s = time.monotonic() - self._pending_since_s
@@ -195,3 +208,14 @@ class OcppPeer:
             future.set_exception(CallRefused(error))
         else:
             future.set_result(answer.payload)
+
+    def _settle_late(self, answer: CallResult | CallError) -> None:
+        given_up = self._given_up.pop(answer.unique_id, None)
+        if given_up is None:
+            self._observe(Exchange(sent=False, message=answer, action=""))
+            log.warning("an answer to no call: %s", answer.unique_id)
+            return
+        action, since_s = given_up
+        round_trip_s = time.monotonic() - since_s
+        self._observe(Exchange(sent=False, message=answer, action=action, round_trip_s=round_trip_s))
+        log.warning("the answer to %s came after %.1f s, too late", action, round_trip_s)

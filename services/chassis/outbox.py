@@ -130,6 +130,12 @@ class Outbox:
             for first_seq, last_seq, joined in batches
         ]
 
+    def uncommitted_events(self) -> int:
+        """Return how many numbered events wait to be committed."""
+        with _translated():
+            rows = self._db.execute("SELECT coalesce(sum(last_seq - committed), 0) FROM sources")
+            return int(rows.fetchone()[0])
+
     def sources(self) -> list[str]:
         """Return every source that this file numbers."""
         with _translated():

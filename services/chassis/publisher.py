@@ -53,6 +53,10 @@ class Publisher:
         self._streams: dict[Source, _Stream] = {}
         self._by_id: dict[str, _Stream] = {}
         self._link: MqttLink | None = None
+        self.published = 0
+        """Events taken so far, those dropped later included."""
+        self.resends = 0
+        """How often a source went back to its first uncommitted batch, because no word came."""
         self._refused = 0
         self._reported_drops = 0
         self._pending_bytes = 0
@@ -68,8 +72,23 @@ class Publisher:
         """Whether the broker is reached."""
         return self._link is not None and self._link.connected
 
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of events that are not committed yet, on disk and in memory."""
+        return self._outbox.kept_bytes + self._pending_bytes
+
+    @property
+    def uncommitted(self) -> int | None:
+        """Events that are not committed yet; None while the outbox cannot be read."""
+        try:
+            numbered = self._outbox.uncommitted_events()
+        except OutboxUnavailable:
+            return None
+        return numbered + sum(len(stream.pending) for stream in self._streams.values())
+
     def publish(self, event: AnyEvent) -> None:
         """Take an event; it is numbered and on disk within FLUSH_PERIOD_S."""
+        self.published += 1
         try:
             encoded = events.encode_event(event)
         except MalformedEvent as error:
@@ -128,6 +147,7 @@ class Publisher:
             level = logging.INFO if window.is_first_try else logging.DEBUG
             log.log(level, "%s: no word for %g s, sending again", source.id, window.resend_after_s)
             window.send_again()
+            self.resends += 1
         room = window.room(now_s)
         if room == 0:
             return

@@ -82,6 +82,15 @@ def names(kind: type[Any]) -> set[str]:
     }
 
 
+def all_names(kind: type[Any]) -> set[str]:
+    """Return every variable of `kind`, those of its groups and secrets too."""
+    hints = typing.get_type_hints(kind)
+    found: set[str] = set()
+    for field in dataclasses.fields(kind):
+        found |= {field.metadata["env"]} if "env" in field.metadata else all_names(hints[field.name])
+    return found
+
+
 def _filled(kind: type[T], environ: Mapping[str, str], missing: list[str], wrong: list[str]) -> T:
     hints = typing.get_type_hints(kind)
     values: dict[str, Any] = {}

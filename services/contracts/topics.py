@@ -16,6 +16,7 @@ PARTITIONS = 16
 
 Channel: TypeAlias = Literal["events", "truth"]
 """`truth` carries ground truth: no detector's account may read it."""
+CHANNELS: tuple[Channel, ...] = ("events", "truth")
 
 _EVENTS = re.compile(rf"{ROOT}/(events|truth)/([0-9]{{2}})/([a-z]+)/([^/]+)")
 _COMMITTED = re.compile(rf"{ROOT}/committed/([a-z]+)/([^/]+)/(events|truth)/([0-9]{{2}})")
@@ -63,6 +64,11 @@ def _levels(source_name: str) -> str:
 def events_topic(source: Source) -> str:
     """Return the topic on which a source publishes its batches (QoS 1, not retained)."""
     return f"{ROOT}/{source.channel}/{source.partition:02d}/{_levels(source.name)}"
+
+
+def partition_filter(channel: Channel, partition: int) -> str:
+    """Return the filter for everything that is published on a channel in one partition."""
+    return f"{ROOT}/{channel}/{partition:02d}/+/+"
 
 
 def source_from_topic(topic: str) -> Source:

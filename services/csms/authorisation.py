@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+from contracts import ocpp_time
 from contracts.ocpp_messages import Payload
-from csms.fields import instant_text
 
 TagStatus: TypeAlias = Literal["Accepted", "Blocked", "Expired", "Invalid", "ConcurrentTx"]
 BENCH_TAG = "BENCH"
@@ -44,7 +44,7 @@ def id_tag_info(
     """Return OCPP's idTagInfo for a tag."""
     info: Payload = {"status": status_of(tag, now, accept_unknown=accept_unknown, is_charging=is_charging)}
     if tag is not None and tag.expires_at is not None:
-        info["expiryDate"] = instant_text(tag.expires_at)
+        info["expiryDate"] = ocpp_time.text(tag.expires_at)
     if tag is not None and tag.parent_id_tag is not None:
         info["parentIdTag"] = tag.parent_id_tag
     return info

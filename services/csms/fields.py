@@ -47,8 +47,3 @@ def instant_of(payload: Payload, now: datetime) -> datetime:
             "PropertyConstraintViolation", f"timestamp: {text!r:.50} is no date-time"
         ) from error
     return at if _EARLIEST <= at < _LATEST else now
-
-
-def instant_text(at: datetime) -> str:
-    """Return an instant as OCPP writes it; some charge points reject `+00:00`, so it ends in `Z`."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

@@ -16,8 +16,8 @@ from websockets.http11 import Request, Response
 
 from chassis.ocpp_peer import Exchange, OcppPeer
 from contracts.events import AnyEvent, StatusChanged, SystemEvent
-from contracts.ocpp_messages import MAX_MESSAGE_BYTES, SUBPROTOCOL, Payload
-from csms import message_events, pace
+from contracts.ocpp_messages import MAX_MESSAGE_BYTES, SUBPROTOCOL, Call, CallResult, Payload
+from csms import limits, message_events, pace
 from csms.actions import ACTIONS, Context
 from csms.admission import Admitted, OpeningRequest, Refused, Rules, admit
 from csms.connections import Connection, Connections
@@ -155,7 +155,8 @@ class OcppServer:
         after, wait_s = pace.take(self._refusals, now_s)
         if not wait_s:  # else it is only counted
             self._refusals = after
-            log.warning("refused a connection (%d): %s", refused.status, refused.reason)
+            who = refused.charge_point_id or "nobody known"
+            log.warning("refused a connection of %s (%d): %s", who, refused.status, refused.reason)
             detail = {"status": refused.status, "reason": refused.reason, "refused_so_far": self.refused}
             self._note(refused.charge_point_id, "connection_refused", detail)
         response = websocket.respond(http.HTTPStatus(refused.status), f"{refused.reason}\n")
@@ -222,7 +223,7 @@ class OcppServer:
         charge_point_id = connection.charge_point_id
         self._state.charge_points.disconnected(charge_point_id, connection.last_seen_at)
         code, reason = (end.code, end.reason) if end is not None else (_ABNORMAL_CLOSURE, "")
-        log.info("%s disconnected (%d %s)", charge_point_id, code, reason)
+        log.info("%s disconnected (%s)", charge_point_id, f"{code} {reason}".rstrip())
         self._note(charge_point_id, "connection_closed", {"code": code, "reason": reason})
         self._publish_offline(charge_point_id, datetime.now(UTC))
 
@@ -252,8 +253,20 @@ class OcppServer:
         now = datetime.now(UTC)
         if not exchange.sent:
             connection.last_seen_at = now
+        self._keep_limits(connection.charge_point_id, exchange, now)
         for event in message_events.events_of(exchange, connection.charge_point_id, now):
             self._publish(event)
+
+    def _keep_limits(self, charge_point_id: str, exchange: Exchange, now: datetime) -> None:
+        # Here, where messages pass in order: a remote start's transaction may follow its answer at once.
+        match exchange.message:
+            case Call() as command if exchange.sent:
+                change = limits.sent(self._state.limits.get(charge_point_id), command, now)
+            case CallResult() as answer if not exchange.sent:
+                change = limits.answered(self._state.limits.get(charge_point_id), answer, now)
+            case _:
+                return
+        self._state.limits.put(charge_point_id, change)
 
     def _note(self, charge_point_id: str | None, name: str, detail: Payload) -> None:
         self._publish(

@@ -10,6 +10,10 @@ from statistics import fmean
 from contracts.events import Reading
 from contracts.ocpp_messages import Payload
 from csms.fields import instant_of
+from csms.limits import Limits, Supply
+from csms.transaction import Transaction
+
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +79,13 @@ def readings_of(
     connector: int,
     transaction_id: int | None,
     now: datetime,
+    *,
+    limits: Limits = NO_LIMITS,
+    running: Transaction | None = None,
 ) -> tuple[list[Reading], list[RefusedSample]]:
-    """Return one reading for each instant and the values that were refused.
+    """Return one reading for each instant, with the limits of that instant, and the values that were refused.
 
+    `running`: the connector's transaction, for the limits; the readings name `transaction_id` as it was sent.
     Measurands that a Reading has no field for are left out. Raises MalformedMessage for a wrong timestamp.
     """
     readings: list[Reading] = []
@@ -86,6 +94,7 @@ def readings_of(
         values = _values(meter_value["sampledValue"], refused)
         at = instant_of(meter_value, now)
         if values:
+            supply = _supply(meter_value["sampledValue"], values)
             readings.append(
                 Reading(
                     at=at,
@@ -93,10 +102,22 @@ def readings_of(
                     connector=connector,
                     origin="ocpp",
                     transaction_id=transaction_id,
+                    commanded_a=limits.commanded.limit_a(connector, at, running, supply),
+                    acknowledged_a=limits.acknowledged.limit_a(connector, at, running, supply),
                     **values,
                 )
             )
     return readings, refused
+
+
+def _supply(samples: Sequence[Payload], values: Mapping[str, float]) -> Supply:
+    """Return what the samples tell of the volts to neutral and the phases."""
+    phases = {sample.get("phase", "").removesuffix("-N") for sample in samples} & {"L1", "L2", "L3"}
+    if "soc_percent" in values:  # a vehicle tells it where it takes direct current
+        return Supply(values.get("voltage_v"), 1)
+    volts = {sample.get("phase", "") for sample in samples if sample.get("measurand") == "Voltage"}
+    between_phases_only = all(phase in ("L1-L2", "L2-L3", "L3-L1") for phase in volts)
+    return Supply(None if between_phases_only else values.get("voltage_v"), len(phases) or None)
 
 
 def _values(samples: Sequence[Payload], refused: list[RefusedSample]) -> dict[str, float]:

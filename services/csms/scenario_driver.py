@@ -41,6 +41,7 @@ class ScenarioDriver:
         self._targets = targets
         self._state = state
         self._delay_s = delay_s
+        self._told = ""
         self.expects_transaction = False
         """A remote start went out and no remote stop since: a transaction runs, or may still come."""
 
@@ -57,14 +58,22 @@ class ScenarioDriver:
                     self.expects_transaction = False
                 await self._cycle(number)
             except StepFailed as failure:
-                log.warning("%s: %s; %s", self.charge_point_id, self._scenario.name, failure)
+                self._tell(failure)
                 self._record.stumbled(f"{self.charge_point_id}: {failure}")
                 is_safe = False
                 await asyncio.sleep(next(pauses_s))
                 continue
             number, is_safe = number + 1, True
+            self._told = ""
             pauses_s = backoff.delays_s(FIRST_PAUSE_S, LONGEST_PAUSE_S)
             self._record.completed_cycle()
+
+    def _tell(self, failure: StepFailed) -> None:
+        # A charge point that refuses does so every few seconds; told is what is new.
+        level = logging.DEBUG if str(failure) == self._told else logging.WARNING
+        words = "%s: %s fails and begins again: %s"
+        log.log(level, words, self.charge_point_id, self._scenario.name, failure)
+        self._told = str(failure)
 
     async def _cycle(self, number: int) -> None:
         loop = asyncio.get_running_loop()

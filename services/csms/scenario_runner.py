@@ -195,7 +195,7 @@ class ScenarioRunner:
             for name in charge_point_ids
         ]
         live.task = asyncio.create_task(self._drive(live), name=f"run {run.run_id}")
-        log.info("%s starts on %s", played.name, ", ".join(charge_point_ids))
+        log.info("%s begins on %s", played.name, ", ".join(charge_point_ids))
         return run
 
     async def _drive(self, live: _LiveRun) -> None:
@@ -236,7 +236,7 @@ class ScenarioRunner:
             )
         )
         run = live.record.run
-        log.info("%s on %s ended: %s", run.scenario, ", ".join(run.charge_point_ids), reason or state)
+        log.info("%s has ended on %s: %s", run.scenario, ", ".join(run.charge_point_ids), reason or state)
         del self._live[run.run_id]
         for charge_point_id in run.charge_point_ids:
             del self._by_charge_point[charge_point_id]
@@ -263,7 +263,9 @@ class ScenarioRunner:
                     charge_point_id, expects_start=driver is not None and driver.expects_transaction
                 )
         except (StepFailed, TimeoutError) as error:
-            log.warning("%s: not restored yet: %s", charge_point_id, error or "no time left")
+            log.warning(
+                "%s: what a scenario did is not undone yet: %s", charge_point_id, error or "no time left"
+            )
             return 0
 
     def _restore_soon(self, charge_point_id: str) -> None:

@@ -8,14 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from chassis.http import served
+from chassis.http import add_metrics, served
+from chassis.metrics import Exposition
 from chassis.publisher import Publisher
 from chassis.settings import SettingsError
-from contracts.events import SystemEvent
+from contracts.events import AnyEvent, SystemEvent
 from csms import scenario_file
 from csms.commander import Commander
 from csms.connections import Connections
 from csms.http_api import make_app
+from csms.metrics import METRICS, Parts, Traffic
 from csms.ocpp_server import OcppServer
 from csms.scenario import Scenario
 from csms.scenario_file import ScenarioFileError
@@ -48,21 +50,27 @@ async def running(settings: Settings) -> AsyncIterator[Csms]:
         publisher = await stack.enter_async_context(
             Publisher.opened(f"csms:{settings.name}", directory / "outbox.sqlite", settings.mqtt)
         )
+        traffic = Traffic()
+
+        def publish(event: AnyEvent) -> None:
+            traffic.count(event)
+            publisher.publish(event)
+
         state = stack.enter_context(State.opened(directory / "state.sqlite", settings.replica))
-        commander = Commander(connections, publisher.publish, settings.command_timeout_s)
+        commander = Commander(connections, publish, settings.command_timeout_s)
         targets = Targets(
             state,
             connections,
             commander,
-            publisher.publish,
+            publish,
             allow_list=settings.scenario_allow_list,
             voltage_v=settings.scenario_voltage_v,
         )
         runner = ScenarioRunner(
-            scenarios, targets, state, publisher.publish, follows_plan=settings.scenario_plan == "default"
+            scenarios, targets, state, publish, follows_plan=settings.scenario_plan == "default"
         )
         runner.recover()
-        ocpp = OcppServer(settings, state, connections, publisher.publish, runner.arrived)
+        ocpp = OcppServer(settings, state, connections, publish, runner.arrived)
 
         def health() -> dict[str, Any]:
             return {
@@ -72,6 +80,8 @@ async def running(settings: Settings) -> AsyncIterator[Csms]:
                 "publisher": {"connected": publisher.connected, "dropped": publisher.dropped},
             }
 
+        parts = Parts(connections, publisher, ocpp, traffic)
+        metrics = Exposition("csms", METRICS, parts, {"replica": str(settings.replica)})
         detail = {"scenarios": len(scenarios), "replica": settings.replica}
         publisher.publish(
             SystemEvent(at=datetime.now(UTC), service="csms", name="service_started", detail=detail)
@@ -80,6 +90,7 @@ async def running(settings: Settings) -> AsyncIterator[Csms]:
         # Left before the server closes: what scenarios did is undone while charge points are still there.
         stack.push_async_callback(runner.close)
         app = make_app(state, connections, commander, runner, health)
+        add_metrics(app, metrics)
         await stack.enter_async_context(served(app, settings.http, settings.http_port))
         ocpp_port = next(iter(server.sockets)).getsockname()[1]
         log.info("charge points connect to port %d, HTTP is on port %d", ocpp_port, settings.http_port)

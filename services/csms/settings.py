@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from chassis.http import HttpSettings, require_password
+from chassis.guard import HttpSettings, require_password
 from chassis.mqtt import MqttSettings
 from chassis.settings import at_least, group, one_of, setting, within
 

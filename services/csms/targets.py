@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from contracts.errors import ContractError
 from contracts.events import AnyEvent
-from csms import scenario, transaction
+from csms import limits, scenario, transaction
 from csms.commander import Commander, NotConnected, Outcome, TooManyCommands
 from csms.connections import Connection, Connections
 from csms.scenario import Command, Situation
@@ -182,6 +182,9 @@ class Targets:
     def _end_stale(self, transaction_id: int) -> None:
         known = self._state.transactions.get(transaction_id)
         if known is not None and known.is_active:
-            ended = transaction.stale(known, datetime.now(UTC))
+            now = datetime.now(UTC)
+            ended = transaction.stale(known, now)
             self._state.transactions.ended(ended)
+            kept = limits.ended(self._state.limits.get(known.charge_point_id), ended, now)
+            self._state.limits.put(known.charge_point_id, kept)
             self._publish(transaction.ended_event(ended))

@@ -65,6 +65,7 @@ EVENTS: dict[str, AnyEvent] = {
         temperature_c=41.5,
         soc_percent=55.5,
         commanded_a=100.0,
+        acknowledged_a=90.0,
     ),
     "status_changed": StatusChanged(
         at=AT, charge_point_id="CP-1", connector=1, status="Faulted", error_code="GroundFailure"

@@ -1,5 +1,6 @@
 """The charge point while the CSMS is away, slow or refusing, and while it is killed itself."""
 
+import asyncio
 import json
 import logging
 from datetime import UTC, datetime
@@ -279,3 +280,13 @@ async def test_without_a_broker_charging_works(csms, bench, process, tmp_path):
         await csms.status("Charging")
     assert list(tmp_path.glob("charge-point-CP-1/outbox.sqlite"))
     assert json.dumps(sorted(path.name for path in tmp_path.iterdir())) == '["charge-point-CP-1"]'
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_end_is_not_forgotten_when_the_connection_breaks_at_that_moment(bench, csms, turns):
+    """As when a whole bench is stopped at once; before Python 3.13 a task group would go on."""
+    async with asyncio.timeout(10), bench.running():
+        await until(lambda: bench.station.client.is_online, "the CSMS")
+        bench.station.client._peer._connection.transport.abort()
+        for _ in range(turns):
+            await asyncio.sleep(0)

@@ -3,17 +3,20 @@
 import asyncio
 import contextlib
 import socket
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI, WebSocket
 from fastapi.responses import StreamingResponse
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from chassis.http import HttpSettings, add_health, served
+from chassis.guard import HttpSettings
+from chassis.http import ServerEnded, add_health, add_metrics, served
 from chassis.settings import SettingsError
 from real_parts import free_port
 
@@ -44,6 +47,7 @@ def application(state: dict[str, Any] | None = None) -> FastAPI:
         return StreamingResponse(lines())
 
     add_health(app, lambda: state if state is not None else {"ok": True})
+    add_metrics(app, lambda: b"chargebench_example_stored_total 1.0\n")
     return app
 
 
@@ -163,3 +167,68 @@ async def test_failure_inside_ends_the_server_and_is_raised(port: int) -> None:
         await failing()
     with socket.create_server(("127.0.0.1", port)):
         pass
+
+
+async def test_metrics_are_guarded_as_the_rest_is(port: int) -> None:
+    async with served(application(), HttpSettings(password="open sesame"), port):
+        response = await get(port, "/metrics", auth=("prometheus", "open sesame"))
+        assert (response.status_code, response.text) == (200, "chargebench_example_stored_total 1.0\n")
+        assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+        assert (await get(port, "/metrics")).status_code == 401
+        assert (await get(port, "/metrics", headers={"Host": "evil.example"})).status_code == 403
+
+
+async def test_health_is_told_while_every_thread_is_busy(port: int) -> None:
+    """Just when all questions wait for a database, somebody wants to know what is wrong."""
+    app, release = application(), threading.Event()
+
+    @app.get("/slow")
+    def slow() -> None:
+        release.wait(20)
+
+    async with (
+        served(app, SETTINGS, port),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client,
+    ):
+        questions = [asyncio.create_task(client.get("/slow")) for _ in range(60)]
+        try:
+            async with asyncio.timeout(5):
+                assert (await get(port, "/healthz")).status_code == 200
+        finally:
+            release.set()
+            await asyncio.gather(*questions)
+
+
+async def test_server_that_ends_by_itself_ends_the_service(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the process would live on, deaf."""
+
+    async def fails(self: uvicorn.Server, counter: int) -> bool:
+        raise OSError("no more files")
+
+    async def serving() -> None:
+        async with served(application(), SETTINGS, port):
+            assert (await get(port, "/healthz")).status_code == 200
+            monkeypatch.setattr(uvicorn.Server, "on_tick", fails)
+            await asyncio.sleep(20)
+
+    with pytest.raises(ServerEnded, match=f"the HTTP server on port {port} ended by itself"):
+        await serving()
+    with socket.create_server(("127.0.0.1", port)):
+        pass
+
+
+async def test_nobody_is_cancelled_any_more_after_the_server_ended(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ends(self: uvicorn.Server, counter: int) -> bool:
+        return True
+
+    monkeypatch.setattr(uvicorn.Server, "on_tick", ends)
+    with pytest.raises(ServerEnded):
+        async with served(application(), SETTINGS, port):
+            await asyncio.sleep(20)
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0

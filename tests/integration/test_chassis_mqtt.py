@@ -174,13 +174,3 @@ async def test_link_to_a_broker_that_hangs_ends_soon() -> None:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
-
-
-async def test_what_arrives_after_the_loop_ended_is_no_error(broker: Broker) -> None:
-    link = MqttLink(settings_for(broker), "sender")
-    async with link:
-        await until(lambda: link.connected, "the connection")
-    loop = asyncio.new_event_loop()
-    loop.close()
-    link._loop = loop
-    link._in_loop(print)

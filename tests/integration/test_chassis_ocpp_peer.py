@@ -15,7 +15,15 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from chassis.ocpp_peer import CallRefused, CallTimedOut, Exchange, Handler, OcppPeer, PeerLost
+from chassis.ocpp_peer import (
+    MAX_GIVEN_UP,
+    CallRefused,
+    CallTimedOut,
+    Exchange,
+    Handler,
+    OcppPeer,
+    PeerLost,
+)
 from contracts.ocpp_messages import SUBPROTOCOL, Call, CallError, CallResult, MalformedMessage, Payload
 
 OCPP = Subprotocol(SUBPROTOCOL)
@@ -276,6 +284,36 @@ async def test_silent_peer_is_timed_out_and_its_late_answer_ignored() -> None:
         assert await call == {"status": "Accepted"}
 
 
+async def test_a_late_answer_is_told_with_its_action_and_the_time_it_took() -> None:
+    async with stranger() as (connection, csms):
+        with pytest.raises(CallTimedOut):
+            await csms.peer.call("Heartbeat", {}, timeout_s=0.1)
+        late, _ = await sent_call(connection)
+        for _ in range(2):
+            await connection.send(json.dumps([3, late, HEARTBEAT]))
+        await connection.send('[2,"8","Heartbeat",{}]')
+        await received(connection)
+        call, answer, again, *_ = csms.exchanges
+        assert (call.action, answer.action, again.action) == ("Heartbeat", "Heartbeat", "")
+        assert answer.round_trip_s is not None
+        assert answer.round_trip_s >= 0.1
+        assert again.round_trip_s is None
+
+
+async def test_of_calls_given_up_only_so_many_are_remembered() -> None:
+    async with stranger() as (connection, csms):
+        for _ in range(MAX_GIVEN_UP + 1):
+            with pytest.raises(CallTimedOut):
+                await csms.peer.call("Heartbeat", {}, timeout_s=0.001)
+        ids = [(await sent_call(connection))[0] for _ in range(MAX_GIVEN_UP + 1)]
+        for unique_id in ids:
+            await connection.send(json.dumps([3, unique_id, HEARTBEAT]))
+        await connection.send('[2,"8","Heartbeat",{}]')
+        await received(connection)
+        answers = [exchange for exchange in csms.exchanges if isinstance(exchange.message, CallResult)]
+        assert [answer.action for answer in answers] == ["", *["Heartbeat"] * (MAX_GIVEN_UP + 1)]
+
+
 async def test_each_call_may_have_its_own_deadline() -> None:
     async with stranger(call_timeout_s=60) as (_, csms):
         with pytest.raises(CallTimedOut):
@@ -412,6 +450,7 @@ async def test_refused_messages_are_told_to_the_observer() -> None:
         assert isinstance(call.message, Call)
         assert isinstance(refusal.message, CallError)
         assert (call.action, refusal.action) == ("Reset", "Reset")
+        assert all(told.round_trip_s is not None for told in (answer, refusal))
 
 
 async def test_peer_that_answers_nonsense_is_timed_out() -> None:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
-from chassis.http import TOKEN_HEADER
+from chassis.guard import TOKEN_HEADER
 from csms_parts import ENROLMENT, TOKEN, charge_point, csms, until, websocket
 
 CHANGES = [

@@ -1,8 +1,8 @@
 """BootNotification: a charge point (re)started and says what it is."""
 
+from contracts import ocpp_time
 from contracts.ocpp_messages import Payload
 from csms.actions.context import Answer, Context
-from csms.fields import instant_text
 
 
 def answer(payload: Payload, context: Context) -> Answer:
@@ -17,7 +17,7 @@ def answer(payload: Payload, context: Context) -> Answer:
     return Answer(
         {
             "status": "Accepted",
-            "currentTime": instant_text(context.now),
+            "currentTime": ocpp_time.text(context.now),
             "interval": context.heartbeat_interval_s,
         },
         (booted,),

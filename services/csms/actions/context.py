@@ -6,7 +6,9 @@ from typing import Any
 
 from contracts.events import AnyEvent, SystemEvent
 from contracts.ocpp_messages import Payload
+from csms.limits import Limits
 from csms.state import State
+from csms.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,18 @@ class Context:
     state: State
     heartbeat_interval_s: int = 60
     accept_unknown_tags: bool = False
+
+    @property
+    def limits(self) -> Limits:
+        """What this charge point was told to keep to."""
+        return self.state.limits.get(self.charge_point_id)
+
+    def transaction_at(self, connector: int, transaction_id: int | None) -> Transaction | None:
+        """Return the transaction that a message names, or else the connector's newest active one."""
+        if transaction_id is None:
+            return next(reversed(self.state.transactions.active(self.charge_point_id, connector)), None)
+        named = self.state.transactions.get(transaction_id)
+        return named if named is not None and named.charge_point_id == self.charge_point_id else None
 
     def noted(self, name: str, connector: int | None = None, **detail: Any) -> SystemEvent:
         """Return the event that something worth remembering happened at this charge point."""

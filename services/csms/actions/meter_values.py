@@ -12,7 +12,13 @@ def answer(payload: Payload, context: Context) -> Answer:
     connector = connector_of(payload)
     transaction_id = int32_of(payload, "transactionId") if "transactionId" in payload else None
     readings, refused = readings_of(
-        payload["meterValue"], context.charge_point_id, connector, transaction_id, context.now
+        payload["meterValue"],
+        context.charge_point_id,
+        connector,
+        transaction_id,
+        context.now,
+        limits=context.limits,
+        running=context.transaction_at(connector, transaction_id),
     )
     return Answer({}, (*readings, *(refusal(sample, connector, context) for sample in refused)))
 

@@ -2,7 +2,7 @@
 
 from contracts.events import AnyEvent
 from contracts.ocpp_messages import Payload
-from csms import authorisation, transaction
+from csms import authorisation, limits, transaction
 from csms.actions.context import Answer, Context
 from csms.fields import connector_of, instant_of, int32_of
 from csms.transaction import StartRequest
@@ -32,14 +32,17 @@ def answer(payload: Payload, context: Context) -> Answer:
     )
     events: list[AnyEvent] = []
     if started is None:
+        known = context.limits
         for active in state.transactions.active(request.charge_point_id, request.connector):
             ended = transaction.superseded(active, request)
             state.transactions.ended(ended)
+            known = limits.ended(known, ended, context.now)
             events.append(transaction.ended_event(ended))
         intervention = state.runs.intervention(request.charge_point_id)
         is_scenarios = intervention is not None and intervention.starts_with(request.id_tag)
         run_id = intervention.run_id if intervention is not None and is_scenarios else None
         started = state.transactions.started(request, run_id)
+        state.limits.put(context.charge_point_id, limits.started(known, started, context.now))
     events.append(transaction.started_event(started))
     if info["status"] != "Accepted":
         events.append(

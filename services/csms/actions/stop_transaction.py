@@ -2,7 +2,7 @@
 
 from contracts.events import AnyEvent
 from contracts.ocpp_messages import Payload
-from csms import authorisation, transaction
+from csms import authorisation, limits, transaction
 from csms.actions.context import Answer, Context
 from csms.actions.meter_values import refusal
 from csms.fields import instant_of, int32_of
@@ -33,10 +33,13 @@ def answer(payload: Payload, context: Context) -> Answer:
             connector,
             request.transaction_id,
             context.now,
+            limits=context.limits,
+            running=stop.transaction,
         )
         events += readings
         events += [refusal(sample, connector, context) for sample in refused]
         state.transactions.ended(stop.transaction)
+        state.limits.put(context.charge_point_id, limits.ended(context.limits, stop.transaction, context.now))
         events.append(transaction.ended_event(stop.transaction))
     if stop.oddity is not None:
         events.append(

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from csms.state.charge_points import ChargePointStore
 from csms.state.id_tags import IdTagStore
+from csms.state.limits import LimitStore
 from csms.state.runs import RunStore
 from csms.state.transactions import TransactionStore
 
 BUSY_TIMEOUT_S = 5.0
 """How long to wait for a predecessor that is still closing the file."""
-_VERSION = 1
+_SCRIPTS = ("schema.sql", "schema_2.sql")
+"""Each leads from one version of the file to the next."""
 
 
 class StateError(Exception):
@@ -31,6 +33,7 @@ class State:
             raise StateError(str(error)) from error
         self.id_tags = IdTagStore(db)
         self.charge_points = ChargePointStore(db)
+        self.limits = LimitStore(db)
         self.runs = RunStore(db)
 
     @classmethod
@@ -55,10 +58,10 @@ def _prepare(db: sqlite3.Connection) -> None:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
         (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            script = (files("csms.state") / "schema.sql").read_text(encoding="utf-8")
-            db.executescript(f"BEGIN EXCLUSIVE; {script} PRAGMA user_version = {_VERSION}; COMMIT;")
+        for number, name in enumerate(_SCRIPTS[version:], version + 1):
+            script = (files("csms.state") / name).read_text(encoding="utf-8")
+            db.executescript(f"BEGIN EXCLUSIVE; {script} PRAGMA user_version = {number}; COMMIT;")
     except sqlite3.Error as error:
         raise StateError(f"the state file cannot be used: {error}") from error
-    if version not in (0, _VERSION):
-        raise StateError(f"the state file has version {version}, this CSMS knows {_VERSION}")
+    if not 0 <= version <= len(_SCRIPTS):
+        raise StateError(f"the state file has version {version}, this CSMS knows {len(_SCRIPTS)}")

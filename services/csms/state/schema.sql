@@ -1,4 +1,4 @@
--- Version 1 of the CSMS's own state. Instants are ISO 8601 texts in UTC, so they sort as they happened.
+-- Version 1 of the CSMS's own state; later versions follow it, in files of their own. Instants are ISO 8601 texts in UTC, so they sort as they happened.
 
 CREATE TABLE charge_points (
   charge_point_id TEXT PRIMARY KEY,

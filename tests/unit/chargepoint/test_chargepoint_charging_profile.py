@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chargepoint.charging_profile import Kind, MalformedProfile, Period, Purpose, Unit, from_payload
+from chargepoint.charging_profile import from_payload
+from contracts.charging_profile import Kind, MalformedProfile, Period, Purpose, Unit
 
 PAYLOAD = {
     "chargingProfileId": 7,

@@ -439,6 +439,14 @@ class TestReservation:
         assert lab.connector.reservation is None
 
 
+def test_a_start_that_waits_for_the_cable_outlives_the_unplugging_of_none():
+    lab = Lab(plugged=False)
+    lab.give(START, CableUnplugged())
+    assert lab.status is Status.PREPARING
+    lab.give(CablePlugged(AT))
+    assert lab.connector.transaction is not None
+
+
 def test_a_tool_that_sends_0x300_only_can_charge():
     """A plain CAN tool knows no 0x302: it is believed to do as told."""
     lab = Lab()

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargepoint.charging_profile import Kind, Period, Profile, Purpose, Unit
 from chargepoint.smart_charging import (
     MAX_INSTALLED,
     Installed,
@@ -19,6 +18,7 @@ from chargepoint.smart_charging import (
     install,
     limit_at,
 )
+from contracts.charging_profile import Kind, Period, Profile, Purpose, Unit
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DC = Supply(rated_a=300.0, voltage_v=400.0)

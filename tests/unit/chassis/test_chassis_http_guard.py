@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from chassis import http
-from chassis.http import Guard, HttpSettings
+from chassis import guard
+from chassis.guard import HttpSettings
+from chassis.http import Guard
 from chassis.settings import SettingsError
 
 TOKEN = {"x-chargebench-token": "token-1"}
@@ -264,4 +265,4 @@ def test_beyond_loopback_a_password_is_demanded(bind: str, exposed: str, is_safe
 
 def test_demand_names_the_settings_that_help() -> None:
     with pytest.raises(SettingsError, match=r"OCPP_PASSWORD: .*OCPP_EXPOSED_ON=127\.0\.0\.1"):
-        http.require_password("OCPP_PASSWORD", None, "0.0.0.0", "", "OCPP_EXPOSED_ON")
+        guard.require_password("OCPP_PASSWORD", None, "0.0.0.0", "", "OCPP_EXPOSED_ON")

@@ -1,12 +1,16 @@
-"""What the state keeps of charge points, id tags and runs."""
+"""What the state keeps of charge points, id tags, limits and runs."""
 
+import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from contracts.charging_profile import Kind, Period, Profile, Purpose, Unit
 from csms.authorisation import IdTag
+from csms.limits import Book, Limits
 from csms.state import State
+from csms.state import limits as state_limits
 from csms.state.charge_points import ConnectorStatus
 from csms.state.runs import Intervention, Run
 
@@ -103,3 +107,42 @@ def test_one_or_all_charge_points_are_left_alone(state):
     assert state.runs.is_left_alone("CP-2")
     state.runs.leave_none_alone()
     assert not state.runs.is_left_alone("CP-1")
+
+
+def limited_to(amperes: float) -> Limits:
+    profile = Profile(1, 0, Purpose.TX_DEFAULT, Kind.RELATIVE, Unit.A, (Period(0, amperes),))
+    return Limits(commanded=Book().with_profile(1, profile, NOW))
+
+
+def test_limits_in_force_outlive_the_process(tmp_path):
+    path = tmp_path / "state.sqlite"
+    with State.opened(path) as state:
+        assert state.limits.get("CP-1") == Limits()
+        state.limits.put("CP-1", limited_to(16))
+        state.limits.put("CP-1", limited_to(32))
+    with State.opened(path) as state:
+        assert state.limits.get("CP-1") == limited_to(32)
+
+
+def test_limits_that_nobody_can_read_are_not_known(tmp_path):
+    path = tmp_path / "state.sqlite"
+    with State.opened(path) as state:
+        state.limits.put("CP-1", limited_to(16))
+        state.limits.put("CP-2", limited_to(32))
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE limits SET limits = '{}x' WHERE charge_point_id = 'CP-1'")
+    other.close()
+    with State.opened(path) as state:
+        assert state.limits.get("CP-1") == Limits()
+        assert state.limits.get("CP-2") == limited_to(32)
+
+
+def test_limits_of_so_many_charge_points_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(state_limits, "KEPT", 3)
+    path = tmp_path / "state.sqlite"
+    with State.opened(path) as state:
+        for number in range(5):
+            state.limits.put(f"F-{number}", limited_to(16))
+    with State.opened(path) as state:
+        known = [number for number in range(5) if state.limits.get(f"F-{number}") != Limits()]
+    assert known == [2, 3, 4]
