@@ -2,10 +2,11 @@
 
 import argparse
 import asyncio
-import math
 import os
+import shlex
 import signal
 import sys
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +14,11 @@ from pathlib import Path
 import psycopg
 
 from embedded import report
-from embedded.bench import Bench, BenchError, locked, make_layout, running
-from embedded.layout import Layout
-from embedded.ports import MOST_CHARGE_POINTS, PortsError, taken
+from embedded.arguments import DEFAULT_HOME, parse, wanted_ports
+from embedded.backup import BackupFailed, backup, restore
+from embedded.bench import Bench, BenchError, BenchRuns, locked, make_layout, running
+from embedded.layout import Layout, decided_by_the_bench
+from embedded.ports import PortsError, taken
 from embedded.postgres import PostgresFailed
 from embedded.report import Report
 from embedded.supervisor import Say, WrongSettings, coloured_printer
@@ -23,70 +26,14 @@ from embedded.supervisor import Say, WrongSettings, coloured_printer
 SETTLE_S = 3.0  # for what the last second sent to reach the memory
 
 
-def _arguments(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="chargebench",
-        description="A test bench for EV-charging anomalies.",
-        epilog="Example: chargebench up --charge-points 5 --duration 60",
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    up = commands.add_parser(
-        "up",
-        help="start the bench on this machine, without Docker",
-        description="Start PostgreSQL, an MQTT broker and every service; Ctrl-C ends all of it.",
-        epilog="Example: chargebench up --charge-points 5 --duration 60",
-    )
-    up.add_argument(
-        "--charge-points", type=_charge_points, default=2, metavar="N", help="how many (default 2)"
-    )
-    up.add_argument(
-        "--duration",
-        type=_seconds,
-        metavar="S",
-        help="end after S seconds; the exit status says whether it worked",
-    )
-    up.add_argument(
-        "--home",
-        type=Path,
-        default=Path(os.environ.get("CHARGEBENCH_HOME", ".chargebench")),
-        help="folder for data and passwords (default $CHARGEBENCH_HOME or .chargebench)",
-    )
-    up.add_argument(
-        "--scenario-plan",
-        choices=("default", "none"),
-        default=os.environ.get("SCENARIO_PLAN", "default"),
-        help="what runs by itself (default $SCENARIO_PLAN or default)",
-    )
-    up.add_argument(
-        "--console-port", type=_port, help="port of the page; an error when it is taken (default 8080)"
-    )
-    up.add_argument(
-        "--ocpp-port", type=_port, help="port of the CSMS; an error when it is taken (default 9000)"
-    )
-    up.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
-    return parser.parse_args(arguments)
-
-
-def _charge_points(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= MOST_CHARGE_POINTS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST_CHARGE_POINTS}")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 65_535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
-    return seconds
+def _viewer(home: Path) -> str:
+    """Return what to type, in the folder we are in, to ask this bench's memory."""
+    here = Path.cwd()
+    if home == here / DEFAULT_HOME and (here / "Makefile").exists():
+        return "make viewer"
+    viewer = Path(sys.executable).with_name("memory-viewer")
+    shown = viewer.relative_to(here) if viewer.is_relative_to(here) else viewer
+    return shlex.join([str(shown), *([] if home == here / DEFAULT_HOME else ["--home", str(home)])])
 
 
 def _say_where_to_look(layout: Layout, say: Say) -> None:
@@ -94,7 +41,7 @@ def _say_where_to_look(layout: Layout, say: Say) -> None:
         "the bench runs. Where to look:",
         f"  live page     {layout.console_url}",
         f"  CSMS API      {layout.csms_api_url}/docs   (token in {layout.home / 'token'})",
-        f"  MemoryBank    {layout.memorybank_api_url}/docs, or in another terminal: make viewer",
+        f"  MemoryBank    {layout.memorybank_api_url}/docs, or in another terminal: {_viewer(layout.home)}",
         f"  your own charge point may connect to ws://127.0.0.1:{layout.ports.ocpp}/<identity>",
         "Ctrl-C ends it.",
     ):
@@ -128,14 +75,38 @@ async def _progress(duration_s: float, say: Say) -> None:
         say("bench", f"{loop.time() - started_s:.0f} of {duration_s:.0f} s")
 
 
-async def _up(arguments: argparse.Namespace) -> int:
+def _end_on_signal() -> None:
     task = asyncio.current_task()
     if task is not None:
-        _on_signal(task.cancel)  # until it runs, a signal ends the start
+        _on_signal(task.cancel)
+
+
+async def _backup_or_restore(arguments: argparse.Namespace) -> int:
+    _end_on_signal()
+    others: deque[str] = deque(maxlen=20)
+
+    def say(name: str, line: str) -> None:
+        # What PostgreSQL tells at every start is of interest only where it fails.
+        if name == "bench":
+            print(line, flush=True)
+        else:
+            others.append(f"{name} | {line}")
+
+    try:
+        work = backup if arguments.command == "backup" else restore
+        print(await work(arguments.home.resolve(), arguments.file, say))
+    except (BenchError, PostgresFailed, WrongSettings) as error:
+        if not isinstance(error, (BackupFailed, BenchRuns)):
+            print("\n".join(others), file=sys.stderr)
+        raise
+    return 0
+
+
+async def _up(arguments: argparse.Namespace) -> int:
+    _end_on_signal()  # until it runs
     say = coloured_printer()
     home: Path = arguments.home.resolve()
-    wanted = {"console": arguments.console_port, "ocpp": arguments.ocpp_port}
-    with locked(home), taken({name: port for name, port in wanted.items() if port}) as (ports, moved):
+    with locked(home), taken(wanted_ports(arguments)) as (ports, moved):
         for line in moved:
             say("bench", line)
         layout = make_layout(
@@ -145,6 +116,8 @@ async def _up(arguments: argparse.Namespace) -> int:
             scenario_plan=arguments.scenario_plan,
             log_level=arguments.log_level,
         )
+        if decided := decided_by_the_bench(layout):
+            say("bench", f"not used, the bench decides these itself: {', '.join(decided)}")
         result = None
         async with running(layout, say) as bench:
             _say_where_to_look(layout, say)
@@ -164,7 +137,7 @@ async def _report(bench: Bench) -> Report:
     layout = bench.layout
     ended_at = datetime.now(UTC)
     await asyncio.sleep(SETTLE_S)
-    ids = [f"CP-{number + 1}" for number in range(layout.charge_points)]
+    ids = list(layout.charge_point_ids)
     try:
         return await asyncio.to_thread(
             report.collect, layout.database.url("memorybank_reader"), ids, bench.started_at, ended_at
@@ -173,11 +146,14 @@ async def _report(bench: Bench) -> Report:
         raise BenchError(f"the memory could not be asked what happened: {error}") from error
 
 
+_COMMANDS = {"up": _up, "backup": _backup_or_restore, "restore": _backup_or_restore}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; exit status 0: it worked, 1: it did not, 2: it could not start."""
-    parsed = _arguments(arguments)
+    parsed = parse(arguments)
     try:
-        return asyncio.run(_up(parsed))
+        return asyncio.run(_COMMANDS[parsed.command](parsed))
     except (BenchError, PortsError, PostgresFailed, WrongSettings) as error:
         print(f"chargebench: {error}", file=sys.stderr)
         return 2

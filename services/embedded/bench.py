@@ -17,8 +17,9 @@ import psycopg
 
 from chassis.process import deadline
 from embedded import broker, postgres
-from embedded.layout import SECRETS, Layout, foundations, services
-from embedded.ports import Ports
+from embedded.layout import SECRETS, Layout, Program, broker_program, postgres_program, services
+from embedded.ports import Ports, any_free_port
+from embedded.postgres import PostgresFiles
 from embedded.supervisor import Say, Supervisor
 
 FOUNDATION_S = 30.0
@@ -49,22 +50,29 @@ class Bench:
             "postgres_port": ports.postgres,
             "can_backplane_port": ports.can_backplane,
             "can_base_port": ports.can_base,
+            "metrics": {
+                name: f"http://127.0.0.1:{port}/metrics" for name, port in self.layout.health_ports.items()
+            },
             "started_at": self.started_at.isoformat(),
             "processes": {"bench": os.getpid(), **self.supervisor.processes},
             "restarts": self.supervisor.restarts,
         }
 
 
+class BenchRuns(BenchError):  # noqa: N818 - named after its state
+    """Another process owns the folder."""
+
+
 @contextlib.contextmanager
 def locked(home: Path) -> Iterator[None]:
-    """Own the folder while inside; a second bench in it raises BenchError."""
+    """Own the folder while inside; where another process owns it, raises BenchRuns."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise BenchError(
+            raise BenchRuns(
                 f"a bench is already running in {home} (process {file.read().strip() or 'unknown'}); "
                 "stop it, or give this one another folder with --home"
             ) from None
@@ -100,6 +108,7 @@ def make_layout(
     layout = Layout(home, ports, load_secrets(home), charge_points, scenario_plan, log_level, os.environ)
     broker.write_configuration(layout.broker_configuration, ports.mqtt, layout.broker_passwords)
     _write_private(home / "viewer.url", layout.database.url("memorybank_reader"))
+    _write_private(home / "truth.url", layout.database.url("memorybank_writer"))  # viewer's --truth
     _write_private(home / "token", layout.secrets["token"])
     return layout
 
@@ -107,9 +116,7 @@ def make_layout(
 @contextlib.asynccontextmanager
 async def running(layout: Layout, say: Say) -> AsyncIterator[Bench]:
     """Start everything in order and yield when all of it works; end everything when left."""
-    free = shutil.disk_usage(layout.home).free
-    if free < 512 * 1024 * 1024:
-        raise BenchError(f"{layout.home}: only {free // 1024**2} MB are free on this disk, 512 are needed")
+    _demand_room(layout.home)
     described = layout.home / "bench.json"
 
     def changed() -> None:
@@ -125,12 +132,8 @@ async def running(layout: Layout, say: Say) -> AsyncIterator[Bench]:
     bench = Bench(layout, supervisor, datetime.now(UTC))
     try:
         say("bench", "starting PostgreSQL and the MQTT broker")
-        await asyncio.to_thread(postgres.initialise, layout.database)
-        for program in foundations(layout):
-            await supervisor.start(program)
-            if program.tcp_port is not None:
-                await _until(_accepts(program.tcp_port), program.name, FOUNDATION_S, supervisor)
-        await _until(_prepared(layout), "PostgreSQL's roles", FOUNDATION_S, supervisor)
+        await _start_postgres(layout, supervisor)
+        await _start_foundation(broker_program(layout), supervisor)
         for together in services(layout):
             for program in together:
                 await supervisor.start(program)
@@ -141,6 +144,41 @@ async def running(layout: Layout, say: Say) -> AsyncIterator[Bench]:
     finally:
         await supervisor.stop()
         described.unlink(missing_ok=True)
+
+
+@contextlib.asynccontextmanager
+async def postgres_alone(home: Path, say: Say) -> AsyncIterator[PostgresFiles]:
+    """Run PostgreSQL of the bench in `home`, on a free port and nothing else, while inside; own the folder.
+
+    Makes an empty database where there is none.
+    """
+    with locked(home):
+        _demand_room(home)
+        layout = Layout(home, Ports(postgres=any_free_port()), load_secrets(home))
+        supervisor = Supervisor(say)
+        try:
+            await _start_postgres(layout, supervisor)
+            yield layout.database
+        finally:
+            await supervisor.stop()
+
+
+def _demand_room(home: Path) -> None:
+    free = shutil.disk_usage(home).free
+    if free < 512 * 1024 * 1024:
+        raise BenchError(f"{home}: only {free // 1024**2} MB are free on this disk, 512 are needed")
+
+
+async def _start_postgres(layout: Layout, supervisor: Supervisor) -> None:
+    await asyncio.to_thread(postgres.initialise, layout.database)
+    await _start_foundation(postgres_program(layout), supervisor)
+    await _until(_prepared(layout), "PostgreSQL's roles", FOUNDATION_S, supervisor)
+
+
+async def _start_foundation(program: Program, supervisor: Supervisor) -> None:
+    await supervisor.start(program)
+    if program.tcp_port is not None:
+        await _until(_accepts(program.tcp_port), program.name, FOUNDATION_S, supervisor)
 
 
 Check = Callable[[], Awaitable[bool]]

@@ -5,8 +5,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from chassis.settings import names
+from chassis.settings import all_names, names
+from contracts.backplane import BUSES_PER_CHARGE_POINT
 from embedded import broker, postgres
 from embedded.ports import Ports
 from embedded.postgres import PostgresFiles
@@ -19,6 +21,7 @@ SECRETS = (
     "token",
 )
 """Names of the passwords that a bench makes for itself."""
+SERVICES = ("charger", "chargepoint", "csms", "memorybank", "console")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,25 +84,50 @@ class Layout:
         """The MemoryBank's HTTP API."""
         return f"http://127.0.0.1:{self.ports.memorybank_http}"
 
+    @property
+    def charge_point_ids(self) -> tuple[str, ...]:
+        """The identities of the bench's own charge points."""
+        return tuple(f"CP-{number + 1}" for number in range(self.charge_points))
 
-def foundations(layout: Layout) -> list[Program]:
-    """Return the real parts that the services stand on."""
-    return [
-        Program(
-            "postgres",
-            tuple(postgres.command(layout.database)),
-            {},
-            tcp_port=layout.ports.postgres,
-            user=postgres.system_user(),
-            stop_by_interrupt=True,  # its "fast" shutdown; SIGTERM would wait for every client
-        ),
-        Program(
-            "broker",
-            (sys.executable, "-m", "embedded.broker", str(layout.broker_configuration)),
-            {},
-            tcp_port=layout.ports.mqtt,
-        ),
-    ]
+    @property
+    def health_ports(self) -> dict[str, int]:
+        """TCP ports of /healthz and /metrics by program.
+
+        Those of the charger and the charge points have the numbers of their UDP ports: TCP and UDP do not
+        meet, and the guard of the CAN range keeps other benches away from both.
+        """
+        return {
+            "csms": self.ports.csms_http,
+            "memorybank": self.ports.memorybank_http,
+            "console": self.ports.console,
+            "charger": self.ports.can_backplane,
+            **{
+                charge_point_id: self.ports.can_base + number * BUSES_PER_CHARGE_POINT
+                for number, charge_point_id in enumerate(self.charge_point_ids)
+            },
+        }
+
+
+def postgres_program(layout: Layout) -> Program:
+    """Return the database server."""
+    return Program(
+        "postgres",
+        tuple(postgres.command(layout.database)),
+        {},
+        tcp_port=layout.ports.postgres,
+        user=postgres.system_user(),
+        stop_by_interrupt=True,  # its "fast" shutdown; SIGTERM would wait for every client
+    )
+
+
+def broker_program(layout: Layout) -> Program:
+    """Return the MQTT broker."""
+    return Program(
+        "broker",
+        (sys.executable, "-m", "embedded.broker", str(layout.broker_configuration)),
+        {},
+        tcp_port=layout.ports.mqtt,
+    )
 
 
 def services(layout: Layout) -> list[list[Program]]:
@@ -121,10 +149,11 @@ def services(layout: Layout) -> list[list[Program]]:
                 "CHARGE_POINT_ID": charge_point_id,
                 "CHARGE_POINT_PASSWORD": layout.secrets["enrolment"],
                 "CSMS_URL": f"ws://127.0.0.1:{ports.ocpp}",
+                "HEALTH_PORT": str(layout.health_ports[charge_point_id]),
             },
             name=charge_point_id,
         )
-        for charge_point_id in (f"CP-{number + 1}" for number in range(layout.charge_points))
+        for charge_point_id in layout.charge_point_ids
     ]
     memorybank = _service(
         layout,
@@ -163,7 +192,11 @@ def services(layout: Layout) -> list[list[Program]]:
         },
         health_url=f"{layout.console_url}healthz",
     )
-    charger = _service(layout, "charger", {**can, "CHARGER_ID": "charger-1"})
+    charger = _service(
+        layout,
+        "charger",
+        {**can, "CHARGER_ID": "charger-1", "HEALTH_PORT": str(layout.health_ports["charger"])},
+    )
     return [[memorybank, csms], [charger, *charge_points, console]]
 
 
@@ -175,7 +208,7 @@ def _service(
     name: str | None = None,
     health_url: str | None = None,
 ) -> Program:
-    declared = names(importlib.import_module(f"{module}.settings").Settings)
+    declared = names(_settings_of(module))
     settings = {
         # What the bench decides itself (ports, passwords, folders) comes after, and wins.
         **{variable: value for variable, value in layout.given.items() if variable in declared},
@@ -186,6 +219,11 @@ def _service(
     return Program(name or module, (sys.executable, "-m", module), settings, health_url)
 
 
+def _settings_of(module: str) -> type[Any]:
+    kind: type[Any] = importlib.import_module(f"{module}.settings").Settings
+    return kind
+
+
 def _mqtt(layout: Layout, account: str) -> dict[str, str]:
     return {
         "MQTT_HOST": "127.0.0.1",
@@ -193,3 +231,15 @@ def _mqtt(layout: Layout, account: str) -> dict[str, str]:
         "MQTT_USER": account,
         "MQTT_PASSWORD": layout.secrets[f"mqtt-{account}"],
     }
+
+
+def decided_by_the_bench(layout: Layout) -> list[str]:
+    """Return the given settings of services that reach none of them as they were given."""
+    programs = [program for together in services(layout) for program in together]
+    arrived = {setting for program in programs for setting in program.environ.items()}
+    declared = set().union(*(all_names(_settings_of(module)) for module in SERVICES))
+    return sorted(
+        name
+        for name, text in layout.given.items()
+        if text and name in declared and (name, text) not in arrived
+    )

@@ -75,20 +75,26 @@ def is_free(port: int, kind: int = socket.SOCK_STREAM) -> bool:
     return True
 
 
+def any_free_port() -> int:
+    """Return a TCP port of the kernel's choice, for a server that runs for moments."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
 @contextlib.contextmanager
 def taken(wanted: dict[str, int]) -> Iterator[tuple[Ports, list[str]]]:
     """Hold a CAN range while inside; yield the ports and a line for each that had to move.
 
     `wanted` are ports that a person asked for: one of those that is taken raises PortsError.
     """
-    guard, number = _guard()
+    guard, number, why_not_first = _guard(set(wanted.values()))
     with guard:
         lines = []
         if number:
-            lines.append(
-                f"CAN range {GUARD_PORT} is guarded by {holder(GUARD_PORT)}, perhaps another bench: "
-                f"using {GUARD_PORT + number * RANGE_STRIDE}"
-            )
+            used = GUARD_PORT + number * RANGE_STRIDE
+            lines.append(f"CAN range {GUARD_PORT} {why_not_first}: using {used}")
         chosen: dict[str, int] = {
             "can_backplane": GUARD_PORT + number * RANGE_STRIDE + 1,
             "can_base": GUARD_PORT + number * RANGE_STRIDE + 2,
@@ -103,7 +109,9 @@ def taken(wanted: dict[str, int]) -> Iterator[tuple[Ports, list[str]]]:
         yield Ports(**chosen), lines
 
 
-def _guard() -> tuple[socket.socket, int]:
+def _guard(wanted: set[int]) -> tuple[socket.socket, int, str]:
+    """Return the guard of the first range that is whole, its number, and why it is not number 0."""
+    complaints = []
     for number in range(RANGES):
         first = GUARD_PORT + number * RANGE_STRIDE
         guard = socket.socket()
@@ -112,12 +120,21 @@ def _guard() -> tuple[socket.socket, int]:
             guard.listen(1)
         except OSError:
             guard.close()
+            complaints.append(f"is guarded by {holder(first)}, perhaps another bench")
             continue
-        if is_free(first + 1, socket.SOCK_DGRAM):
-            return guard, number
+        in_use = [port for port in _health_ports(first) if port in wanted or not is_free(port)]
+        if is_free(first + 1, socket.SOCK_DGRAM) and not in_use:
+            return guard, number, next(iter(complaints), "")
         guard.close()
+        complaints.append(f"is in use at port {in_use[0] if in_use else first + 1}")
     last = GUARD_PORT + RANGES * RANGE_STRIDE
     raise PortsError(f"every CAN range from {GUARD_PORT} to {last} is taken: are {RANGES} benches running?")
+
+
+def _health_ports(guard: int) -> list[int]:
+    """Return the TCP ports of a range: health of the charger and of every charge point (see Layout)."""
+    buses = range(guard + 2, guard + RANGE_STRIDE, BUSES_PER_CHARGE_POINT)
+    return [guard + 1, *buses]
 
 
 def _first_free(usual: int, number: int, chosen: dict[str, int], *, asked_for: bool, use: str) -> int:

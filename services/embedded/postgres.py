@@ -26,6 +26,7 @@ with warnings.catch_warnings():
         ensure_user_exists,
     )
 
+BINARIES = Path(POSTGRES_BIN_PATH)
 DATABASE = "chargebench"
 SUPERUSER = "postgres"
 ROLES = ("memorybank_writer", "memorybank_reader", "grafana_reader")
@@ -78,7 +79,7 @@ def initialise(server: PostgresFiles) -> None:
         shutil.chown(server.directory, user)
         shutil.chown(password_file, user)
     command = [
-        str(POSTGRES_BIN_PATH / "initdb"),
+        str(BINARIES / "initdb"),
         f"--pgdata={unfinished}",
         f"--username={SUPERUSER}",
         f"--pwfile={password_file}",
@@ -110,7 +111,7 @@ def command(server: PostgresFiles) -> list[str]:
         "log_checkpoints": "off",
     }
     arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    return [str(POSTGRES_BIN_PATH / "postgres"), "-D", str(server.directory / "data"), *arguments]
+    return [str(BINARIES / "postgres"), "-D", str(server.directory / "data"), *arguments]
 
 
 def prepare(server: PostgresFiles, database: str = DATABASE) -> None:

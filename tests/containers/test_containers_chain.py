@@ -62,7 +62,7 @@ def test_the_anomaly_is_in_the_database_the_viewer_and_the_api(stack: Stack) -> 
     assert KIND in docker(*viewer, "--anomalies", "5")
     assert "anomalies" in docker(*viewer, "--summary").lower()
     anomalies = stack.get("MEMORYBANK_HTTP_PORT", "/api/anomalies?charge_point_id=CP-1")
-    assert anomalies[0]["kind"] == KIND
+    assert anomalies["items"][0]["kind"] == KIND
 
     charging = "SELECT 1 FROM dash.metrics WHERE charge_point_id = 'CP-2' AND current_a > 20 LIMIT 1"
     wait_until(lambda: bool(stack.query(charging)), timeout_s=SECONDS, what="CP-2 to charge")

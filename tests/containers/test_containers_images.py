@@ -12,8 +12,9 @@ pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 
 SERVICES = ("charger", "chargepoint", "csms", "memorybank", "console")
 PUBLISHED = {"csms": 2, "memorybank": 1, "console": 1}
-MOST_BYTES = 55_000_000
-"""Of an image's own layers, above those of python:3.13-slim."""
+MOST_BYTES = {"memorybank": 95_000_000}
+"""Of an image's own layers, above those of python:3.13-slim: where it writes Parquet and CAN logs."""
+MOST_BYTES_OF_OTHERS = 55_000_000
 
 _MODULES = """
 import importlib.util, json
@@ -29,7 +30,7 @@ print(json.dumps([name for name in (*names, *own) if importlib.util.find_spec(na
         ("charger", {"can"}),
         ("chargepoint", {"can", "ocpp", "paho", "websockets"}),
         ("csms", {"fastapi", "ocpp", "paho", "websockets"}),
-        ("memorybank", {"fastapi", "paho", "psycopg"}),
+        ("memorybank", {"can", "fastapi", "paho", "psycopg"}),
         ("console", {"can", "fastapi", "paho"}),
     ],
 )
@@ -43,7 +44,7 @@ def test_an_image_is_small(stack: Stack, service: str) -> None:
     """Its own layers; the base is shared by all."""
     image = json.loads(docker("image", "inspect", stack.inspect(service)["Image"]))[0]
     base = json.loads(docker("image", "inspect", "python:3.13-slim"))[0]
-    assert image["Size"] - base["Size"] < MOST_BYTES
+    assert image["Size"] - base["Size"] < MOST_BYTES.get(service, MOST_BYTES_OF_OTHERS)
 
 
 def test_containers_are_confined(stack: Stack) -> None:

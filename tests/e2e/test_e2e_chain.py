@@ -65,7 +65,7 @@ def test_anomaly_is_everywhere_and_only_at_cp_1(bench: BenchProcess) -> None:
     assert "CP-1" in viewer.stdout
 
     anomalies = bench.get("memorybank_api", "/api/anomalies?charge_point_id=CP-1")
-    assert anomalies[0]["kind"] == "repeated-current-fluctuation"
+    assert anomalies["items"][0]["kind"] == "repeated-current-fluctuation"
     assert not bench.query("SELECT 1 FROM dash.anomalies WHERE charge_point_id = 'CP-2'")
 
 

@@ -14,13 +14,14 @@ from bench_process import BenchProcess
 from real_parts import directory_open_to_postgres, free_port
 
 
-def _up(*arguments: str, timeout_s: float = 170) -> "subprocess.CompletedProcess[str]":
+def _up(*arguments: str, timeout_s: float = 170, **environ: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "embedded", "up", *arguments],
         capture_output=True,
         text=True,
         timeout=timeout_s,
         check=False,
+        env={**os.environ, **environ},
     )
 
 
@@ -61,6 +62,38 @@ def test_a_port_that_was_asked_for_and_is_taken_is_an_error(tmp_path: Path) -> N
         result = _up("--home", str(tmp_path), "--console-port", str(port), timeout_s=20)
     assert result.returncode == 2
     assert f"port {port} (console) is taken by" in result.stderr
+
+
+def test_a_port_may_be_asked_for_in_the_environment(tmp_path: Path) -> None:
+    """As `make demo MQTT_PORT=1884` does; the same error where it is taken."""
+    port = free_port()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        result = _up("--home", str(tmp_path), timeout_s=20, MQTT_PORT=str(port))
+    assert result.returncode == 2
+    assert f"port {port} (MQTT broker) is taken by" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [({"CONSOLE_PORT": "x"}, "'x' is not a port"), ({"LOG_LEVEL": "LOUD"}, "'LOUD' is none of DEBUG")],
+)
+def test_wrong_settings_are_refused_in_words(environ: dict[str, str], words: str) -> None:
+    result = _up(timeout_s=20, **environ)
+    assert result.returncode == 2
+    assert words in result.stderr
+
+
+def test_the_banner_says_how_to_ask_this_bench(make_bench: Callable[..., BenchProcess]) -> None:
+    """One in a folder of its own is named by it; what was given in vain is named too."""
+    bench = make_bench()
+    said = bench.output()
+    asked = next(line for line in said.splitlines() if "MemoryBank" in line)
+    command = asked.partition("another terminal: ")[2].split()
+    assert command[-2:] == ["--home", str(bench.home)]
+    summary = subprocess.run([*command, "--summary"], capture_output=True, text=True, timeout=30, check=False)
+    assert summary.returncode == 0, summary.stderr
 
 
 @pytest.mark.parametrize(

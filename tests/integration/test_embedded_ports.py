@@ -70,3 +70,27 @@ def test_a_range_whose_backplane_is_in_use_is_left_alone() -> None:
     """A bus on the backplane's port is seen although nobody holds the guard."""
     with open_receiver(GROUP, ports.GUARD_PORT + 1, LOOPBACK), taken({}) as (chosen, _):
         assert chosen.can_backplane != ports.GUARD_PORT + 1
+
+
+def test_a_range_with_a_taken_health_port_is_left_alone_and_it_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A charge point whose port is taken could not start."""
+    with taken({}) as (free, _):
+        first = free.can_backplane - 1
+    monkeypatch.setattr(ports, "GUARD_PORT", first)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", first + 6))
+        other.listen()
+        with taken({}) as (chosen, lines):
+            assert chosen.can_base >= first + ports.RANGE_STRIDE
+    assert any(f"CAN range {first} is in use at port {first + 6}: using" in line for line in lines)
+
+
+def test_a_wanted_port_is_nobodys_for_health() -> None:
+    """Else the page and CP-3 would both have it."""
+    with taken({}) as (free, _):
+        wanted = free.can_base + 8
+    with taken({"console": wanted}) as (chosen, _):
+        assert chosen.console == wanted
+        assert chosen.can_base != free.can_base

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from embedded.layout import SECRETS, Layout, foundations, services
+from embedded.layout import SECRETS, Layout, broker_program, decided_by_the_bench, postgres_program, services
 from embedded.ports import Ports
 
 LAYOUT = Layout(Path("/bench"), Ports(), {name: f"secret-{name}" for name in SECRETS}, charge_points=3)
@@ -42,7 +42,7 @@ def test_no_service_gets_a_password_that_it_does_not_need() -> None:
 
 def test_no_password_stands_on_a_command_line() -> None:
     """Every user of the machine can read command lines."""
-    for program in [*foundations(LAYOUT), *SERVICES]:
+    for program in [postgres_program(LAYOUT), broker_program(LAYOUT), *SERVICES]:
         assert not any("secret-" in argument for argument in program.command)
 
 
@@ -54,3 +54,34 @@ def test_a_service_gets_of_the_environment_what_it_declares_and_the_bench_does_n
     assert environs["charger"]["CAN_INTERFACE"] == "127.0.0.1"
     assert not any({"HOME", "HTTP_PASSWORD"} & environ.keys() for environ in environs.values())
     assert not any("CHARGER_RAMP_LAW" in environ for name, environ in environs.items() if name != "charger")
+
+
+def test_every_service_has_a_port_of_its_own_for_health() -> None:
+    """Those of the charger and the charge points lie in the range that the bench guards."""
+    ports = LAYOUT.health_ports
+    assert set(ports) == {program.name for program in SERVICES}
+    assert len(set(ports.values())) == len(ports)
+    assert (ports["charger"], ports["CP-1"], ports["CP-3"]) == (19999, 20000, 20008)
+    for program in SERVICES:
+        own = {
+            int(value)
+            for name, value in program.environ.items()
+            if name in ("HEALTH_PORT", "CSMS_HTTP_PORT", "MEMORYBANK_HTTP_PORT", "CONSOLE_PORT")
+        }
+        assert own == {ports[program.name]}
+
+
+def test_what_was_given_in_vain_is_named() -> None:
+    """What the bench decides otherwise; not what arrives, nor what is no setting of ours."""
+    given = {
+        "CHARGER_RAMP_LAW": "linear",
+        "MQTT_PORT": "1884",
+        "MQTT_HOST": "127.0.0.1",
+        "MQTT_USER": "me",
+        "HTTP_PASSWORD": "x",
+        "CAN_INTERFACE": "10.0.0.7",
+        "CHARGER_ID": "",
+        "HOME": "y",
+    }
+    layout = replace(LAYOUT, ports=Ports(mqtt=1884), given=given)
+    assert decided_by_the_bench(layout) == ["CAN_INTERFACE", "HTTP_PASSWORD", "MQTT_USER"]

@@ -1,0 +1,126 @@
+"""The arguments of `chargebench`; many have their default in the environment, for `make demo NAME=…`."""
+
+import argparse
+import math
+import os
+from pathlib import Path
+
+from embedded.ports import MOST_CHARGE_POINTS, USUAL
+
+DEFAULT_HOME = Path(".chargebench")
+PORTS = {
+    "console": ("CONSOLE_PORT", "the page"),
+    "ocpp": ("OCPP_PORT", "the CSMS"),
+    "csms_http": ("CSMS_HTTP_PORT", "the CSMS's API"),
+    "memorybank_http": ("MEMORYBANK_HTTP_PORT", "the MemoryBank's API"),
+    "mqtt": ("MQTT_PORT", "the MQTT broker"),
+}
+"""Ports that one may ask for: the variable that names them, and whose they are."""
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Return what was asked for; `command` is up, backup or restore. Ends with status 2 on nonsense."""
+    parser = argparse.ArgumentParser(
+        prog="chargebench",
+        description="A test bench for EV-charging anomalies.",
+        epilog="Example: chargebench up --charge-points 5 --duration 60",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    up = commands.add_parser(
+        "up",
+        help="start the bench on this machine, without Docker",
+        description="Start PostgreSQL, an MQTT broker and every service; Ctrl-C ends all of it.",
+        epilog="Example: chargebench up --charge-points 5 --duration 60",
+    )
+    _add_up(up)
+    for name, what, more in (
+        ("backup", "write the memory to a file", "A bench that runs goes on meanwhile."),
+        ("restore", "put a backup in the place of the memory", "The bench must not run."),
+    ):
+        command = commands.add_parser(
+            name,
+            help=what,
+            description=f"{what[0].upper()}{what[1:]}. {more}",
+            epilog=f"Example: chargebench {name} memory.backup",
+        )
+        command.add_argument("file", type=Path, metavar="FILE", help="the backup, in pg_dump's custom format")
+        _add_home(command)
+    return parser.parse_args(arguments)
+
+
+def wanted_ports(parsed: argparse.Namespace) -> dict[str, int]:
+    """Return the ports that were asked for, by the names that Ports gives them."""
+    asked = {name: getattr(parsed, f"{name}_port") for name in PORTS}
+    return {name: port for name, port in asked.items() if port is not None}
+
+
+def _add_up(up: argparse.ArgumentParser) -> None:
+    up.add_argument(
+        "--charge-points", type=_charge_points, default=2, metavar="N", help="how many (default 2)"
+    )
+    up.add_argument(
+        "--duration",
+        type=_seconds,
+        metavar="S",
+        help="end after S seconds; the exit status says whether it worked",
+    )
+    _add_home(up)
+    up.add_argument(
+        "--scenario-plan",
+        choices=("default", "none"),
+        default=os.environ.get("SCENARIO_PLAN") or "default",
+        help="what runs by itself (default $SCENARIO_PLAN or default)",
+    )
+    for name, (variable, whose) in PORTS.items():
+        up.add_argument(
+            f"--{name.replace('_', '-')}-port",
+            type=_port,
+            default=os.environ.get(variable) or None,
+            metavar="PORT",
+            help=f"port of {whose}; must be free (default ${variable}, or from {getattr(USUAL, name)} on)",
+        )
+    up.add_argument(
+        "--log-level",
+        type=_level,
+        default=os.environ.get("LOG_LEVEL") or "INFO",
+        metavar="LEVEL",
+        help=f"one of {', '.join(LEVELS)} (default $LOG_LEVEL or INFO)",
+    )
+
+
+def _add_home(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--home",
+        type=Path,
+        default=Path(os.environ.get("CHARGEBENCH_HOME") or DEFAULT_HOME),
+        help=f"folder for data and passwords (default $CHARGEBENCH_HOME or {DEFAULT_HOME})",
+    )
+
+
+def _charge_points(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= MOST_CHARGE_POINTS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST_CHARGE_POINTS}")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
+    return int(text)
+
+
+def _level(text: str) -> str:
+    if text.upper() not in LEVELS:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(LEVELS)}")
+    return text.upper()
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return seconds
