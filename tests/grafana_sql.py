@@ -99,7 +99,7 @@ def _variables(sql: str, variables: Values, every_s: float) -> str:
         if name == "__interval":
             return f"{every_s:g}s" if every_s >= 1 else f"{every_s * 1000:g}ms"
         if name == "__interval_ms":
-            return f"{every_s * 1000:g}"
+            return f"{every_s * 1000:.0f}"
         if name.startswith("__"):
             return match[0]  # a macro, the data source's business
         if name not in variables:

@@ -53,7 +53,8 @@ WITH lanes AS (
 ), ends AS (
   SELECT unnest(ARRAY[$__timeFrom()::timestamptz, least(now(), $__timeTo()::timestamptz)]) AS at
 ), changes AS (
-  SELECT charge_point_id, connector, s.at, s.status_code, $__timeGroup(s.at, $__interval) AS pixel
+  SELECT charge_point_id, connector, s.at, s.status_code,
+         date_bin($__interval_ms * interval '1 ms', s.at, 'epoch') AS pixel
   FROM dash.status AS s JOIN lanes USING (charge_point_id, connector)
   WHERE $__timeFilter(s.at)
 ), edges AS (
@@ -75,10 +76,14 @@ FROM edges
 ORDER BY 1
 
 -- power_over_time --
--- The 19 charge points with the most energy in the range, and all others as one.
+-- The 19 charge points with the most energy in the range, and all others as one. The more charge points and the longer
+-- the range, the coarser: no more than 30 000 rows are read. All that chooses the fineness is known to the planner.
 WITH buckets AS (
-  SELECT $__timeGroup(at, $__interval) AS bucket_s, charge_point_id, connector, avg(power_w) AS power_w
-  FROM dash.metrics
+  SELECT date_bin($__interval_ms * interval '1 ms', at, 'epoch') AS bucket, charge_point_id, connector,
+         sum(power_sum) / nullif(sum(power_n), 0) AS power_w
+  FROM dash.readings(greatest($__interval_ms, dash.fineness_ms(
+    cardinality(ARRAY[${charge_point:sqlstring}]::text[]),
+    $__timeTo()::timestamptz - $__timeFrom()::timestamptz, 30000)))
   WHERE $__timeFilter(at) AND origin = 'can'
     AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
   GROUP BY 1, 2, 3
@@ -87,7 +92,7 @@ WITH buckets AS (
   FROM buckets
   GROUP BY 1
 )
-SELECT bucket_s AS "time",
+SELECT bucket AS "time",
        CASE WHEN place <= 19 THEN charge_point_id ELSE 'all others' END AS charge_point_id,
        sum(power_w) AS "power"
 FROM buckets JOIN places USING (charge_point_id)
@@ -129,7 +134,7 @@ SELECT detected_at AS "time", charge_point_id, connector::text AS connector, sev
        (extract(epoch FROM started_at - interval '2 minutes') * 1000)::bigint AS moment_from_ms,
        (extract(epoch FROM detected_at + interval '2 minutes') * 1000)::bigint AS moment_to_ms
 FROM dash.anomalies
-WHERE started_at <= $__timeTo()::timestamptz AND coalesce(ended_at, now()) >= $__timeFrom()::timestamptz
+WHERE started_at <= $__timeTo()::timestamptz AND coalesce(ended_at, 'infinity') >= $__timeFrom()::timestamptz
   AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
 ORDER BY detected_at DESC
 LIMIT 50

@@ -7,12 +7,15 @@ import secrets
 from typing import Any
 
 from chassis import process
-from chassis.http import TOKEN_HEADER, served
+from chassis.guard import TOKEN_HEADER
+from chassis.http import add_metrics, served
+from chassis.metrics import Exposition
 from console.anomaly_listener import AnomalyListener
 from console.api_watch import ApiWatch
 from console.apis import Api
 from console.can_listener import CanListener
 from console.live import Live
+from console.metrics import METRICS, Parts
 from console.server import make_app
 from console.settings import Settings
 
@@ -45,6 +48,7 @@ async def main(settings: Settings) -> None:
     async with csms, memorybank:
         watch = ApiWatch(live, csms, memorybank)
         app = make_app(live, csms, memorybank, watch, token=http.token or "", health=health)
+        add_metrics(app, Exposition("console", METRICS, Parts(live, can_listener, anomaly_listener)))
         async with served(app, http, settings.port):
             log.info("the page is at http://%s:%d/", http.exposed or http.bind, settings.port)
             try:

@@ -59,7 +59,13 @@ class MemoryBankHealth(Struct, frozen=True, kw_only=True):
     lag_s: float | None = None
 
 
+class Anomalies(Struct, frozen=True, kw_only=True):
+    """A part of the anomalies, newest first; `next` is the cursor of what follows, None at the end."""
+
+    items: list[Anomaly]
+    next: str | None = None
+
+
 ChargePoints = list[ChargePoint]
 Scenarios = list[Scenario]
 ScenarioRuns = list[ScenarioRun]
-Anomalies = list[Anomaly]

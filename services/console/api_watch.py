@@ -61,8 +61,9 @@ class ApiWatch:
                 text = f"{error} Past anomalies cannot be shown and new ones are not detected."
                 self._live.report("memorybank", working=False, text=text)
             else:
-                if len(anomalies) < MAX_OPEN_ANOMALIES:
-                    self._live.fleet.know_open_anomalies(anomalies, asked_at_s)
+                # What is missing from a list cut short may be open all the same.
+                if anomalies.next is None:
+                    self._live.fleet.know_open_anomalies(anomalies.items, asked_at_s)
                 self._report_health(health)
             await asyncio.sleep(PERIOD_S)
 

@@ -39,8 +39,15 @@ class CanListener:
         self._interface = interface_address
         self._buses: dict[Key, _Bus] = {}
         self._trouble: str | None = None
+        self.heard = 0
+        """Whole frames on our identifiers."""
         self.malformed = 0
         """Frames on our identifiers that were no whole frame."""
+
+    @property
+    def buses(self) -> int:
+        """How many buses are listened to."""
+        return len(self._buses)
 
     async def run(self) -> None:
         """Listen for ever, also while there is nothing to hear."""
@@ -98,6 +105,7 @@ class CanListener:
                     self.malformed += 1
                     continue
                 if frame is not None:
+                    self.heard += 1
                     self._live.fleet.hear_frame(key, frame, time.time())
 
     def _expire(self) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from chassis.can_settings import CanSettings
-from chassis.http import HttpSettings
+from chassis.guard import HttpSettings
 from chassis.mqtt import MqttSettings
 from chassis.settings import group, setting, within
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chassis.http import TOKEN_HEADER
+from chassis.guard import TOKEN_HEADER
 from console_parts import CSMS_TOKEN, TOKEN, ConsoleBench, Station, console_bench, fluctuation
 from contracts.can_frames import Current
 from real_parts import Broker

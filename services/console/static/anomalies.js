@@ -16,7 +16,7 @@ export class AnomalyList {
     const asked = (this.#asked = Symbol(chargePointId));
     try {
       const path = `/api/anomalies?charge_point_id=${encodeURIComponent(chargePointId)}&limit=${SHOWN}`;
-      for (const anomaly of await ask("GET", path)) model.learn(anomaly);
+      for (const anomaly of (await ask("GET", path)).items) model.learn(anomaly);
       if (asked === this.#asked) this.#trouble = "";
       return true;
     } catch (error) {

@@ -23,7 +23,7 @@ each_panel = pytest.mark.parametrize(("dashboard", "panel"), PANELS)
 EXPRESSION = re.compile(r"\$(?:(\w+)|\{(\w+)[^}]*\})")
 DASHBOARD_URL = re.compile(r"^/d/([\w-]+)/([\w-]+)\?")
 BUILT_IN = {
-    *("__all", "__data", "__field", "__url_time_range", "__interval"),
+    *("__all", "__data", "__field", "__url_time_range", "__interval", "__interval_ms"),
     *("__timeFrom", "__timeTo", "__timeFilter", "__timeGroup", "__timeGroupAlias"),
 }
 OVERRIDABLE = {

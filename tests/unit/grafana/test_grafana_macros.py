@@ -29,6 +29,12 @@ def test_time_from_is_a_bare_literal():
     assert expanded("$__timeFrom()::timestamptz") == "'2025-03-01T11:55:00.25Z'::timestamptz"
 
 
+@pytest.mark.parametrize(("every_s", "text"), [(0.05, "50"), (1, "1000"), (86_400, "86400000")])
+def test_the_interval_in_milliseconds_is_a_whole_number(every_s, text):
+    """A bigint for PostgreSQL, however long."""
+    assert expanded("$__interval_ms", every_s=every_s) == text
+
+
 def test_time_group_floors_to_the_interval():
     assert (
         expanded("$__timeGroup(at, $__interval) AS s", every_s=30)
