@@ -16,7 +16,7 @@ PAGE = Path(__file__).parent / "settings.md"
 
 DECLARATIONS = {
     "Every service that publishes or listens on MQTT": "chassis.mqtt",
-    "Every service with an HTTP port": "chassis.http",
+    "Every service with an HTTP port": "chassis.guard",
     "Charger": "charger.settings",
     "Charge point": "chargepoint.settings",
     "CSMS": "csms.settings",

@@ -228,5 +228,7 @@ async def record(url: str, run: list[tuple[str, AnyEvent]], *, silence: bool = F
             await store.save(work)
         if silence:
             await store.save(Work(findings=watch.expire(2 * SILENCE_S)))
+        while await store.roll_up():
+            pass
     finally:
         await store.aclose()

@@ -1,14 +1,18 @@
 """`python -m memorybank`: the MemoryBank's process."""
 
+import asyncio
 import logging
 from contextlib import aclosing
-from typing import Any
+from datetime import timedelta
 
 from chassis import process
-from chassis.http import served
+from chassis.http import add_metrics, served
+from chassis.metrics import Exposition
 from memorybank.api import make_app
 from memorybank.ingest import Ingest
+from memorybank.metrics import METRICS, Parts
 from memorybank.reader import Reader
+from memorybank.retention import Keep, Retention
 from memorybank.settings import Settings
 from memorybank.store import Store
 
@@ -17,25 +21,31 @@ log = logging.getLogger("memorybank")
 
 async def run(settings: Settings) -> None:
     """Remember until cancelled. The API answers from the start, also while the database is away."""
-    store = Store(settings.database_url)
-    ingest: Ingest | None = None
-
-    def health() -> dict[str, Any]:
-        broker = ingest is not None and ingest.consumer.connected
-        return {
-            "ok": broker and store.connected,
-            "service": "memorybank",
-            "broker": broker,
-            "database": store.connected,
-            "lag_s": ingest.lag_s if ingest else None,
-            "dropped": ingest.consumer.dropped if ingest else 0,
-        }
-
+    forget_after = timedelta(days=settings.retention_days) if settings.retention_days else None
+    store = Store(settings.database_url, settings.share, forget_after)
+    parts = Parts(store, retention=_retention(settings))
+    metrics = Exposition("memorybank", METRICS, parts, {"share": settings.memorybank_share})
     with Reader(settings.database_reader_url) as reader:
-        async with aclosing(store), served(make_app(reader, health), settings.http, settings.http_port):
+        app = make_app(reader, parts.health)
+        add_metrics(app, metrics)
+        async with aclosing(store), served(app, settings.http, settings.http_port):
             log.info("HTTP API on http://%s:%d/docs", settings.http.bind, settings.http_port)
-            ingest = Ingest(settings, store, await store.load())
-            await ingest.run()
+            parts.ingest = Ingest(settings, store, await store.load())
+            async with asyncio.TaskGroup() as tasks:
+                if parts.retention is not None:
+                    tasks.create_task(parts.retention.run(), name="retention")
+                await parts.ingest.run()
+
+
+def _retention(settings: Settings) -> Retention | None:
+    if 0 not in settings.share.partitions:
+        return None  # it is the whole database's, so one of those who share the work does it
+    keep = Keep(
+        days=settings.retention_days,
+        rollup_days=settings.retention_rollup_days,
+        gigabytes=settings.retention_gb,
+    )
+    return Retention(settings.database_url, keep)
 
 
 def main() -> None:

@@ -2,25 +2,56 @@
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
-from fastapi import FastAPI, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
+from pydantic import AwareDatetime
 
 from chassis.http import add_health
 from memorybank import answers
-from memorybank.errors import StoreUnavailable
+from memorybank.errors import StoreUnavailable, WrongQuestion
+from memorybank.filters import Filters
 from memorybank.reader import Reader
 
 _NAME = r"^[^\x00]{1,255}$"  # PostgreSQL's text has no NUL
-ChargePointId = Annotated[str | None, Query(pattern=_NAME, description="Only this one's")]
-Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many")]
+
+ChargePointId = Annotated[
+    str | None, Query(pattern=_NAME, description="Only this charge point's", examples=["CP-1"])
+]
+NamedChargePoint = Annotated[
+    str, Query(pattern=_NAME, description="Of which charge point", examples=["CP-1"])
+]
+Since = Annotated[
+    AwareDatetime | None, Query(description="From then on, with offset", examples=["2026-07-01T12:00:00Z"])
+]
+Until = Annotated[
+    AwareDatetime | None, Query(description="Before then, with offset", examples=["2026-07-01T13:00:00Z"])
+]
+AnomalyKind = Annotated[
+    str | None, Query(pattern=_NAME, description="Only this kind", examples=["repeated-current-fluctuation"])
+]
+EventKind = Annotated[
+    str | None, Query(pattern=_NAME, description="Only this kind", examples=["ocpp_message_seen"])
+]
+Severity = Annotated[Literal["info", "warning", "critical"] | None, Query(description="Only this severity")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many", examples=[100])]
+LongLimit = Annotated[int, Query(ge=1, le=10_000, description="At most so many", examples=[600])]
+After = Annotated[
+    str | None, Query(max_length=4096, description="`next` of the page before; all else as asked there")
+]
+Connector = Annotated[int, Query(ge=0, le=255, description="1-based; 0: the station's main meter")]
+Origin = Annotated[Literal["can", "ocpp"], Query(description="Observed on CAN, or reported by OCPP")]
 
 
 def make_app(reader: Reader, health: Callable[[], dict[str, Any]]) -> FastAPI:
     """Return the application; its questions go to `reader`."""
     app = FastAPIOffline(
-        title="ChargeBench MemoryBank", description="What the bench remembers. Read only.", version="1"
+        title="ChargeBench MemoryBank",
+        description="What the bench remembers. Read only. Lists come in pages: ask again with `after` set"
+        " to the `next` of the answer, until that is null.",
+        version="1",
     )
     add_health(app, health)
 
@@ -28,46 +59,192 @@ def make_app(reader: Reader, health: Callable[[], dict[str, Any]]) -> FastAPI:
     def unavailable(_: Request, error: StoreUnavailable) -> JSONResponse:
         return JSONResponse({"detail": f"the database does not answer: {error}"}, 503)
 
-    @app.get("/api/summary", tags=["memory"], response_model=answers.Summary)
-    def summary() -> Any:
-        """How much is remembered, since when, and how sound it is."""
-        return reader.summary()
+    @app.exception_handler(WrongQuestion)
+    def wrong(_: Request, error: WrongQuestion) -> JSONResponse:
+        # In the shape of FastAPI's own refusals, so that a client needs to know one only.
+        return JSONResponse({"detail": [{"type": "question", "loc": ["query"], "msg": str(error)}]}, 422)
 
-    @app.get("/api/anomalies", tags=["memory"], response_model=list[answers.Anomaly])
-    def anomalies(
+    memory = APIRouter(
+        prefix="/api",
+        tags=["memory"],
+        responses={503: {"description": "The database does not answer", "model": answers.Unavailable}},
+    )
+    _add_findings(memory, reader)
+    _add_happenings(memory, reader)
+    _add_readings(memory, reader)
+    _add_bookkeeping(memory, reader)
+    app.include_router(memory)
+    return app
+
+
+def _add_findings(memory: APIRouter, reader: Reader) -> None:
+    def wanted(
         charge_point_id: ChargePointId = None,
-        limit: Limit = 100,
+        since: Since = None,
+        until: Until = None,
+        kind: AnomalyKind = None,
+        severity: Severity = None,
+    ) -> Filters:
+        return Filters(
+            charge_point_id=charge_point_id, since=since, until=until, kind=kind, severity=severity
+        )
+
+    @memory.get(
+        "/anomalies", summary="Anomalies by their start, newest first", response_model=answers.Anomalies
+    )
+    def anomalies(
+        filters: Annotated[Filters, Depends(wanted)],
         open_only: Annotated[
             bool | None, Query(alias="open", description="true: open ones; false: ended ones")
         ] = None,
-    ) -> Any:
-        """Anomalies, newest first."""
-        return reader.anomalies(charge_point_id=charge_point_id, open_only=open_only, limit=limit)
-
-    @app.get("/api/sessions", tags=["memory"], response_model=list[answers.Session])
-    def sessions(charge_point_id: ChargePointId = None, limit: Limit = 100) -> Any:
-        """Sessions, newest first."""
-        return reader.sessions(charge_point_id=charge_point_id, limit=limit)
-
-    @app.get("/api/events", tags=["memory"], response_model=list[answers.Event])
-    def events(
-        charge_point_id: ChargePointId = None,
-        kind: Annotated[str | None, Query(pattern=_NAME, description="e.g. ocpp_message_seen")] = None,
         limit: Limit = 100,
+        after: After = None,
     ) -> Any:
-        """Events, readings apart, newest first."""
-        return reader.events(charge_point_id=charge_point_id, kind=kind, limit=limit)
+        return reader.anomalies(filters, open_only=open_only, limit=limit, after=after)
 
-    @app.get("/api/metrics", tags=["memory"], response_model=list[answers.Metric])
-    def metrics(
-        charge_point_id: Annotated[str, Query(pattern=_NAME)],
-        connector: Annotated[int, Query(ge=0, le=255)] = 1,
-        origin: Literal["can", "ocpp"] = "can",
-        seconds: Annotated[float, Query(gt=0, le=86_400)] = 60,
+    @memory.get(
+        "/anomalies/{anomaly_id}",
+        summary="One anomaly as it is known now",
+        response_model=answers.Anomaly,
+        responses={404: {"description": "None of that id"}},
+    )
+    def anomaly(anomaly_id: Annotated[UUID, Path(description="Its `id`")]) -> Any:
+        found = reader.anomaly(anomaly_id)
+        if found is None:
+            raise HTTPException(404, "no anomaly of that id is remembered")
+        return found
+
+    def wanted_patterns(
+        charge_point_id: ChargePointId = None,
+        since: Since = None,
+        until: Until = None,
+        kind: AnomalyKind = None,
+    ) -> Filters:
+        return Filters(charge_point_id=charge_point_id, since=since, until=until, kind=kind)
+
+    @memory.get("/patterns", summary="Learned patterns, latest seen first", response_model=answers.Patterns)
+    def patterns(
+        filters: Annotated[Filters, Depends(wanted_patterns)], limit: Limit = 100, after: After = None
     ) -> Any:
-        """Readings of a connector in the last seconds, oldest first; at most the newest 10,000."""
+        return reader.patterns(filters, limit=limit, after=after)
+
+
+def _add_happenings(memory: APIRouter, reader: Reader) -> None:
+    def wanted_events(
+        charge_point_id: ChargePointId = None,
+        since: Since = None,
+        until: Until = None,
+        kind: EventKind = None,
+    ) -> Filters:
+        return Filters(charge_point_id=charge_point_id, since=since, until=until, kind=kind)
+
+    @memory.get("/events", summary="Events, readings apart, newest first", response_model=answers.Events)
+    def events(
+        filters: Annotated[Filters, Depends(wanted_events)], limit: Limit = 100, after: After = None
+    ) -> Any:
+        return reader.events(filters, limit=limit, after=after)
+
+    @memory.get("/sessions", summary="Sessions by their start, newest first", response_model=answers.Sessions)
+    def sessions(
+        filters: Annotated[Filters, Depends(_of_charge_point)], limit: Limit = 100, after: After = None
+    ) -> Any:
+        return reader.sessions(filters, limit=limit, after=after)
+
+
+def _add_readings(memory: APIRouter, reader: Reader) -> None:
+    def wanted(charge_point_id: NamedChargePoint, since: Since = None, until: Until = None) -> Filters:
+        return Filters(charge_point_id=charge_point_id, since=since, until=until)
+
+    @memory.get(
+        "/metrics",
+        summary="Readings of a connector, oldest first",
+        description="The newest `limit` of them; `next` leads to those before. Where no time is named: of the"
+        " last 60 s.",
+        response_model=answers.Metrics,
+    )
+    def metrics(
+        filters: Annotated[Filters, Depends(wanted)],
+        connector: Connector = 1,
+        origin: Origin = "can",
+        seconds: Annotated[float | None, Query(gt=0, le=86_400, description="Only the last ones")] = None,
+        limit: LongLimit = 10_000,
+        after: After = None,
+    ) -> Any:
+        if seconds is None and filters.since is None and filters.until is None:
+            seconds = 60.0
         return reader.metrics(
-            charge_point_id=charge_point_id, connector=connector, origin=origin, seconds=seconds
+            filters, connector=connector, origin=origin, seconds=seconds, limit=limit, after=after
         )
 
-    return app
+    @memory.get(
+        "/rollups",
+        summary="Readings of a connector over 10 s, 1 min or 1 h each, oldest first",
+        description="The newest `limit` of them; `next` leads to those before.",
+        response_model=answers.Rollups,
+    )
+    def rollups(
+        filters: Annotated[Filters, Depends(wanted)],
+        level: Annotated[Literal["10s", "1m", "1h"], Query(description="How finely")] = "1m",
+        connector: Connector = 1,
+        origin: Origin = "can",
+        limit: LongLimit = 1000,
+        after: After = None,
+    ) -> Any:
+        return reader.rollup(level, filters, connector=connector, origin=origin, limit=limit, after=after)
+
+    @memory.get(
+        "/charge-points",
+        summary="Connectors: the latest of each, and its sessions and anomalies that began in the time",
+        response_model=answers.ChargePoints,
+    )
+    def charge_points(
+        filters: Annotated[Filters, Depends(_of_charge_point)], limit: Limit = 100, after: After = None
+    ) -> Any:
+        return reader.charge_points(filters, limit=limit, after=after)
+
+
+def _add_bookkeeping(memory: APIRouter, reader: Reader) -> None:
+    def stretch(since: Since = None, until: Until = None) -> Filters:
+        return Filters(since=since, until=until)
+
+    @memory.get(
+        "/summary",
+        summary="How much is remembered, since when, and how sound it is",
+        response_model=answers.Summary,
+    )
+    def summary() -> Any:
+        return reader.summary()
+
+    @memory.get(
+        "/sources",
+        summary="Who numbers events, and how far they are stored",
+        response_model=answers.Sources,
+    )
+    def sources(limit: Limit = 100, after: After = None) -> Any:
+        return reader.sources(limit=limit, after=after)
+
+    @memory.get(
+        "/gaps", summary="Numbers that are missing, latest noticed first", response_model=answers.Gaps
+    )
+    def gaps(filters: Annotated[Filters, Depends(stretch)], limit: Limit = 100, after: After = None) -> Any:
+        return reader.gaps(filters, limit=limit, after=after)
+
+    @memory.get(
+        "/poison",
+        summary="What was set aside, with the reason, latest first",
+        response_model=answers.Poisoned,
+    )
+    def poison(filters: Annotated[Filters, Depends(stretch)], limit: Limit = 100, after: After = None) -> Any:
+        return reader.poison(filters, limit=limit, after=after)
+
+    @memory.get(
+        "/sizes", summary="Bytes on disk of each table, largest first", response_model=list[answers.Size]
+    )
+    def sizes() -> Any:
+        return reader.sizes()
+
+
+def _of_charge_point(
+    charge_point_id: ChargePointId = None, since: Since = None, until: Until = None
+) -> Filters:
+    return Filters(charge_point_id=charge_point_id, since=since, until=until)

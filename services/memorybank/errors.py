@@ -15,3 +15,11 @@ class StoreConflict(MemoryBankError):  # noqa: N818
 
 class NewerDatabase(MemoryBankError):  # noqa: N818
     """The database was migrated by a newer ChargeBench, or by another one of this version."""
+
+
+class WrongQuestion(MemoryBankError):  # noqa: N818
+    """Who asked must ask differently: a cursor, a filter or a value that cannot be; the text says what."""
+
+
+class MissingExtra(MemoryBankError, ImportError):  # noqa: N818
+    """What is asked needs packages that are not installed; the text names the extra that brings them."""

@@ -1,13 +1,22 @@
-"""The MemoryBank's loop: take messages, work out what they mean, save, then acknowledge and tell."""
+"""The MemoryBank's loop: take messages, work out what they mean, save, then tell how far it is committed.
+
+While one work is being saved the next is gathered, one ahead at most: what is beyond waits at the broker.
+To the broker a message is acknowledged when it is gathered. Nothing rests on that, since sources keep and
+send again what no word of the commit came for; done later, a broker's window of 100 messages would be full.
+"""
 
 import asyncio
 import logging
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+from chassis.mqtt import Delivery
 from contracts.errors import ContractError
 from contracts.events import Committed
+from memorybank import rollup
 from memorybank.detectors.reversals import Reversals
 from memorybank.intake import take
 from memorybank.mqtt_consumer import Consumer
@@ -16,12 +25,22 @@ from memorybank.settings import Settings
 from memorybank.store import Store
 from memorybank.tables import Position, Remembered
 from memorybank.watch import SILENCE_S, Watch
-from memorybank.work import Work
+from memorybank.work import Advance, Work
 
 log = logging.getLogger("memorybank")
 
-_WAIT_S = 1.0
+_IDLE_S = 1.0
+_QUIET = 0.2
+"""When nothing more comes for this part of the time for which is gathered, what came is saved."""
+_SAVES = 3.0
+_LONGEST_S = 0.5
+"""Under load it is gathered for so many times what saving takes: a transaction has a price of its own."""
+_BUSY_S = 0.05
 _LONG_SAVE_S = 5.0
+_WORK_BYTES = 8 * 1024 * 1024
+"""Two works of this size, decoded, are in memory at most, and what waits at the consumer."""
+_SLICE_MESSAGES = 50
+"""Decoded at a time: about 10 ms of which nothing else in the process gets a turn."""
 
 
 @dataclass(slots=True)
@@ -37,50 +56,88 @@ class Ingest:
     def __init__(self, settings: Settings, store: Store, remembered: Remembered) -> None:
         self._settings = settings
         self._store = store
+        self._share = settings.share
         self._sources = {
             key: _Source(*key, position=position) for key, position in remembered.positions.items()
         }
         self._by_number = {source.position.source_no: source for source in self._sources.values()}
-        # One topic a source: the word of its latest boot.
-        self._words = {source.source: _word(source) for source in self._sources.values()}
+        # One topic a source: the word of its latest boot, of what is committed.
+        self._words = {
+            source.source: Committed(boot=source.boot, seq=source.position.committed)
+            for source in self._sources.values()
+        }
         reversals = Reversals(settings.reversal_gate_a, settings.reversal_threshold, settings.rated_current_a)
         now_s = asyncio.get_running_loop().time()
         self._watch = Watch((reversals,), remembered.patterns, remembered.shown)
         self._watch.resume(remembered.readings, remembered.open_anomalies, now_s)
         self._listening_s = now_s
-        self.consumer = Consumer(settings.mqtt, settings.queue_mb * 1024 * 1024, self._tell_all)
+        self._roll_up_s = now_s
+        self._save_s = 0.0
+        self.consumer = Consumer(settings.mqtt, self._share, settings.queue_mb * 1024 * 1024, self._tell_all)
         self.lag_s: float | None = None
         """Seconds from event time to commit in the latest transaction, of its slowest source."""
+        self.transactions = 0
+        self.events_stored = 0
+        self.readings_stored = 0
+        self.gaps = 0
+        """Events that sources believe stored and that are not here, since the start."""
+        self.duplicates = 0
+        self.ahead = 0
+        self.poison = 0
+        self.rollup_lag = 0
+        """Numbers that are committed and not in the rollups yet."""
+
+    @property
+    def detector_failures(self) -> int:
+        """How often a detector failed and began afresh."""
+        return self._watch.failures
 
     async def run(self) -> None:
         """Take, save, acknowledge, for ever. Raises StoreConflict."""
-        loop = asyncio.get_running_loop()
+        finishing = asyncio.create_task(asyncio.sleep(0))
         async with self.consumer:
-            while True:
-                settings = self._settings
-                deliveries = await self.consumer.take(settings.batch_messages, settings.batch_s, _WAIT_S)
-                begun_s = loop.time()
-                work = Work()
-                for delivery in deliveries:
-                    await self._gather(work, delivery.topic, delivery.payload, begun_s)
-                self._expire(work, begun_s)
-                if work.empty:
-                    await self._store.check()
-                else:
-                    await self._store.save(work)
-                if loop.time() - begun_s > _LONG_SAVE_S:
-                    # Nobody was heard meanwhile; that does not mean that they were silent.
-                    self._listening_s = loop.time()
-                for delivery in deliveries:
-                    delivery.ack()
-                self._tell(work)
+            try:
+                while True:
+                    work = await self._gathered(finishing)
+                    await finishing
+                    self._expire(work)
+                    finishing = asyncio.create_task(self._finish(work), name="store")
+            finally:
+                finishing.cancel()
+                with suppress(asyncio.CancelledError):
+                    await finishing
 
-    async def _gather(self, work: Work, topic: str, payload: bytes, heard_s: float) -> None:
+    async def _gathered(self, finishing: "asyncio.Task[None]") -> Work:
+        """Return the next work: what comes within a while, or until the last one is finished."""
+        settings, loop = self._settings, asyncio.get_running_loop()
+        work = Work()
+        count, size, begun_s, wait_s = 0, 0, loop.time(), _IDLE_S
+        gather_s = max(settings.batch_s, min(_SAVES * self._save_s, _LONGEST_S))
+        while count < settings.batch_messages and size < _WORK_BYTES:
+            room = min(settings.batch_messages - count, _SLICE_MESSAGES)
+            some = await self.consumer.take(room, _WORK_BYTES - size, wait_s)
+            if count == 0:
+                begun_s = loop.time()
+            for delivery in some:
+                await self._gather(work, delivery, begun_s)
+                delivery.ack()
+                count += 1
+                size += len(delivery.payload)
+            if finishing.done() and (not some or loop.time() - begun_s >= gather_s):
+                break
+            wait_s = gather_s * _QUIET if finishing.done() else _BUSY_S
+            await asyncio.sleep(0)
+        return work
+
+    async def _gather(self, work: Work, delivery: Delivery, heard_s: float) -> None:
         try:
-            taken = take(topic, payload)
+            taken = take(delivery.topic, delivery.payload)
         except ContractError as error:
-            log.warning("set aside a message on %s: %s", topic, error)
-            work.rows.poison.append(Poison(topic=topic, reason=str(error), payload=payload))
+            log.warning("set aside a message on %s: %s", delivery.topic, error)
+            work.rows.poison.append(Poison(topic=delivery.topic, reason=str(error), payload=delivery.payload))
+            return
+        if taken.partition not in self._share.partitions:
+            log.warning("%s is not of our share", delivery.topic)
             return
         key = (taken.source, taken.boot)
         source = self._sources.get(key)
@@ -88,27 +145,51 @@ class Ingest:
             position = await self._store.position(taken.source, taken.boot, taken.committed)
             source = self._sources[key] = self._by_number[position.source_no] = _Source(*key, position)
         number, committed = source.position.source_no, source.position.committed
-        committed = work.add(number, committed, topic, taken, self._watch, heard_s)
+        committed = work.add(number, committed, delivery.topic, taken, self._watch, heard_s)
         source.position = Position(number, committed)
 
-    def _expire(self, work: Work, now_s: float) -> None:
+    def _expire(self, work: Work) -> None:
+        now_s = asyncio.get_running_loop().time()
         listening_s = max(self._listening_s, self.consumer.connected_s or now_s)
         if self.consumer.connected and now_s - listening_s >= SILENCE_S:
             work.findings += self._watch.expire(now_s)
 
+    async def _finish(self, work: Work) -> None:
+        """Save the work, then tell; roll up where it is time."""
+        loop = asyncio.get_running_loop()
+        begun_s = loop.time()
+        if work.empty:
+            await self._store.check()
+        else:
+            await self._store.save(work)
+            self._save_s = loop.time() - begun_s
+            self.transactions += 1
+        self._tell(work)
+        if loop.time() >= self._roll_up_s:
+            self.rollup_lag = await self._store.roll_up()
+            wait_s = 0.0 if self.rollup_lag else rollup.due_in_s(time.time())
+            self._roll_up_s = loop.time() + wait_s
+        if loop.time() - begun_s > _LONG_SAVE_S:
+            # Nobody was heard meanwhile; that does not mean that they were silent.
+            self._listening_s = loop.time()
+
     def _tell(self, work: Work) -> None:
+        """Tell what is committed now; it is behind what is gathered."""
         now = datetime.now(UTC)
         lags_s = []
         for number, advance in work.advances.items():
-            if advance.gap:
-                log.error("%s: %d events are missing", self._by_number[number].source, advance.gap)
+            source = self._by_number[number]
+            self._count(advance)
             if advance.last_event_at is not None:
                 lags_s.append((now - advance.last_event_at).total_seconds())
             if advance.committed != advance.before or advance.duplicates:
-                source = self._by_number[number]
-                word = self._words[source.source] = _word(source)
+                word = self._words[source.source] = Committed(boot=source.boot, seq=advance.committed)
                 self.consumer.tell_committed(source.source, word)
         self.lag_s = max(lags_s, default=self.lag_s)
+        self.poison += len(work.rows.poison)
+        for gap in work.gaps:
+            source = self._by_number[gap.source_no]
+            log.error("%s: events %d to %d are missing", source.source, gap.first_seq, gap.last_seq)
         for finding in work.findings:
             anomaly = finding.anomaly
             log.info(
@@ -116,10 +197,14 @@ class Ingest:
             )
             self.consumer.tell_anomaly(anomaly)
 
+    def _count(self, advance: Advance) -> None:
+        self.events_stored += advance.events
+        self.readings_stored += advance.metrics
+        self.gaps += advance.gap
+        self.duplicates += advance.duplicates
+        self.ahead += advance.ahead
+        self.rollup_lag += advance.committed - advance.before
+
     def _tell_all(self) -> None:
         for source, word in self._words.items():
             self.consumer.tell_committed(source, word)
-
-
-def _word(source: _Source) -> Committed:
-    return Committed(boot=source.boot, seq=source.position.committed)

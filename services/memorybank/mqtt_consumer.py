@@ -10,28 +10,29 @@ from typing import Self
 from chassis.mqtt import Delivery, MqttLink, MqttSettings
 from contracts import events, topics
 from contracts.events import Anomaly, Committed
+from memorybank.share import Share
 
 log = logging.getLogger("memorybank")
-
-CLIENT_ID = "memorybank"
-"""Fixed, so that the broker keeps our session and what arrives while we are away."""
 
 
 class Consumer:
     """Deliveries wait here, unacknowledged and bounded, until they are taken. Use as a context manager."""
 
-    def __init__(self, mqtt: MqttSettings, max_bytes: int, on_connected: Callable[[], None]) -> None:
+    def __init__(
+        self, mqtt: MqttSettings, share: Share, max_bytes: int, on_connected: Callable[[], None]
+    ) -> None:
         self._max_bytes = max_bytes
         self._on_connected = on_connected
         self._waiting: deque[Delivery] = deque()
-        self._waiting_bytes = 0
         self._arrived = asyncio.Event()
+        self.waiting_bytes = 0
+        """How much waits to be taken."""
         self.dropped = 0
         """Messages left to their source to send again because too many waited."""
         self._link = MqttLink(
             mqtt,
-            CLIENT_ID,
-            subscriptions=((topics.ALL_EVENTS, 1), (topics.ALL_TRUTH, 1)),
+            share.client_id,
+            subscriptions=share.subscriptions,
             on_message=self._take_in,
             on_connected=self._connected,
             persistent=True,
@@ -53,17 +54,24 @@ class Consumer:
         """Whether the broker is reached."""
         return self._link.connected
 
-    async def take(self, count: int, gather_s: float, wait_s: float) -> list[Delivery]:
-        """Return up to `count` deliveries gathered within `gather_s` of the first; none after `wait_s`."""
+    @property
+    def waiting_messages(self) -> int:
+        """How many messages wait to be taken."""
+        return len(self._waiting)
+
+    async def take(self, count: int, max_bytes: int, wait_s: float) -> list[Delivery]:
+        """Return what waits, in order, up to a number and a size (one at least); none after `wait_s`."""
         try:
             async with asyncio.timeout(wait_s):
                 await self._arrived.wait()
         except TimeoutError:
             return []
-        if len(self._waiting) < count:
-            await asyncio.sleep(gather_s)
-        taken = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
-        self._waiting_bytes -= sum(len(delivery.payload) for delivery in taken)
+        taken: list[Delivery] = []
+        size = 0
+        while self._waiting and len(taken) < count and size < max_bytes:
+            taken.append(self._waiting.popleft())
+            size += len(taken[-1].payload)
+        self.waiting_bytes -= size
         if not self._waiting:
             self._arrived.clear()
         return taken
@@ -81,11 +89,11 @@ class Consumer:
         self._on_connected()
 
     def _take_in(self, delivery: Delivery) -> None:
-        if self._waiting_bytes + len(delivery.payload) > self._max_bytes:
+        if self.waiting_bytes + len(delivery.payload) > self._max_bytes:
             # Unacknowledged it would only fill the broker's window: the source keeps it and sends it again.
             self.dropped += 1
             delivery.ack()
             return
         self._waiting.append(delivery)
-        self._waiting_bytes += len(delivery.payload)
+        self.waiting_bytes += len(delivery.payload)
         self._arrived.set()

@@ -2,38 +2,59 @@
 
 import contextlib
 import queue
+import select
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeAlias
+from uuid import UUID
 
 import psycopg
-from psycopg import sql
 from psycopg.rows import dict_row
 
-from memorybank.errors import StoreUnavailable
+from memorybank.errors import StoreUnavailable, WrongQuestion
+from memorybank.filters import EVERYTHING, Filters
 from memorybank.keepalive import CLIENT_KEEPALIVE, SERVER_KEEPALIVE
+from memorybank.paging import Fact, Instant, Order, Page
 from memorybank.sql import queries
 
-Fact: TypeAlias = dict[str, Any]
+__all__ = ["LEVELS", "ORDERS", "QUERIES", "Connection", "Fact", "Page", "Reader"]
+
 Connection: TypeAlias = psycopg.Connection[Fact]
 
-_QUERIES = queries("read.sql")
 _CONNECTIONS = 4
 _NO_MEMORY = (
     psycopg.errors.InsufficientPrivilege,
     psycopg.errors.InvalidSchemaName,
     psycopg.errors.UndefinedTable,
 )
-_SPANS = (timedelta(minutes=10), timedelta(days=1))
-"""How far back the newest events are looked for first: time is indexed by blocks, which give no order."""
 
-EXPORTED = ("sources", "charge_points", "sessions", "anomalies", "patterns", "metrics", "events")
-"""The tables of an export, the large ones last."""
+LEVELS = ("10s", "1m", "1h")
+"""How finely readings are rolled up."""
+
+QUERIES = dict(queries("read.sql"))
+for _level in LEVELS:
+    QUERIES[f"rollup_{_level}"] = QUERIES["rollup"].replace(b"metrics_1m", f"metrics_{_level}".encode())
+
+ORDERS = {
+    "events": Order("events", at=Instant, source_no=int, seq=int),
+    "anomalies": Order("anomalies", started_at=Instant, id=UUID),
+    "sessions": Order("sessions", started_at=Instant, charge_point_id=str, transaction_id=str),
+    "metrics": Order("metrics", at=Instant, source_no=int, seq=int),
+    "charge_points": Order("charge points", charge_point_id=str, connector=int),
+    "patterns": Order("patterns", last_seen_at=Instant, id=UUID),
+    "sources": Order("sources", source=str, source_no=int),
+    "gaps": Order("gaps", noticed_at=Instant, source_no=int, first_seq=int),
+    "poison": Order("poison", id=int),
+    **{f"rollup_{level}": Order(f"rollups over {level}", at=Instant) for level in LEVELS},
+}
+"""How the rows of each list are sorted."""
 
 
 class Reader:
-    """At most four connections, made when needed. Every question may raise StoreUnavailable."""
+    """At most four connections, made when needed. A question may raise StoreUnavailable and WrongQuestion.
+
+    A list gives at most `limit` rows (at least 1); `after` is the `next` of the page before.
+    """
 
     def __init__(self, url: str, *, timeout_s: float = 5.0) -> None:
         self._url = url
@@ -48,73 +69,135 @@ class Reader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that nobody uses now."""
+        idle = []
         with contextlib.suppress(queue.Empty):
             while True:
-                connection = self._idle.get_nowait()
-                if connection is not None:
-                    connection.close()
+                idle.append(self._idle.get_nowait())
+        for connection in idle:
+            if connection is not None:
+                connection.close()
+            self._idle.put(None)
 
     def summary(self) -> Fact:
         """Return how much is remembered, since when, and how sound it is."""
         return self._ask("summary")[0]
 
-    def anomalies(
-        self, *, charge_point_id: str | None = None, open_only: bool | None = None, limit: int = 100
-    ) -> list[Fact]:
-        """Return anomalies, newest first; `open_only` False: only those that ended."""
-        return self._ask("anomalies", charge_point_id=charge_point_id, open=open_only, limit=limit)
-
-    def sessions(self, *, charge_point_id: str | None = None, limit: int = 100) -> list[Fact]:
-        """Return sessions, newest first."""
-        return self._ask("sessions", charge_point_id=charge_point_id, limit=limit)
-
-    def events(
-        self, *, charge_point_id: str | None = None, kind: str | None = None, limit: int = 100
-    ) -> list[Fact]:
+    def events(self, filters: Filters = EVERYTHING, *, limit: int = 100, after: str | None = None) -> Page:
         """Return events but readings, newest first, each with a summary of one line."""
-        asked = {"charge_point_id": charge_point_id, "kind": kind, "limit": limit}
-        newest: datetime | None = self._ask("last_event_at")[0]["max"]
-        if newest is None:
-            return []
-        for span in _SPANS:
-            found = self._ask("events", **asked, since=newest - span)
-            if len(found) == limit:
-                return found
-        return self._ask("events", **asked, since=None)
+        known = filters.narrowing("events", "charge_point_id", "since", "until", "kind")
+        return self._list("events", known, limit, after)
+
+    def anomalies(
+        self,
+        filters: Filters = EVERYTHING,
+        *,
+        open_only: bool | None = None,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Page:
+        """Return anomalies by their start, newest first; `open_only` False: only those that ended."""
+        known = filters.narrowing("anomalies", "charge_point_id", "since", "until", "kind", "severity")
+        return self._list("anomalies", {**known, "open": open_only}, limit, after)
+
+    def anomaly(self, identity: UUID) -> Fact | None:
+        """Return one anomaly, None where there is none of that id."""
+        found = self._ask("anomaly", id=identity)
+        return found[0] if found else None
+
+    def sessions(self, filters: Filters = EVERYTHING, *, limit: int = 100, after: str | None = None) -> Page:
+        """Return sessions by their start, newest first; by charge point and time."""
+        known = filters.narrowing("sessions", "charge_point_id", "since", "until")
+        return self._list("sessions", known, limit, after)
 
     def metrics(
-        self, *, charge_point_id: str, connector: int, origin: str, seconds: float, limit: int = 10_000
-    ) -> list[Fact]:
-        """Return the readings of a connector in the last `seconds`, oldest first (the newest `limit`)."""
-        asked = {"charge_point_id": charge_point_id, "connector": connector, "origin": origin}
-        return self._ask("metrics", **asked, seconds=seconds, limit=limit)[::-1]
+        self,
+        filters: Filters,
+        *,
+        connector: int = 1,
+        origin: str = "can",
+        seconds: float | None = None,
+        limit: int = 10_000,
+        after: str | None = None,
+    ) -> Page:
+        """Return the newest `limit` readings of a connector, oldest first; `next` leads to those before them.
 
-    def charge_points(self) -> list[Fact]:
-        """Return each connector with the statistics of its sessions and anomalies."""
-        return self._ask("charge_points")
+        `seconds` narrows to the last ones, by the database's clock. The charge point must be named.
+        """
+        known = _of_a_connector("readings", filters, connector, origin)
+        page = self._list("metrics", {**known, "seconds": seconds}, limit, after)
+        return Page(page.items[::-1], page.next)
 
-    def patterns(self, *, limit: int = 100) -> list[Fact]:
+    def rollup(
+        self,
+        level: str,
+        filters: Filters,
+        *,
+        connector: int = 1,
+        origin: str = "can",
+        limit: int = 10_000,
+        after: str | None = None,
+    ) -> Page:
+        """Return the newest `limit` stretches of a connector, oldest first; `level` is 10s, 1m or 1h.
+
+        Means, lowest and highest of each stretch: `current_a` is the mean, `offered_a` the highest offer.
+        """
+        if level not in LEVELS:
+            raise WrongQuestion(f"there is no level {level!r}: {', '.join(LEVELS)}")
+        known = _of_a_connector("rollups", filters, connector, origin)
+        page = self._list(f"rollup_{level}", known, limit, after)
+        return Page(page.items[::-1], page.next)
+
+    def charge_points(
+        self, filters: Filters = EVERYTHING, *, limit: int = 1000, after: str | None = None
+    ) -> Page:
+        """Return each connector with the statistics of its sessions and anomalies that began in the time."""
+        known = filters.narrowing("charge points", "charge_point_id", "since", "until")
+        return self._list("charge_points", known, limit, after)
+
+    def patterns(self, filters: Filters = EVERYTHING, *, limit: int = 100, after: str | None = None) -> Page:
         """Return learned patterns, the latest seen first."""
-        return self._ask("patterns", limit=limit)
+        known = filters.narrowing("patterns", "charge_point_id", "since", "until", "kind")
+        return self._list("patterns", known, limit, after)
 
-    def sources(self) -> list[Fact]:
-        """Return who numbers events and how far they are stored."""
-        return self._ask("sources")
+    def sources(self, *, limit: int = 1000, after: str | None = None) -> Page:
+        """Return who numbers events and how far they are stored, by name and then by boot."""
+        return self._list("sources", {}, limit, after)
+
+    def gaps(self, filters: Filters = EVERYTHING, *, limit: int = 100, after: str | None = None) -> Page:
+        """Return the numbers that are missing, the latest noticed first; by the time of noticing."""
+        return self._list("gaps", filters.narrowing("gaps", "since", "until"), limit, after)
+
+    def poison(self, filters: Filters = EVERYTHING, *, limit: int = 100, after: str | None = None) -> Page:
+        """Return what was set aside, the latest first; by the time of arrival."""
+        return self._list("poison", filters.narrowing("poison", "since", "until"), limit, after)
 
     def sizes(self) -> list[Fact]:
         """Return the bytes on disk of each table, the largest first."""
         return self._ask("sizes")
 
     @contextlib.contextmanager
-    def export(self) -> Iterator[Iterator[tuple[str, Iterator[Fact]]]]:
-        """Give each table's rows, to be read in order, as all were at one instant; needs little memory."""
+    def connection(self) -> Iterator[Connection]:
+        """Give a connection that sees everything as it is now, for as long as it is used: for exports.
+
+        Read only, without a time limit. What psycopg raises comes out as StoreUnavailable or WrongQuestion.
+        """
         with self._connection() as connection, connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            yield ((table, _streamed(connection, table)) for table in EXPORTED)
+            connection.execute("SET LOCAL statement_timeout = 0")
+            yield connection
+
+    def _list(self, query: str, parameters: Fact, limit: int, after: str | None) -> Page:
+        order = ORDERS[query]
+        asked = {**parameters, **order.after(after), "limit": limit + 1}
+        return order.page(self._ask(query, **asked), limit)
 
     def _ask(self, query: str, **parameters: Any) -> list[Fact]:
         with self._connection() as connection:
-            return connection.execute(_QUERIES[query], parameters).fetchall()
+            return connection.execute(QUERIES[query], parameters).fetchall()
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[Connection]:
@@ -123,7 +206,10 @@ class Reader:
         except queue.Empty:
             raise StoreUnavailable("too many questions at once") from None
         try:
-            if connection is None or connection.closed:
+            if connection is not None and _was_left(connection):
+                connection.close()
+                connection = None
+            if connection is None:
                 connection = self._connect()
             yield connection
         except psycopg.errors.QueryCanceled as error:
@@ -131,6 +217,11 @@ class Reader:
         except _NO_MEMORY as error:
             reason = str(error).splitlines()[0]
             raise StoreUnavailable(f"no memory there, or no right to see it: {reason}") from error
+        except (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction) as error:
+            reason = str(error).splitlines()[0]
+            raise StoreUnavailable(f"the memory there is of another version: {reason}") from error
+        except (psycopg.DataError, UnicodeEncodeError) as error:  # only what was asked can be the reason
+            raise WrongQuestion(str(error).splitlines()[0]) from error
         except psycopg.OperationalError as error:
             if connection is not None:
                 connection.close()
@@ -152,8 +243,17 @@ class Reader:
         )
 
 
-def _streamed(connection: Connection, table: str) -> Iterator[Fact]:
-    with connection.cursor(name=f"export_{table}") as cursor:
-        cursor.itersize = 5000
-        cursor.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier("memory", table)))
-        yield from cursor
+def _was_left(connection: Connection) -> bool:
+    # What a server says on an idle connection is its goodbye.
+    if connection.closed:
+        return True
+    watch = select.poll()
+    watch.register(connection.fileno(), select.POLLIN)
+    return bool(watch.poll(0))
+
+
+def _of_a_connector(what: str, filters: Filters, connector: int, origin: str) -> Fact:
+    known = filters.narrowing(what, "charge_point_id", "since", "until")
+    if filters.charge_point_id is None:
+        raise WrongQuestion(f"{what} are asked for by charge point")
+    return {**known, "connector": connector, "origin": origin}

@@ -1,6 +1,7 @@
 """From numbered events to the rows that are appended: events, metrics, labels, poison."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import msgspec
@@ -35,6 +36,7 @@ METRIC_COLUMNS = {
     "temperature_c": "float8",
     "soc_percent": "float8",
     "commanded_a": "float8",
+    "acknowledged_a": "float8",
     "source_no": "int4",
     "connector": "int2",
     "charge_point_id": "text",
@@ -53,7 +55,9 @@ LABEL_COLUMNS = {
     "seed": "numeric",
 }
 
-_OWN_COLUMNS = ("kind", "at", "charge_point_id", "connector")
+_AS_THEY_ARE = (datetime,)
+"""An instant is taken from the event itself: making a text of it would be for nothing."""
+_encode = msgspec.json.Encoder().encode
 
 
 class Poison(Struct, kw_only=True):
@@ -78,12 +82,12 @@ class Rows:
     def add(self, source_no: int, seq: int, topic: str, event: Numbered) -> None:
         """Take what has the number `seq` of a source and arrived on `topic`."""
         match event:
+            case Reading():
+                self.metrics.append(_metric(source_no, seq, event))
             case SetAside(reason, payload):
                 self.poison.append(
                     Poison(topic=topic, reason=reason, payload=payload, source_no=source_no, seq=seq)
                 )
-            case Reading():
-                self.metrics.append(_metric(source_no, seq, event))
             case ScenarioLabel():
                 self.labels.append(_label(source_no, seq, event))
             case _:
@@ -91,19 +95,12 @@ class Rows:
 
 
 def _event(source_no: int, seq: int, event: AnyEvent) -> Row:
-    detail = msgspec.to_builtins(event)
-    kind = detail["kind"]
-    for name in _OWN_COLUMNS:
-        detail.pop(name, None)
-    return (
-        event.at,
-        seq,
-        source_no,
-        event.connector,
-        event.charge_point_id,
-        kind,
-        msgspec.json.encode(detail),
-    )
+    detail = msgspec.to_builtins(event, builtin_types=_AS_THEY_ARE)
+    kind = detail.pop("kind")
+    del detail["at"]
+    detail.pop("charge_point_id", None)
+    detail.pop("connector", None)
+    return (event.at, seq, source_no, event.connector, event.charge_point_id, kind, _encode(detail))
 
 
 def _metric(source_no: int, seq: int, reading: Reading) -> Row:
@@ -122,6 +119,7 @@ def _metric(source_no: int, seq: int, reading: Reading) -> Row:
         reading.temperature_c,
         reading.soc_percent,
         reading.commanded_a,
+        reading.acknowledged_a,
         source_no,
         reading.connector,
         reading.charge_point_id,

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from chassis.http import HttpSettings
+from chassis.guard import HttpSettings
 from chassis.mqtt import MqttSettings
 from chassis.settings import at_least, group, setting, within
+from memorybank import share
+from memorybank.share import Share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +26,17 @@ class Settings:
     http_port: int = setting(
         "MEMORYBANK_HTTP_PORT", "Port of the read-only HTTP API", default=9002, check=within(1, 65535)
     )
+    memorybank_share: str = setting(
+        "MEMORYBANK_SHARE",
+        "Which share of the charge points this MemoryBank remembers, `number/of`: where several share the "
+        "work, each is given another number of the same `of`, up to 16",
+        default="1/1",
+        check=share.complaint,
+    )
     batch_messages: int = setting(
         "BATCH_MESSAGES",
         "MQTT messages that one transaction stores at most",
-        default=500,
+        default=2000,
         check=within(1, 100_000),
     )
     batch_s: float = setting(
@@ -42,6 +51,24 @@ class Settings:
         "to its source to send again",
         default=64,
         check=within(1, 65536),
+    )
+    retention_days: int = setting(
+        "RETENTION_DAYS",
+        "Days for which events, readings and their rollups over 10 s are kept; 0: without end",
+        default=30,
+        check=within(0, 36_500),
+    )
+    retention_rollup_days: int = setting(
+        "RETENTION_ROLLUP_DAYS",
+        "Days for which the rollups over a minute and an hour are kept; 0: without end",
+        default=400,
+        check=within(0, 36_500),
+    )
+    retention_gb: float = setting(
+        "RETENTION_GB",
+        "GB on disk above which the oldest days are dropped, never today and yesterday; 0: no bound",
+        default=20.0,
+        check=within(0, 1_000_000),
     )
     rated_current_a: float = setting(
         "RATED_CURRENT_A",
@@ -61,3 +88,8 @@ class Settings:
         default=8,
         check=within(3, 1000),
     )
+
+    @property
+    def share(self) -> Share:
+        """The share that this MemoryBank remembers."""
+        return Share.parse(self.memorybank_share)

@@ -1,27 +1,31 @@
 """The one connection that writes: a unit of work is one transaction, repeated until it is in.
 
 When a connection is lost at its COMMIT, nobody knows whether the work is in. The next one must first get the
-writer's lock, which the old one held until it was over, and then finds the sources before or after the work.
+writer's locks, which the old one held until it was over, and then finds the sources before or after the work.
 """
 
 import asyncio
 import logging
+import os
+import socket
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
 from psycopg.types.json import set_json_dumps
 
 from chassis.backoff import delays_s
-from memorybank import migrations, tables
+from memorybank import migrations, retention, rollup, tables
 from memorybank.errors import StoreUnavailable
 from memorybank.keepalive import CLIENT_KEEPALIVE, SERVER_KEEPALIVE
 from memorybank.records import Row
+from memorybank.share import Share
 from memorybank.sql import queries
 from memorybank.tables import Connection, Position, Remembered
 from memorybank.work import Work
@@ -39,34 +43,52 @@ _CONNECTION = {
     "options": SERVER_KEEPALIVE,
 }
 _STALLED_AFTER_S = 10.0
+_GIVEN_UP_AFTER_S = 30.0
+"""A server that says nothing for so long is asked anew, each time with twice the patience: it may be slow."""
+_MOST_PATIENCE_S = 600.0
+_MIGRATION_PATIENCE_S = 86_400.0
 _DAYS_AHEAD = 2
 _DAYS_BACK = 31
 """Older or later days do not get a partition of their own: a wrong clock could ask for thousands."""
+_EVENTS, _METRICS = ("events",), ("metrics", "metrics_10s", "metrics_1m", "metrics_1h")
+"""What is partitioned by time, by the rows that need a partition."""
 _PARTITION_RETRY = timedelta(minutes=1)
 
 
 class Store:
     """Use `load` first; every method waits until the database answers, so cancel it to stop."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        share: Share = Share(),  # noqa: B008 - frozen
+        forget_after: timedelta | None = None,
+    ) -> None:
+        """As memorybank_writer. A start forgets sources silent for `forget_after` that have no rows."""
         self._url = url
+        self._share = share
+        self._forget_after = forget_after
         self._connection: Connection | None = None
         # psycopg's COPY is fastest without a coroutine a row; one thread, since there is one connection.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._partitions: set[tuple[str, date]] = set()
         self._partitions_from: datetime | None = None
         self._answered = False
-        self._asked_s: float | None = None
+        self._asked: tuple[Callable[[Connection], Any], float] | None = None
+        self.problem: str | None = None
+        """Why the database did not take what it was given last; None: it did."""
+        self.retries = 0
+        """How often something had to be tried again."""
 
     @property
     def connected(self) -> bool:
         """Whether the database answers: it did last, and does not stall on what it was asked since."""
-        asked_s = self._asked_s
-        return self._answered and (asked_s is None or time.monotonic() - asked_s < _STALLED_AFTER_S)
+        asked = self._asked
+        return self._answered and (asked is None or time.monotonic() - asked[1] < _STALLED_AFTER_S)
 
     async def load(self) -> Remembered:
         """Bring the database up to this version and return what it remembers. Raises NewerDatabase."""
-        return await self._until_done(_migrate_and_load)
+        return await self._until_done(self._migrate_and_load, _MIGRATION_PATIENCE_S)
 
     async def position(self, source: str, boot: UUID, committed: int) -> Position:
         """Return where a source stands, after adding it, stored up to `committed`, where it is new."""
@@ -85,6 +107,10 @@ class Store:
 
         await self._until_done(save)
 
+    async def roll_up(self) -> int:
+        """Add readings to the rollups, as many as half a second allows; return how many numbers are left."""
+        return await self._until_done(partial(rollup.advance, partitions=self._share.partitions))
+
     async def check(self) -> None:
         """Return when the database answers."""
         await self._until_done(lambda connection: connection.execute("SELECT 1"))
@@ -96,21 +122,49 @@ class Store:
         self._connection, self._answered = None, False
         self._thread.shutdown(wait=False)
 
-    async def _until_done(self, action: Callable[[Connection], T]) -> T:
+    async def _until_done(self, action: Callable[[Connection], T], patience_s: float | None = None) -> T:
         loop = asyncio.get_running_loop()
+        patience_s = patience_s or _GIVEN_UP_AFTER_S
         for delay_s in delays_s(0.2, 5.0):
+            attempt = loop.run_in_executor(self._thread, self._attempt, action)
+            wait_s = patience_s
             try:
-                return await loop.run_in_executor(self._thread, self._attempt, action)
+                while not (await asyncio.wait([attempt], timeout=wait_s))[0]:
+                    wait_s = self._patience_left_s(action, patience_s)
+                return await attempt
             except StoreUnavailable as error:
-                log.warning("the database is not available, trying again: %s", error)
+                self.retries += 1
+                problem = str(error)
+                if problem != self.problem:
+                    log.warning("the database does not take it, trying on: %s", problem)
+                self.problem = problem
+            patience_s = max(patience_s, min(2 * patience_s, _MOST_PATIENCE_S))
             await asyncio.sleep(delay_s)
         raise AssertionError("the delays never end")
 
+    def _patience_left_s(self, action: Callable[[Connection], Any], patience_s: float) -> float:
+        """Return how long to wait on for what the thread was given; cut the connection where that is over.
+
+        A server that hangs, with a host that does not, would be waited for for ever.
+        """
+        asked, connection = self._asked, self._connection
+        if asked is None or asked[0] is not action:  # the thread still has to do with another
+            return patience_s
+        left_s = asked[1] + patience_s - time.monotonic()
+        if left_s > 0:
+            return left_s
+        if connection is not None:
+            log.warning("the database has said nothing for %g s: connecting anew", patience_s)
+            with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
+                line.shutdown(socket.SHUT_RDWR)
+        return patience_s
+
     def _attempt(self, action: Callable[[Connection], T]) -> T:
-        self._asked_s = time.monotonic()
+        self._asked = action, time.monotonic()
         try:
             if self._connection is None or self._connection.closed:
-                self._connection = _connect(self._url)
+                self._connection = psycopg.connect(self._url, **_CONNECTION)
+                _prepare(self._connection, self._share)
                 log.info("connected to the database")
             result = action(self._connection)
         except psycopg.OperationalError as error:
@@ -119,11 +173,26 @@ class Store:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
-            raise StoreUnavailable(str(error).strip().replace("\n", " ")) from error
+            is_full = isinstance(error, psycopg.errors.DiskFull)
+            what = " ".join(str(error).split())
+            raise StoreUnavailable(f"disk full: {what}" if is_full else what) from error
         finally:
-            self._asked_s = None
+            self._asked = None
         self._answered = True
+        if self.problem is not None:
+            log.info("the database takes it again")
+            self.problem = None
         return result
+
+    def _migrate_and_load(self, connection: Connection) -> Remembered:
+        try:
+            migrations.apply(connection, migrations.available())
+        except psycopg.errors.InvalidSchemaName as error:
+            raise psycopg.OperationalError("sql/roles.sql has not been run on this database") from error
+        if self._forget_after is not None:
+            before = datetime.now(UTC) - self._forget_after
+            retention.forget_sources(connection, self._share.partitions, before)
+        return tables.load(connection, self._share)
 
     def _make_partitions(self, connection: Connection, work: Work) -> None:
         """Make the partitions that the work needs, and those of the next days, if nobody minds."""
@@ -134,8 +203,9 @@ class Store:
         earliest, latest = now.date() - timedelta(days=_DAYS_BACK), max(ahead)
         wanted = {
             (parent, day)
-            for parent, rows in (("events", work.rows.events), ("metrics", work.rows.metrics))
+            for parents, rows in ((_EVENTS, work.rows.events), (_METRICS, work.rows.metrics))
             for day in _days(rows) | ahead
+            for parent in parents
             if earliest <= day <= latest
         }
         for parent, day in sorted(wanted - self._partitions):
@@ -155,19 +225,11 @@ def _days(rows: Iterable[Row]) -> set[date]:
     return {row[0].astimezone(UTC).date() for row in rows}
 
 
-def _connect(url: str) -> Connection:
-    connection = psycopg.connect(url, **_CONNECTION)
+def _prepare(connection: Connection, share: Share) -> None:
     # JSON comes as bytes already.
     set_json_dumps(lambda encoded: encoded, connection)
-    if connection.execute(_QUERIES["lock"]).fetchone() == (True,):
-        return connection
-    connection.close()
-    raise psycopg.OperationalError("another MemoryBank is writing to this database")
-
-
-def _migrate_and_load(connection: Connection) -> Remembered:
-    try:
-        migrations.apply(connection, migrations.available())
-    except psycopg.errors.InvalidSchemaName as error:
-        raise psycopg.OperationalError("sql/roles.sql has not been run on this database") from error
-    return tables.load(connection)
+    rows = connection.execute(_QUERIES["lock"], (list(share.partitions),)).fetchall()
+    taken = sorted(f"{partition:02d}" for (partition,) in rows if partition >= 0)
+    if rows:
+        what = f"partition {', '.join(taken)}" if taken else "all partitions"
+        raise psycopg.OperationalError(f"another MemoryBank writes {what} of this database")

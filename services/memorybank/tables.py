@@ -7,7 +7,7 @@ as proof: they would stop a double row, and never see one.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -21,6 +21,7 @@ from contracts.events import Anomaly, Reading
 from memorybank.errors import StoreConflict
 from memorybank.patterns import Pattern
 from memorybank.records import EVENT_COLUMNS, LABEL_COLUMNS, METRIC_COLUMNS, Poison, Row
+from memorybank.share import Share
 from memorybank.sql import queries
 from memorybank.work import Work
 
@@ -51,18 +52,22 @@ class Remembered:
     readings: list[Reading]
 
 
-def load(connection: Connection) -> Remembered:
-    """Return what the memory knows of sources, patterns and what was going on when it was left."""
+def load(connection: Connection, share: Share) -> Remembered:
+    """Return what the memory knows of a share: sources, patterns and what was going on when it was left."""
     with connection.cursor(row_factory=dict_row) as cursor:
         positions = {
             (row["source"], row["boot"]): Position(row["source_no"], row["committed_seq"])
-            for row in cursor.execute(_QUERIES["load_sources"])
+            for row in cursor.execute(_QUERIES["load_sources"], (list(share.partitions),))
         }
-        patterns = {row["id"]: Pattern(**row) for row in cursor.execute(_QUERIES["load_patterns"])}
-        rows = cursor.execute(_QUERIES["load_open_anomalies"]).fetchall()
+        patterns = {row["id"]: Pattern(**row) for row in _of(share, cursor, "load_patterns")}
+        rows = list(_of(share, cursor, "load_open_anomalies"))
         shown = {row["id"]: row.pop("pattern_id") for row in rows}
-        readings = [Reading(**row) for row in cursor.execute(_QUERIES["load_recent_readings"])]
+        readings = [Reading(**row) for row in _of(share, cursor, "load_recent_readings")]
     return Remembered(positions, patterns, shown, [Anomaly(**row) for row in rows], readings)
+
+
+def _of(share: Share, cursor: psycopg.Cursor[dict[str, Any]], query: str) -> Iterator[dict[str, Any]]:
+    return (row for row in cursor.execute(_QUERIES[query]) if share.has(row["charge_point_id"]))
 
 
 def is_in(connection: Connection, work: Work) -> bool:
@@ -93,6 +98,7 @@ def save(connection: Connection, work: Work) -> None:
         _put(cursor, "advance_sources", work.advances.values())
         if work.advances and cursor.rowcount != len(work.advances):
             raise StoreConflict("a source stands elsewhere than we left it")
+        _put(cursor, "save_gaps", work.gaps)
         _copy(cursor, "memory.events", EVENT_COLUMNS, work.rows.events)
         _copy(cursor, "memory.metrics", METRIC_COLUMNS, work.rows.metrics)
         _copy(cursor, "truth.labels", LABEL_COLUMNS, work.rows.labels)

@@ -28,6 +28,14 @@ class Advance(Struct, kw_only=True):
     last_event_at: datetime | None = None
 
 
+class Gap(Struct, kw_only=True):
+    """Numbers of a source, both included, that it believes stored and that are not here."""
+
+    source_no: int
+    first_seq: int
+    last_seq: int
+
+
 class Window(Struct, kw_only=True):
     """A stretch of time on a connector whose sessions must count their anomalies again."""
 
@@ -45,6 +53,7 @@ class Work:
     changes: Changes = field(default_factory=Changes)
     advances: dict[int, Advance] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
 
     def add(
         self, source_no: int, committed: int, topic: str, taken: Taken, watch: Watch, heard_s: float
@@ -56,6 +65,9 @@ class Work:
             advance = Advance(source_no=source_no, before=committed, committed=committed)
             self.advances[source_no] = advance
         advance.committed = verdict.committed
+        if verdict.gap:
+            missing = Gap(source_no=source_no, first_seq=committed + 1, last_seq=committed + verdict.gap)
+            self.gaps.append(missing)
         advance.gap += verdict.gap
         advance.duplicates += verdict.duplicates
         advance.ahead += verdict.ahead
@@ -70,8 +82,11 @@ class Work:
                 self.findings += watch.observe(event, heard_s)
             elif taken.channel == "events":
                 advance.events += 1
-            advance.first_event_at = min(advance.first_event_at or event.at, event.at)
-            advance.last_event_at = max(advance.last_event_at or event.at, event.at)
+            at = event.at
+            if advance.first_event_at is None or at < advance.first_event_at:
+                advance.first_event_at = at
+            if advance.last_event_at is None or at > advance.last_event_at:
+                advance.last_event_at = at
         return verdict.committed
 
     @property

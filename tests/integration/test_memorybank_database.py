@@ -13,18 +13,28 @@ from memorybank.migrations import Migration
 from memorybank_parts import ask
 from real_parts import Postgres
 
+ROLLUP = (
+    "at charge_point_id connector origin readings current_sum current_squares current_n current_min"
+    " current_max offered_max commanded_max voltage_sum voltage_n power_sum power_n power_max temperature_sum"
+    " temperature_n temperature_max soc_max energy_max"
+)
 DASH = {
     "metrics": "at charge_point_id connector origin current_a offered_a voltage_v power_w energy_wh"
-    " temperature_c soc_percent commanded_a",
+    " temperature_c soc_percent commanded_a acknowledged_a",
+    "metrics_10s": ROLLUP,
+    "metrics_1m": ROLLUP,
+    "metrics_1h": ROLLUP,
     "charge_points": "charge_point_id connector status status_code status_at connected last_reading_at"
     " current_a power_w energy_wh soc_percent transaction_id open_anomalies",
     "status": "at charge_point_id connector status status_code",
     "anomalies": "id charge_point_id connector kind severity score threshold deviation started_at detected_at"
     " ended_at explanation pattern",
     "sessions": "transaction_id charge_point_id connector id_tag started_at ended_at energy_wh peak_a mean_a"
-    " reason anomalies",
+    " reason anomalies duration_s",
     "events": "at charge_point_id connector kind summary",
-    "sources": "source boot committed_seq gaps duplicates last_event_at lag_s",
+    "sources": "source boot committed_seq gaps duplicates last_event_at lag_s ahead events metrics"
+    " first_event_at last_stored_at rolled_seq dropped_seq",
+    "gaps": "source boot first_seq last_seq lost noticed_at",
 }
 
 
@@ -51,7 +61,7 @@ def test_a_migrated_database_is_left_alone(migrated: Postgres) -> None:
 
 def test_a_failing_migration_leaves_nothing(postgres: Postgres) -> None:
     """All pending migrations are applied, or none."""
-    broken = Migration(2, "0002_broken", b"CREATE TABLE memory.half (a int); SELECT 1/0;")
+    broken = Migration(998, "0998_broken", b"CREATE TABLE memory.half (a int); SELECT 1/0;")
     with psycopg.connect(postgres.writer_url) as connection, pytest.raises(errors.DivisionByZero):
         migrations.apply(connection, [*migrations.available(), broken])
     assert ask(postgres, "SELECT count(*) FROM pg_tables WHERE schemaname = 'memory'") == [(0,)]

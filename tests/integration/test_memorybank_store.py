@@ -2,16 +2,13 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
-from contracts import events, topics
 from contracts.events import (
-    AnyEvent,
-    Batch,
     CanFrameSeen,
     OcppMessageSeen,
     ScenarioLabel,
@@ -22,51 +19,13 @@ from contracts.events import (
 )
 from contracts.topics import Source
 from memorybank import store as store_module
-from memorybank.detectors.reversals import Reversals
 from memorybank.errors import StoreConflict
-from memorybank.intake import take
 from memorybank.records import Poison
 from memorybank.store import Store
-from memorybank.tables import Position, Remembered
-from memorybank.watch import Watch
 from memorybank.work import Work
-from memorybank_parts import START_AT, ask, batch, note, reading, source_of
+from memorybank_bank import Bank, numbers_of
+from memorybank_parts import START_AT, ask, batch, note, reading
 from real_parts import Postgres
-
-
-class Bank:
-    """The MemoryBank without MQTT: batches in, one transaction each."""
-
-    def __init__(self, store: Store, remembered: Remembered) -> None:
-        self.store = store
-        self.watch = Watch((Reversals(),), remembered.patterns, remembered.shown)
-        self.watch.resume(remembered.readings, remembered.open_anomalies, 0.0)
-        self.positions = dict(remembered.positions)
-
-    async def work_of(self, *batches: Batch) -> Work:
-        work = Work()
-        for each in batches:
-            topic = topics.events_topic(Source.from_id(each.source))
-            taken = take(topic, events.encode(each))
-            key = (taken.source, taken.boot)
-            if key not in self.positions:
-                self.positions[key] = await self.store.position(*key, taken.committed)
-            number, committed = self.positions[key].source_no, self.positions[key].committed
-            committed = work.add(number, committed, topic, taken, self.watch, 0.0)
-            self.positions[key] = Position(number, committed)
-        return work
-
-    async def save(self, *batches: Batch) -> Work:
-        work = await self.work_of(*batches)
-        await self.store.save(work)
-        return work
-
-    async def tell(self, happened: Sequence[AnyEvent], source: Source | None = None) -> Work:
-        """Save events as the next ones of a source."""
-        source = source or source_of()
-        key = (source.id, uuid.UUID(int=1))
-        committed = self.positions[key].committed if key in self.positions else 0
-        return await self.save(batch(happened, committed + 1, source=source))
 
 
 @pytest.fixture
@@ -81,10 +40,6 @@ async def reopened(postgres: Postgres, bank: Bank) -> Bank:
     await bank.store.aclose()
     store = Store(postgres.writer_url)
     return Bank(store, await store.load())
-
-
-def numbers_of(postgres: Postgres) -> list[int]:
-    return [number for (number,) in ask(postgres, "SELECT seq FROM memory.numbered_events ORDER BY seq")]  # type: ignore[misc]
 
 
 async def test_every_kind_of_event_is_stored_where_it_belongs(bank: Bank, postgres: Postgres) -> None:
@@ -181,6 +136,8 @@ async def test_a_source_that_remembers_more_leaves_a_gap(bank: Bank, postgres: P
     await bank.save(batch([note(11), note(12)], 11, committed=10))
     assert numbers_of(postgres) == [1, 2, 11, 12]
     assert ask(postgres, "SELECT committed_seq, gaps FROM memory.sources") == [(12, 8)]
+    assert ask(postgres, "SELECT first_seq, last_seq FROM memory.gaps") == [(3, 10)]
+    assert ask(postgres, "SELECT first_seq, last_seq, lost FROM dash.gaps") == [(3, 10, 8)]
 
 
 async def test_an_unknown_source_begins_where_it_says(bank: Bank, postgres: Postgres) -> None:
@@ -188,6 +145,8 @@ async def test_an_unknown_source_begins_where_it_says(bank: Bank, postgres: Post
     await bank.save(batch([note(101)], 101, committed=100))
     assert numbers_of(postgres) == [101]
     assert ask(postgres, "SELECT committed_seq, gaps FROM memory.sources") == [(101, 0)]
+    assert ask(postgres, "SELECT count(*) FROM memory.gaps") == [(0,)]
+    assert ask(postgres, "SELECT rolled_seq FROM memory.sources") == [(100,)]
 
 
 async def test_a_new_boot_begins_anew(bank: Bank, postgres: Postgres) -> None:

@@ -1,10 +1,15 @@
 -- lock --
--- One MemoryBank writes. The lock dies with its connection, so whoever holds it knows that no transaction of
--- an earlier connection can still commit.
-SELECT pg_try_advisory_lock(hashtext('chargebench memorybank'));
+-- One MemoryBank writes each partition. The locks die with their connection, so whoever holds one knows that no
+-- transaction of an earlier connection can still commit there. Gives the partitions that somebody else has; the lock
+-- of all that an earlier version took is shared by this one's, and given as -1.
+SELECT -1 WHERE NOT pg_try_advisory_lock_shared(hashtext('chargebench memorybank'))
+UNION ALL
+SELECT partition FROM unnest(%s::integer[]) AS partition
+WHERE NOT pg_try_advisory_lock(hashtext('chargebench memorybank'), partition);
 
 -- load_sources --
-SELECT source_no, source, boot, committed_seq FROM memory.sources ORDER BY last_stored_at NULLS FIRST, source_no;
+SELECT source_no, source, boot, committed_seq FROM memory.sources WHERE partition = ANY(%s)
+ORDER BY last_stored_at NULLS FIRST, source_no;
 
 -- load_patterns --
 SELECT id, charge_point_id, kind, count, first_seen_at, last_seen_at, signature FROM memory.patterns;
@@ -25,8 +30,9 @@ WHERE m.origin = 'can'
 ORDER BY m.at;
 
 -- add_source --
-INSERT INTO memory.sources (source, boot, committed_seq)
-VALUES (%(source)s, %(boot)s, %(committed)s)
+-- What it did before we knew it is in no rollup and never will be
+INSERT INTO memory.sources (source, boot, committed_seq, rolled_seq)
+VALUES (%(source)s, %(boot)s, %(committed)s, %(committed)s)
 ON CONFLICT (source, boot) DO UPDATE SET boot = excluded.boot
 RETURNING source_no, committed_seq;
 
@@ -49,6 +55,10 @@ UPDATE memory.sources s SET
 FROM jsonb_to_recordset(%s) AS c(source_no integer, before bigint, committed bigint, gap bigint, duplicates bigint,
   ahead bigint, events bigint, metrics bigint, first_event_at timestamptz, last_event_at timestamptz)
 WHERE s.source_no = c.source_no AND s.committed_seq = c.before;
+
+-- save_gaps --
+INSERT INTO memory.gaps (source_no, first_seq, last_seq)
+SELECT source_no, first_seq, last_seq FROM jsonb_to_recordset(%s) AS c(source_no integer, first_seq bigint, last_seq bigint);
 
 -- save_sessions --
 INSERT INTO memory.sessions AS s (charge_point_id, transaction_id, connector, id_tag, started_at, ended_at,

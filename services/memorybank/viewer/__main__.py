@@ -1,142 +1,148 @@
-"""`memory-viewer`: its arguments, and what they show."""
+"""`memory-viewer`: one question, answered; what cannot be answered is one line and exit status 2."""
 
 import argparse
+import contextlib
+import io
 import os
+import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict
-
-from memorybank.errors import StoreUnavailable
+from memorybank.errors import StoreUnavailable, WrongQuestion
 from memorybank.reader import Reader
-from memorybank.viewer import menu, pages
-from memorybank.viewer.export import export
-from memorybank.viewer.show import Screen
+from memorybank.viewer import arguments, pages, place
+from memorybank.viewer.can_log import write_can_log
+from memorybank.viewer.check import check
+from memorybank.viewer.export import Wish, export
+from memorybank.viewer.follow import follow_anomalies, follow_events
+from memorybank.viewer.menu import Menu
+from memorybank.viewer.pseudonyms import Pseudonyms
+from memorybank.viewer.show import Column, Screen, remark
 
+EXIT_UNSOUND = 1
 EXIT_WRONG = 2
-_VARIABLES = ("MEMORYBANK_READER_URL", "DATABASE_READER_URL", "DATABASE_URL")
+EXIT_INTERRUPTED = 130
 _TIMEOUT_S = 30.0
-_MOST = 100_000
-
-_EXAMPLES = """examples:
-  memory-viewer                      a menu
-  memory-viewer --summary
-  memory-viewer --anomalies 20
-  memory-viewer --events 50 | cut -f 1,4
-  memory-viewer --export memory.json --database postgresql://user:password@host/chargebench
-"""
+_FOLLOWED_ROWS = 10
+_CHANNELS = (
+    Column("channel", "channel"),
+    Column("charge point", "charge_point_id"),
+    Column("connector", "connector", 0),
+)
 
 
-class WrongInput(Exception):  # noqa: N818 - named after what it is
-    """What the user asked cannot be done; one line that says why."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong in one line, without the usage."""
-        raise WrongInput(f"{message} (see --help)")
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(given: Sequence[str] | None = None) -> None:
     """Answer the question in the arguments; exit status 2 and one line on stderr for what cannot be."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # JSON is UTF-8, and a terminal that cannot show a character shall not end us.
+        encoding = None if sys.stdout.isatty() else "utf-8"
+        sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
     try:
-        _answer(_parser().parse_args(arguments))
-    except (WrongInput, StoreUnavailable) as error:
-        line = " ".join(str(error).split())
-        print(f"memory-viewer: {line}", file=sys.stderr)
+        asked = arguments.parse(given, datetime.now(UTC))
+        sys.exit(_answer(asked))
+    except (WrongQuestion, StoreUnavailable) as error:
+        remark(str(error))
         sys.exit(EXIT_WRONG)
     except BrokenPipeError:
         # The reader of our output has seen enough; Python would complain once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(EXIT_INTERRUPTED)
 
 
-def database_url(given: str | None, environ: Mapping[str, str], folder: Path) -> str:
-    """Return where the memory is: as given, from the environment, or of the bench that runs in `folder`.
-
-    Raises WrongInput.
-    """
-    found = given or next((environ[name] for name in _VARIABLES if environ.get(name)), None)
-    if found is None:
-        files = [environ[f"{name}_FILE"] for name in _VARIABLES if environ.get(f"{name}_FILE")]
-        home = folder / (environ.get("CHARGEBENCH_HOME") or ".chargebench")
-        file = Path(files[0]) if files else home / "viewer.url"
-        try:
-            found = file.read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
-            raise WrongInput("no bench runs here: give --database URL, or set DATABASE_URL") from None
-        except OSError as error:
-            raise WrongInput(f"{file}: {error.strerror}") from error
-    try:
-        conninfo_to_dict(found)
-    except psycopg.ProgrammingError as error:
-        raise WrongInput("the database URL is none: postgresql://user:password@host:port/name") from error
-    return found
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="memory-viewer",
-        description="Ask the MemoryBank. Without a question: a menu.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    question = parser.add_mutually_exclusive_group()
-    question.add_argument("--summary", action="store_true", help="how much is remembered, since when")
-    question.add_argument("--events", type=_number, metavar="N", help="the newest N events")
-    question.add_argument("--anomalies", type=_number, metavar="N", help="the newest N anomalies")
-    question.add_argument("--sessions", type=_number, metavar="N", help="the newest N sessions")
-    question.add_argument("--stats", action="store_true", help="charge points, patterns, sources, sizes")
-    question.add_argument("--export", type=_file, metavar="FILE.json", help="everything, as JSON")
-    parser.add_argument(
-        "--database", metavar="URL", help=f"default: ${', $'.join(_VARIABLES)}, or the bench that runs here"
-    )
-    return parser
-
-
-def _number(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {_MOST}")
-    return int(text)
-
-
-def _file(text: str) -> Path:
-    path = Path(text)
-    if path.suffix != ".json":
-        raise argparse.ArgumentTypeError(f"{text!r} does not end in .json")
-    if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r}")
-    return path
-
-
-def _answer(asked: argparse.Namespace) -> None:
-    url = database_url(asked.database, os.environ, Path.cwd())
-    screen = Screen()
-    with Reader(url, timeout_s=_TIMEOUT_S) as reader:
-        if asked.summary:
-            pages.summary(reader, screen)
-        elif asked.events:
-            pages.events(reader, screen, asked.events)
-        elif asked.anomalies:
-            pages.anomalies(reader, screen, asked.anomalies)
-        elif asked.sessions:
-            pages.sessions(reader, screen, asked.sessions)
-        elif asked.stats:
-            pages.statistics(reader, screen)
-        elif asked.export:
-            try:
-                rows = export(reader, asked.export, progress=sys.stderr if sys.stderr.isatty() else None)
-            except OSError as error:
-                raise WrongInput(f"{asked.export}: {error.strerror}") from error
-            print(f"{rows} rows in {asked.export}")
-        elif sys.stdin.isatty():
-            menu.run(reader, screen)
+def _answer(asked: argparse.Namespace) -> int:
+    """Answer, and return the exit status."""
+    found = place.find(asked.database, asked.home, os.environ, Path.cwd(), truth=asked.truth)
+    screen = Screen(as_json=asked.json)
+    with Reader(found.url, timeout_s=_TIMEOUT_S) as reader:
+        _demand_answer(reader, found)
+        if asked.export is not None or asked.can_log is not None:
+            with _told_as_wrong(asked.export or asked.can_log):
+                _write(reader, screen, asked)
+        elif asked.follow:
+            follow = follow_events if asked.anomalies is None else follow_anomalies
+            follow(reader, screen, asked.filters, asked.events or asked.anomalies or _FOLLOWED_ROWS)
+        elif asked.check:
+            return 0 if check(reader, screen) else EXIT_UNSOUND
         else:
-            raise WrongInput("no terminal for the menu; ask e.g. --summary (see --help)")
+            _show(reader, screen, asked)
+    return 0
+
+
+def _show(reader: Reader, screen: Screen, asked: argparse.Namespace) -> None:
+    if asked.summary:
+        pages.summary(reader, screen)
+    elif asked.events:
+        pages.events(reader, screen, asked.filters, asked.events)
+    elif asked.anomalies:
+        pages.anomalies(reader, screen, asked.filters, asked.anomalies)
+    elif asked.sessions:
+        pages.sessions(reader, screen, asked.filters, asked.sessions)
+    elif asked.stats:
+        pages.statistics(reader, screen, asked.filters)
+    elif sys.stdin.isatty() and not asked.json:
+        Menu(reader, screen, asked.filters).run()
+    else:
+        raise WrongQuestion("no terminal for the menu; ask e.g. --summary (see --help)")
+
+
+def _write(reader: Reader, screen: Screen, asked: argparse.Namespace) -> None:
+    progress = sys.stderr if sys.stderr.isatty() else None
+    if asked.can_log is not None:
+        count, channels = write_can_log(reader, asked.can_log, asked.format, asked.filters, progress)
+        if asked.can_log != place.STDOUT:
+            screen.line(f"{count} frames in {asked.can_log}")
+            screen.table("Channels", _CHANNELS, channels)
+        return
+    pseudonyms = Pseudonyms(_key(asked.key)) if asked.pseudonymise else None
+    wish = Wish(
+        path=asked.export,
+        format=asked.format,
+        table=asked.table,
+        filters=asked.filters,
+        truth=asked.truth,
+        pseudonyms=pseudonyms,
+    )
+    more = "" if asked.format == "json" or asked.table else "; other tables: --table NAME, or all"
+    for written in export(reader, wish, progress):
+        if written.path != place.STDOUT:
+            of_table = f" of {written.tables[0]}" if len(written.tables) == 1 else ""
+            screen.line(f"{written.rows} rows{of_table} in {written.path}{more}")
+
+
+def _key(given: str | None) -> bytes:
+    if given is None:
+        return secrets.token_bytes(32)
+    if not given.startswith("@"):
+        return given.encode("utf-8", "surrogateescape")
+    try:
+        return Path(given[1:]).read_bytes().strip()
+    except OSError as error:
+        raise WrongQuestion(f"{given[1:]}: {error.strerror}") from error
+
+
+def _demand_answer(reader: Reader, found: place.Place) -> None:
+    """Connect once, so that what is wrong with that is said before anything else."""
+    try:
+        with reader.connection():
+            pass
+    except StoreUnavailable as error:
+        if found.home is None:
+            raise
+        raise StoreUnavailable(f"no bench runs in {found.home} (start it: make demo): {error}") from error
+
+
+@contextlib.contextmanager
+def _told_as_wrong(path: Path) -> Iterator[None]:
+    """Turn what the file system refuses into the user's one line."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise WrongQuestion(f"{path}: {error.strerror or error}") from error
 
 
 if __name__ == "__main__":

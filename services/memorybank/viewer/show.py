@@ -1,57 +1,137 @@
-"""Tables for a terminal; tab-separated lines where the output is piped."""
+"""Tables for a terminal; lines with tabs where the output is piped; JSON, an object a line, where asked."""
 
+import itertools
+import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import IO, Any
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+_FOLDED_WIDTH = 24
+"""From this width on, in characters, a text is broken over lines rather than a column left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading, the field below it, and the decimals of a number."""
+    """A heading, the field below it, and how it is shown.
+
+    `decimals` of a number, or of a time's seconds. `folds`: a text that may be broken over lines. `drop`: the
+    column with the highest goes first where a terminal is narrow; 0 stays. `drawn` is for people only.
+    """
 
     heading: str
     field: str
     decimals: int | None = None
+    folds: bool = False
+    drop: int = 0
+    drawn: bool = False
 
 
 class Screen:
-    """Where pages are shown."""
+    """Where pages are shown: to people, to programs, or as JSON."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, *, as_json: bool = False) -> None:
         self._console = console or Console(highlight=False)
+        self._as_json = as_json
 
-    def table(self, title: str, columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> None:
-        """Show rows under a title; to a program, a line of headings and a line a row, with tabs."""
-        if not self._console.is_terminal:
+    @property
+    def is_for_people(self) -> bool:
+        """Whether somebody reads this at a terminal."""
+        return self._console.is_terminal and not self._as_json
+
+    @property
+    def file(self) -> IO[str]:
+        """Where it is shown."""
+        return self._console.file
+
+    def table(
+        self,
+        title: str,
+        columns: Sequence[Column],
+        rows: Iterable[Mapping[str, Any]],
+        *,
+        facts: Iterable[Mapping[str, Any]] | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Show rows under a title; to a program, a line of headings and a line a row, with tabs.
+
+        As JSON: the `facts` where they are more than the rows, each with its page's `name` if there is one.
+        """
+        if self._as_json:
+            self.objects(rows if facts is None else facts, name)
+        elif self.is_for_people:
+            self._draw(title, columns, list(rows))
+        else:
+            columns = [column for column in columns if not column.drawn]
+            answer = iter(rows)
+            first = next(answer, None)  # where there is no answer, there is no heading
             self._line(column.heading for column in columns)
-            for row in rows:
-                self._line(_for_programs(row[column.field], column) for column in columns)
-            return
-        table = Table(title=title, title_justify="left")
-        for column in columns:
-            numeric = column.decimals is not None
-            table.add_column(column.heading, justify="right" if numeric else "left", overflow="fold")
-        for row in rows:
-            cells = (_for_people(row[column.field], column) for column in columns)
-            table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
+            for row in itertools.chain(() if first is None else (first,), answer):
+                self.row(columns, row)
+
+    def objects(self, facts: Iterable[Mapping[str, Any]], name: str | None = None) -> None:
+        """Print facts as JSON, an object a line."""
+        for fact in facts:
+            named = fact if name is None else {"page": name, **fact}
+            print(msgspec.json.encode(named).decode(), file=self.file)
+
+    def row(self, columns: Sequence[Column], row: Mapping[str, Any]) -> None:
+        """Print one row to a program."""
+        self._line(_for_programs(row[column.field], column) for column in columns)
+
+    def tail(self, columns: Sequence[Column], widths: Sequence[int], row: Mapping[str, Any]) -> None:
+        """Show one row below those before it, at once: without knowing what follows."""
+        if self._as_json:
+            self.objects((row,))
+        elif self.is_for_people:
+            cells = [_for_people(row[column.field], column) for column in columns]
+            line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+            style = next((_STYLES[cell] for cell in cells if cell in _STYLES), "")
+            self._console.print(Text(line, style=style), soft_wrap=True)
+        else:
+            self.row(columns, row)
+        self.file.flush()
+
+    def line(self, text: str = "") -> None:
+        """Show one line to people and to programs; JSON knows no remarks."""
+        if not self._as_json:
+            self._console.print(Text(text), soft_wrap=True)
+
+    def _draw(self, title: str, columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> None:
+        cells = {column: [_for_people(row[column.field], column) for row in rows] for column in columns}
+        widths = {column: _width(column, cells[column]) for column in columns}
+        shown, left_out = fitting(widths, self._console.width)
+        table = Table()
+        for column in shown:
+            table.add_column(
+                Text(textwrap.fill(column.heading, widths[column])),
+                justify="left" if column.decimals is None else "right",
+                overflow="fold",
+                no_wrap=not column.folds,
+            )
+        for row in zip(*(cells[column] for column in shown), strict=True):
+            table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+        self._console.print(Text(title, style="italic"))
         self._console.print(table)
         if not rows:
             self.line("none yet")
-
-    def line(self, text: str = "") -> None:
-        """Show one line."""
-        self._console.print(Text(text))
+        if left_out:
+            headings = ", ".join(column.heading for column in left_out)
+            self._console.print(Text(f"left out in this width: {headings}", style="dim"))
 
     def _line(self, cells: Iterable[str]) -> None:
-        print("\t".join(cells), file=self._console.file)  # rich would make spaces of the tabs
+        print("\t".join(cells), file=self.file)  # rich would make spaces of the tabs
 
 
 _STYLES = {"critical": "bold red", "warning": "yellow", "Faulted": "bold red", "Charging": "blue"}
+_BORDER, _BORDERS = 1, 3
+_HEADING_LINES = 2
 
 
 def printable(text: str) -> str:
@@ -61,12 +141,46 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def remark(text: str) -> None:
+    """Say something beside the answer, to whoever sits at the terminal."""
+    print(f"memory-viewer: {' '.join(text.split())}", file=sys.stderr, flush=True)
+
+
+def _width(column: Column, cells: Sequence[str]) -> int:
+    """Return the least width in which a column can be read."""
+    widest = max(map(len, cells), default=0)
+    width = max(min(widest, _FOLDED_WIDTH) if column.folds else widest, *map(len, column.heading.split()), 1)
+    while len(textwrap.wrap(column.heading, width)) > _HEADING_LINES:
+        width += 1
+    return width
+
+
+def fitting(widths: Mapping[Column, int], width: int) -> tuple[list[Column], list[Column]]:
+    """Return which columns fit into a width, and which are left out for it."""
+    shown, left_out = list(widths), []
+    while sum(widths[column] + _BORDERS for column in shown) + _BORDER > width:
+        column = max(shown, key=lambda column: column.drop)
+        if column.drop == 0:
+            break
+        shown.remove(column)
+        left_out.append(column)
+    return shown, left_out
+
+
 def _for_people(value: Any, column: Column) -> str:
     if value is None:
         return "-"
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S}.{value.microsecond // 1000:03d}"
+        return _short(value, column.decimals or 0)
     return printable(str(value)) if column.decimals is None else f"{value:,.{column.decimals}f}"
+
+
+def _short(at: datetime, decimals: int) -> str:
+    """Return an instant (UTC) without what everybody knows: the year, where it is this one."""
+    if at.year != datetime.now(UTC).year:
+        return f"{at:%Y-%m-%d %H:%M}"
+    fraction = f".{at.microsecond:06d}"[: 1 + decimals] if decimals else ""
+    return f"{at:%m-%d %H:%M:%S}{fraction}"
 
 
 def _for_programs(value: Any, column: Column) -> str:

@@ -1,0 +1,195 @@
+"""What is forgotten, and when: whole partitions by age and by size on disk.
+
+A dropped partition costs nothing and gives its disk back at once; rows deleted one by one would do neither.
+Sessions, anomalies, patterns and labels stay.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from memorybank.keepalive import CLIENT_KEEPALIVE, SERVER_KEEPALIVE
+from memorybank.sql import queries
+
+log = logging.getLogger("memorybank")
+
+_QUERIES = {name: text.decode() for name, text in queries("retention.sql").items()}
+_NUMBERED = ("events", "metrics")
+_KEPT_SHORT = (*_NUMBERED, "metrics_10s")
+_KEPT_LONG = ("metrics_1m", "metrics_1h")
+_EVERY_S = 600.0
+_AGAIN_S = 60.0
+_ROWS = 20_000
+_LOCK_TIMEOUT = "300ms"
+"""While a drop waits for a reader, everybody else waits behind it: so it waits briefly, and comes again."""
+_GB = 1_000_000_000
+_CONNECTION = {
+    "autocommit": True,
+    "connect_timeout": 5,
+    "application_name": "memorybank retention",
+    **CLIENT_KEEPALIVE,
+    "options": SERVER_KEEPALIVE,
+}
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """How long what is kept, in days, and how much, in GB of 10⁹ bytes on disk; 0: without end."""
+
+    days: int
+    rollup_days: int
+    gigabytes: float
+
+    def before(self, parent: str, now: datetime) -> datetime | None:
+        """Return before when the rows of a table are forgotten by age; None: never."""
+        days = self.days if parent in _KEPT_SHORT else self.rollup_days
+        return now - timedelta(days=days) if days else None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a pass dropped, and why it could not do all it should (None: it could)."""
+
+    dropped: list[str]
+    problem: str | None
+
+
+class Retention:
+    """Forgets every ten minutes, on a connection of its own; `run` it once a database, beside the ingest."""
+
+    def __init__(self, url: str, keep: Keep, *, again_s: float = _AGAIN_S) -> None:
+        self._url = url
+        self._keep = keep
+        self._again_s = again_s
+        self.dropped_partitions = 0
+        """So many since the start."""
+        self.problem: str | None = None
+        """Why the last pass did not do all it should."""
+
+    async def run(self) -> None:
+        """Forget until cancelled; what does not work is told, and tried again after `again_s`."""
+        while True:
+            problem = await asyncio.to_thread(self._pass)
+            if problem is not None and problem != self.problem:
+                log.warning("retention: %s", problem)
+            self.problem = problem
+            await asyncio.sleep(_EVERY_S if problem is None else self._again_s)
+
+    def _pass(self) -> str | None:
+        try:
+            with psycopg.connect(self._url, **_CONNECTION) as connection:
+                outcome = enforce(connection, self._keep, datetime.now(UTC))
+        except psycopg.Error as error:
+            return str(error).strip().replace("\n", " ")
+        self.dropped_partitions += len(outcome.dropped)
+        return outcome.problem
+
+
+def enforce(connection: Connection, keep: Keep, now: datetime) -> Outcome:
+    """Drop what is too old and, while there is too much, the oldest days; on a connection in autocommit.
+
+    Never today's and yesterday's. By age no day goes whose readings the rollups do not have yet; by size it
+    does, since a full disk would end everything. Raises psycopg.Error.
+    """
+    connection.execute(f"SET lock_timeout TO '{_LOCK_TIMEOUT}'")
+    dropped: list[str] = []
+    problems: list[str] = []
+    _delete_old(connection, keep, now)
+    kept: list[tuple[str, str]] = []
+    for parent, partition, to_at in _oldest(connection, now):
+        before = keep.before(parent, now)
+        if before is None or to_at > before:
+            kept.append((parent, partition))
+        elif parent == "metrics" and _ask(connection, "not_rolled_up", partition) == (True,):
+            problems.append(f"{partition} waits for the rollups")
+            kept.append((parent, partition))
+        elif _drop(connection, parent, partition):
+            dropped.append(partition)
+        else:
+            problems.append(f"{partition} waits for a reader")
+    if keep.gigabytes:
+        dropped += _drop_to_size(connection, kept, keep.gigabytes, problems)
+    return Outcome(dropped, "; ".join(problems) or None)
+
+
+def forget_sources(connection: Connection, partitions: Sequence[int], before: datetime) -> int:
+    """Forget sources of these partitions not heard since and without rows; return how many.
+
+    Only by who writes these partitions, and before it loads its sources: else it would miss what it knows.
+    """
+    parameters = {"partitions": list(partitions), "before": before}
+    row = connection.execute(_statement("forget_sources"), parameters).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _drop_to_size(
+    connection: Connection, oldest: list[tuple[str, str]], gigabytes: float, problems: list[str]
+) -> Iterator[str]:
+    limit = gigabytes * _GB
+    for parent, partition in oldest:
+        if bytes_on_disk(connection) <= limit:
+            return
+        if _drop(connection, parent, partition):
+            log.warning("dropped %s: the memory holds more than %g GB", partition, gigabytes)
+            yield partition
+        else:
+            problems.append(f"{partition} waits for a reader")
+    held = bytes_on_disk(connection)
+    if held > limit:
+        problems.append(
+            f"{held / _GB:.1f} GB are held, {gigabytes:g} GB allowed, and nothing more may be dropped"
+        )
+
+
+def _oldest(connection: Connection, now: datetime) -> list[tuple[str, str, datetime]]:
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return connection.execute(_statement("oldest"), {"yesterday": today - timedelta(days=1)}).fetchall()
+
+
+def bytes_on_disk(connection: Connection) -> int:
+    """Return what schema memory holds on disk, indexes included."""
+    row = connection.execute(_statement("bytes")).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _drop(connection: Connection, parent: str, partition: str) -> bool:
+    """Drop a partition unless somebody reads there; return whether it is gone."""
+    try:
+        if parent in _NUMBERED:
+            # First and apart: in one transaction it could wait for the writer, who waits for the table.
+            connection.execute(_statement("note_dropped", partition))
+        connection.execute(_statement("drop", partition))
+    except psycopg.errors.LockNotAvailable:
+        return False
+    log.info("dropped %s", partition)
+    return True
+
+
+def _delete_old(connection: Connection, keep: Keep, now: datetime) -> None:
+    """Empty the catch-alls of what is too old: they cannot be dropped."""
+    for parent in (*_KEPT_SHORT, *_KEPT_LONG):
+        before = keep.before(parent, now)
+        if before is None:
+            continue
+        statement = _statement("delete_numbered" if parent in _NUMBERED else "delete", f"{parent}_other")
+        parameters = {"before": before, "rows": _ROWS}
+        while connection.execute(statement, parameters).fetchone() not in (None, (0,)):
+            pass
+    if keep.days:
+        connection.execute(_statement("delete_poison"), {"before": now - timedelta(days=keep.days)})
+
+
+def _ask(connection: Connection, name: str, partition: str) -> tuple[Any, ...] | None:
+    return connection.execute(_statement(name, partition)).fetchone()
+
+
+def _statement(name: str, partition: str = "") -> sql.Composed:
+    return sql.SQL(_QUERIES[name]).format(partition=sql.Identifier("memory", partition))

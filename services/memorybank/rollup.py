@@ -1,0 +1,34 @@
+"""Keeping the rollups of the readings up to date, from what the tables hold; memory sums up nothing."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from memorybank.sql import queries
+
+_QUERIES = queries("rollup.sql")
+_ROWS = 20_000
+"""Readings of one call: about half a second's work, since the writer waits for it."""
+_STRETCH_S = 10.0
+_ARRIVED_AFTER_S = 1.5
+"""Readings are committed so long after they were measured, or a little sooner."""
+
+
+def advance(connection: psycopg.Connection[Any], partitions: Sequence[int], *, rows: int = _ROWS) -> int:
+    """Add readings that are not in the rollups yet, of the sources of these partitions, up to `rows` of them.
+
+    Return how many numbers are left: 0 is caught up. Exactly once: what was added is noted in the same
+    statement, so it may be cut off anywhere, called by two at once, and called again.
+    """
+    parameters = {"partitions": list(partitions), "rows": rows}
+    row = connection.execute(_QUERIES["advance"], parameters).fetchone()
+    return int(row[0]) if row else 0
+
+
+def due_in_s(now_s: float) -> float:
+    """Return the seconds until a stretch of 10 s is over and its readings have come; `now_s` since the epoch.
+
+    Rolled up then, most rows of the finest level are written once; sooner, each would be several times.
+    """
+    return _STRETCH_S - (now_s - _ARRIVED_AFTER_S) % _STRETCH_S

@@ -1,0 +1,15 @@
+"""A course of values in one line of text."""
+
+from collections.abc import Sequence
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float | None], highest: float) -> str:
+    """Return a block for each value, from 0 to `highest` (one for rows to be compared); a space for none."""
+    return "".join(" " if value is None else _block(value, highest) for value in values)
+
+
+def _block(value: float, highest: float) -> str:
+    share = min(max(value / highest, 0.0), 1.0) if highest > 0 else 0.0
+    return _BLOCKS[round(share * (len(_BLOCKS) - 1))]

@@ -1,0 +1,1 @@
+"""What ChargeBench reaches, each figure against its baseline in the same run: `make bench`."""

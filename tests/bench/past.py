@@ -1,0 +1,100 @@
+"""A memory with a long past: made in the database, rolled up by the MemoryBank's own SQL."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from contracts.topics import PARTITIONS
+from memorybank import rollup
+from real_parts import Postgres
+
+CONNECTORS = 20
+"""Of one fleet, read twice a second: 100 million readings are 29 days of it."""
+READINGS_PER_S = 2 * CONNECTORS
+_CHUNK_S = 3600
+_ROLLUP_ROWS = 200_000
+_WRITERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What was made: the first and the last instant of it, and how many readings."""
+
+    begin: datetime
+    end: datetime
+    readings: int
+
+    @property
+    def charge_points(self) -> list[str]:
+        """The names of the fleet."""
+        return [f"CP-{k}" for k in range(1, CONNECTORS + 1)]
+
+
+def make(
+    postgres: Postgres,
+    readings: int,
+    on_done: Callable[[float], None] = lambda _: None,
+) -> Past:
+    """Fill an empty, migrated database with a past that ends about now; `on_done` hears the readings made."""
+    seconds = readings // READINGS_PER_S
+    begin = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=seconds)
+    end = begin + timedelta(seconds=seconds)
+    known = {"begin": begin, "end": end, "last": seconds - 1, "connectors": CONNECTORS}
+    with psycopg.connect(postgres.writer_url, autocommit=True) as connection:
+        connection.execute(_QUERIES["sources"], known)
+        for day in range((end.date() - begin.date()).days + 1):
+            for (parent,) in connection.execute("SELECT parent FROM memory.partitioning").fetchall():
+                partition = (parent, begin.date() + timedelta(days=day))
+                connection.execute("SELECT memory.make_partition(%s, %s)", partition)
+    chunks = [
+        {**known, "first": first, "last": min(first + _CHUNK_S, seconds) - 1}
+        for first in range(0, seconds, _CHUNK_S)
+    ]
+    with ThreadPoolExecutor(_WRITERS) as writers:
+        made = 0
+        for count in writers.map(partial(_write, postgres.writer_url), chunks):
+            made += count
+            on_done(made)
+        with psycopg.connect(postgres.writer_url, autocommit=True) as connection:
+            for name in ("advance", "sessions", "patterns", "anomalies", "charge_points"):
+                connection.execute(_QUERIES[name], known)
+        shares = [range(number, PARTITIONS, _WRITERS) for number in range(_WRITERS)]
+        list(writers.map(partial(_roll_up, postgres.writer_url), shares))
+    with psycopg.connect(postgres.superuser_url, autocommit=True) as connection:
+        connection.execute("VACUUM (ANALYZE)")  # as the server does by itself in the time that a past takes
+    return Past(begin, end, made)
+
+
+def _write(url: str, chunk: dict[str, Any]) -> int:
+    with psycopg.connect(url) as connection:
+        connection.execute("SET LOCAL synchronous_commit TO off")
+        connection.execute(_QUERIES["events"], chunk)
+        return connection.execute(_QUERIES["metrics"], chunk).rowcount
+
+
+def _roll_up(url: str, share: range) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET synchronous_commit TO off")
+        while rollup.advance(connection, share, rows=_ROLLUP_ROWS):
+            pass
+
+
+def _queries() -> dict[str, bytes]:
+    """Return the queries of past.sql by name: what stands under each `-- name --`."""
+    found: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in (Path(__file__).parent / "past.sql").read_text(encoding="utf-8").splitlines():
+        if line.startswith("-- ") and line.endswith(" --"):
+            lines = found.setdefault(line.strip("- "), [])
+        elif not line.startswith("--"):
+            lines.append(line)
+    return {name: "\n".join(lines).encode() for name, lines in found.items()}
+
+
+_QUERIES = _queries()

@@ -1,0 +1,289 @@
+"""The viewer against a real PostgreSQL with a small memory in it: piped, as JSON, at a terminal."""
+
+import asyncio
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from memorybank_parts import START_AT
+from real_parts import Postgres, free_port
+from remembered import NASTY, remember
+from viewer_parts import at_terminal, view
+
+
+@pytest.fixture
+def remembering(postgres: Postgres) -> Postgres:
+    asyncio.run(remember(postgres.writer_url))
+    return postgres
+
+
+def facts(*arguments: str, url: str) -> list[dict[str, object]]:
+    shown = view(*arguments, "--json", url=url)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    return [json.loads(line) for line in shown.stdout.splitlines()]
+
+
+def test_summary(remembering: Postgres) -> None:
+    """Piped, it is lines with tabs."""
+    shown = view("--summary", url=remembering.reader_url)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    lines = dict(line.split("\t") for line in shown.stdout.splitlines())
+    assert (lines["events"], lines["readings"], lines["anomalies"]) == ("53", "181", "1")
+
+
+@pytest.mark.parametrize(
+    "question", [["--events", "5"], ["--anomalies", "5"], ["--sessions", "5"], ["--stats"], ["--check"]]
+)
+def test_every_question_is_answered(remembering: Postgres, question: list[str]) -> None:
+    """And nothing from outside reaches the terminal as a control character."""
+    shown = view(*question, url=remembering.reader_url)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "CP-1" in shown.stdout
+    assert "\x1b" not in shown.stdout
+    assert "\r" not in shown.stdout
+
+
+def test_control_characters_are_spelled_out(remembering: Postgres) -> None:
+    """An id tag with an escape sequence is shown, not obeyed."""
+    assert r"TAG\x1b[31m\r\n<b>" in view("--sessions", "1", url=remembering.reader_url).stdout
+
+
+def test_json_is_an_object_a_line(remembering: Postgres) -> None:
+    """With every field as it is stored, instants in UTC; the pages of --stats say which they are."""
+    url = remembering.reader_url
+    (summary,) = facts("--summary", url=url)
+    assert (summary["events"], summary["poison"]) == (53, 1)
+    (session,) = facts("--sessions", "5", url=url)
+    assert (session["id_tag"], session["energy_wh"]) == (NASTY, 1234.5)
+    assert str(session["ended_at"]).endswith("Z")
+    assert len(facts("--events", "60", url=url)) == 53
+    pages = facts("--stats", url=url)
+    assert {page["page"] for page in pages} >= {"charge_points", "patterns", "sources", "poison", "sizes"}
+    currents = next(page["currents_a"] for page in pages if page.get("charge_point_id") == "CP-1")
+    assert len(currents) == 20
+    assert max(currents) > 50 > min(currents)
+
+
+def test_a_plain_locale_is_no_hindrance(remembering: Postgres) -> None:
+    """Piped it is UTF-8 wherever it runs."""
+    with psycopg.connect(remembering.writer_url) as connection:
+        connection.execute("UPDATE memory.sessions SET id_tag = 'Größe ▁'")
+    shown = view("--sessions", "1", "--json", url=remembering.reader_url, PYTHONIOENCODING="ascii")
+    assert json.loads(shown.stdout)["id_tag"] == "Größe ▁"
+    assert "Größe" in view("--sessions", "1", url=remembering.reader_url, PYTHONIOENCODING="ascii").stdout
+
+
+def test_many_rows_come_page_by_page(remembering: Postgres) -> None:
+    """More than the reader gives at once, each once, in order."""
+    with psycopg.connect(remembering.writer_url) as connection:
+        connection.execute(
+            "INSERT INTO memory.events (at, seq, source_no, kind, detail)"
+            " SELECT %s, 1000 + n, 1, 'system_event', '{}' FROM generate_series(1, 2500) n",
+            [START_AT],
+        )
+    found = facts("--events", "2400", "--kind", "system_event", url=remembering.reader_url)
+    numbers = [event["seq"] for event in found if event["seq"] != 233]
+    assert numbers == sorted(set(numbers), reverse=True)
+    assert len(found) == 2400
+
+
+@pytest.mark.parametrize(
+    ("question", "count"),
+    [
+        (["--events", "100", "--charge-point", "CP-2"], 50),
+        (["--events", "100", "--kind", "system_event"], 1),
+        (["--events", "100", "--since", (START_AT + timedelta(minutes=2)).isoformat()], 1),
+        (["--events", "100", "--until", (START_AT + timedelta(minutes=2)).isoformat()], 52),
+        (["--events", "100", "--since", "3d", "--until", "2d"], 0),
+        (["--events", "100", "--since", START_AT.isoformat()], 53),
+        (["--anomalies", "5", "--severity", "critical"], 0),
+        (["--anomalies", "5", "--charge-point", "CP-1", "--kind", "repeated-current-fluctuation"], 1),
+        (["--sessions", "5", "--charge-point", "CP-9"], 0),
+        (["--sessions", "5", "--since", "2099-01-01"], 0),
+    ],
+)
+def test_filters(remembering: Postgres, question: list[str], count: int) -> None:
+    """By charge point, time, kind and severity, together."""
+    assert len(facts(*question, url=remembering.reader_url)) == count
+
+
+def test_it_finds_the_bench_that_runs_here(remembering: Postgres, tmp_path: Path) -> None:
+    """By the file that the embedded bench leaves: here, in CHARGEBENCH_HOME, in the folder given."""
+    home = tmp_path / ".chargebench"
+    home.mkdir()
+    (home / "viewer.url").write_text(remembering.reader_url + "\n")
+    assert view("--summary", cwd=tmp_path).returncode == 0
+    assert view("--summary", CHARGEBENCH_HOME=str(home)).returncode == 0
+    elsewhere = "postgresql://u:x@127.0.0.1:1/x"
+    assert view("--summary", "--home", str(home), url=elsewhere).returncode == 0
+
+
+def test_a_bench_that_does_not_run_is_said_so(tmp_path: Path) -> None:
+    """Its folder is there, its database is not: one line, for the menu too."""
+    url = f"postgresql://memorybank_reader:secret@127.0.0.1:{free_port()}/chargebench"
+    (tmp_path / "viewer.url").write_text(url)
+    for question in (["--summary"], []):
+        shown = view(*question, "--home", str(tmp_path))
+        assert (shown.returncode, shown.stdout) == (2, "")
+        assert shown.stderr.startswith(f"memory-viewer: no bench runs in {tmp_path}")
+        assert shown.stderr.count("\n") == 1
+        assert "secret" not in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--events", "0"], "'0' is no number from 1 to 100000"),
+        (["--events", "ten"], "'ten' is no number"),
+        (["--events"], "expected one argument"),
+        (["--summary", "--stats"], "not allowed with"),
+        (["--what"], "unrecognized arguments: --what"),
+        (["--export", "memory.txt"], "'memory.txt' does not end in .json, .csv, .parquet"),
+        (["--can-log", "bus.trc"], "'bus.trc' does not end in .asc, .blf, .log"),
+        (["--export", "/no/such/folder/memory.json"], "there is no folder"),
+        (["--export", "memory.json", "--format", "csv"], "--format goes with --export - or"),
+        (["--export", "memory.json", "--table", "dreams"], "invalid choice: 'dreams'"),
+        (["--events", "5", "--table", "metrics"], "--table goes with --export"),
+        (["--events", "5", "--pseudonymise"], "--pseudonymise goes with --export"),
+        (["--export", "m.json", "--key", "k"], "--key goes with --pseudonymise"),
+        (["--summary", "--truth"], "--truth goes with --export"),
+        (["--follow", "--summary"], "--follow goes alone"),
+        (["--summary", "--kind", "x"], "the summary cannot be filtered by kind"),
+        (["--since", "soon", "--events", "1"], "'soon' is no time"),
+        (["--since", "999999w", "--events", "1"], "'999999w' is no time"),
+        (["--since", "1h", "--until", "2h", "--events", "1"], "`since` is not before `until`"),
+        (["--severity", "dire", "--anomalies", "1"], "invalid choice: 'dire'"),
+        (["--charge-point", "", "--events", "1"], "'' is no name"),
+        (["--home", "x", "--database", "postgresql://h/d"], "name two memories"),
+        (["--summary"], "no bench runs here"),
+        (["--summary", "--home", "nowhere"], "no bench runs here"),
+        (["--summary", "--database", "hello"], "the database URL is none"),
+        (["--summary", "--database", "postgresql://u:secret@127.0.0.1:1/x"], "onnection"),
+        (["--database", "postgresql://u:secret@127.0.0.1:1/x"], "onnection"),
+    ],
+)
+def test_wrong_input_gets_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:
+    """Exit status 2, one line on stderr, no password in it."""
+    shown = view(*arguments, cwd=tmp_path)
+    assert (shown.returncode, shown.stdout) == (2, "")
+    assert said in shown.stderr
+    assert shown.stderr.startswith("memory-viewer: ")
+    assert shown.stderr.count("\n") == 1
+    assert "secret" not in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        (["--events", "1", "--severity", "info"], "events cannot be filtered by severity"),
+        (["--sessions", "1", "--kind", "x"], "sessions cannot be filtered by kind"),
+        (["--follow", "--since", "1h"], "followed events cannot be filtered by time"),
+        (["--export", "m.csv", "--severity", "info"], "metrics cannot be filtered by severity"),
+        (["--can-log", "c.log", "--kind", "x"], "CAN logs cannot be filtered by kind"),
+        (["--can-log", "c.log", "--charge-point", "CP-9"], "no CAN frame is remembered there"),
+        ([], "no terminal for the menu"),
+    ],
+)
+def test_what_has_no_answer_gets_one_line(
+    remembering: Postgres, tmp_path: Path, question: list[str], said: str
+) -> None:
+    """Rather than the answer to another question; and no file."""
+    shown = view(*question, url=remembering.reader_url, cwd=tmp_path)
+    assert (shown.returncode, shown.stdout, shown.stderr.count("\n")) == (2, "", 1)
+    assert said in shown.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_without_memory_is_said_so(postgres: Postgres) -> None:
+    """A database that no MemoryBank has migrated: one line, not a stack."""
+    shown = view("--summary", url=postgres.reader_url)
+    assert (shown.returncode, shown.stderr.count("\n")) == (2, 1)
+
+
+def test_help_has_examples() -> None:
+    """--help shows how it is used."""
+    shown = view("--help")
+    assert shown.returncode == 0
+    assert "memory-viewer --anomalies 20" in shown.stdout
+
+
+@pytest.mark.parametrize("columns", [80, 100, 110])
+def test_tables_fit_a_terminal(remembering: Postgres, columns: int) -> None:
+    """No line is longer, no time broken; what is left out is named."""
+    for question in (["--anomalies", "5"], ["--sessions", "5"], ["--events", "60"], ["--stats"], ["--check"]):
+        with at_terminal(*question, url=remembering.reader_url, columns=columns) as terminal:
+            assert terminal.wait_end() == 0
+        assert max(map(len, terminal.shown.splitlines())) <= columns
+        assert f"{START_AT:%m-%d %H:%M}" in terminal.shown or question in (["--stats"], ["--check"])
+    with at_terminal("--sessions", "5", url=remembering.reader_url, columns=columns) as terminal:
+        terminal.wait_end()
+    assert "left out in this width: " in terminal.shown
+
+
+def test_charge_points_have_the_course_of_their_current(remembering: Postgres) -> None:
+    """The last minute as a sparkline, on a scale from 0 that all share."""
+    with at_terminal("--stats", url=remembering.reader_url, columns=110) as terminal:
+        assert terminal.wait_end() == 0
+    (line,) = [line for line in terminal.shown.splitlines() if line.startswith("│ CP-1") and "▁" in line]
+    course = line.split("│")[5].strip()
+    assert len(course) == 20
+    assert {"▁", "█"} <= set(course)
+
+
+def test_the_menu(remembering: Postgres, tmp_path: Path) -> None:
+    """Choices by number, tables drawn, an answer to nonsense, filters that stay, q ends it."""
+    with at_terminal(url=remembering.reader_url, cwd=tmp_path) as terminal:
+        terminal.wait_for("? ")
+        terminal.type("1\n")
+        terminal.wait_for("The memory")
+        terminal.type("x\n")
+        terminal.wait_for("1 to 9, or q")
+        terminal.type("2\n")
+        terminal.wait_for("repeated-current-fluctuation")
+        terminal.type("6\n")
+        terminal.wait_for("rows in ")
+        assert json.loads((tmp_path / "memory.json").read_bytes())["events"]
+        terminal.type("8\nCP-2\nnever\n")
+        terminal.wait_for("that is no time")
+        terminal.type("8\nCP-2\n1h\n\n\ninfo\n")
+        terminal.wait_for("only CP-2, info, since ")
+        terminal.type("4\n")
+        terminal.wait_for("events cannot be filtered by severity")
+        terminal.type("8\nCP-2\n\n\n\n\n")
+        terminal.wait_for("only CP-2\n")
+        terminal.type("4\n")
+        terminal.wait_for("0x300 6400 heard")
+        terminal.type("9\n")
+        terminal.wait_for("each is there once")
+        terminal.type("q\n")
+        assert terminal.wait_end() == 0
+
+
+def test_the_menu_follows_and_comes_back(remembering: Postgres) -> None:
+    """Ctrl-C ends what is followed, not the menu."""
+    with at_terminal(url=remembering.reader_url) as terminal:
+        terminal.wait_for("q  Quit")
+        terminal.type("7\n")
+        terminal.wait_for("transaction 5 ended")
+        terminal.type("\x03")
+        terminal.wait_for("q  Quit", times=2)
+        terminal.type("q\n")
+        assert terminal.wait_end() == 0
+    assert "Traceback" not in terminal.shown
+
+
+def test_the_menu_outlives_the_database(own_postgres: Postgres) -> None:
+    """While it is away a choice says so; afterwards it is answered again."""
+    asyncio.run(remember(own_postgres.writer_url))
+    with at_terminal(url=own_postgres.reader_url) as terminal:
+        terminal.wait_for("q  Quit")
+        own_postgres.server.kill()
+        terminal.type("1\n")
+        terminal.wait_for("the database does not answer")
+        own_postgres.server.start()
+        own_postgres.wait_ready()
+        terminal.type("1\n")
+        terminal.wait_for("The memory")
