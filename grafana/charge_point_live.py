@@ -140,6 +140,7 @@ LANES = state_timeline(
     SQL["lanes"],
     empty=UNKNOWN,
     mappings=words.by_code(words.STATUSES),
+    points=500,
     overrides=(override("verdict", mappings=words.by_code(words.VERDICTS)),),
 )
 

@@ -93,6 +93,7 @@ STATES = state_timeline(
     SQL["states"],
     empty=NO_CHARGE_POINT,
     mappings=words.by_code(words.STATUSES),
+    points=200,
     displayName="${__field.labels.charge_point_id} / ${__field.labels.connector}",
     links=[live_link("__field.labels.charge_point_id", "__field.labels.connector")],
 )

@@ -75,6 +75,7 @@ def _panel(
     overrides: tuple[Json, ...] = (),
     time_from: str | None = None,
     interval: str | None = None,
+    points: int | None = None,
 ) -> Json:
     field: Json = {
         "unit": unit,
@@ -94,6 +95,8 @@ def _panel(
     }
     if time_from:
         panel |= {"timeFrom": time_from, "hideTimeOverride": True}
+    if points:
+        panel |= {"maxDataPoints": points}
     return panel | ({"interval": interval} if interval else {})
 
 
@@ -197,10 +200,14 @@ def state_timeline(
     *,
     empty: str,
     mappings: list[Json],
+    points: int,
     overrides: tuple[Json, ...] = (),
     **field: Any,
 ) -> Json:
-    """A lane per series; codes shown as words by `mappings`. The SQL carries the last state to the end."""
+    """A lane per series; codes shown as words by `mappings`. The SQL carries the last state to the end.
+
+    `points`: pixels of a lane at most, since the SQL looks each of them up.
+    """
     options = {
         "legend": _legend(),
         "tooltip": _TOOLTIP,
@@ -221,6 +228,7 @@ def state_timeline(
         custom={"lineWidth": 0, "fillOpacity": 75, "spanNulls": True},
         defaults={"mappings": mappings, **field},
         overrides=overrides,
+        points=points,
     )
 
 

@@ -7,6 +7,8 @@ DROP INDEX memory.events_by_time;
 CREATE INDEX events_by_time ON memory.events (at);
 -- By kind: what is rare among CAN frames and OCPP messages is found without reading those.
 CREATE INDEX events_by_kind ON memory.events (kind, at) WHERE kind NOT IN ('can_frame_seen', 'ocpp_message_seen');
+CREATE INDEX events_notable_by_charge_point ON memory.events (charge_point_id, at)
+  WHERE kind NOT IN ('can_frame_seen', 'ocpp_message_seen');
 CREATE INDEX events_by_charge_point_and_kind ON memory.events (charge_point_id, kind, at)
   WHERE kind NOT IN ('can_frame_seen', 'ocpp_message_seen');
 
@@ -33,9 +35,12 @@ $body$;
 COMMENT ON FUNCTION dash.event_line IS 'An event in one line';
 GRANT EXECUTE ON FUNCTION dash.event_line TO memorybank_reader, grafana_reader;
 
-CREATE OR REPLACE VIEW dash.events AS
-  SELECT at, charge_point_id, connector::integer AS connector, kind, dash.event_line(kind, detail) AS summary
+-- The connector as it stands in the table: of a cast the planner knows no statistics.
+DROP VIEW dash.events;
+CREATE VIEW dash.events AS
+  SELECT at, charge_point_id, connector, kind, dash.event_line(kind, detail) AS summary
   FROM memory.events;
+COMMENT ON VIEW dash.events IS 'Every event but readings, in one line each';
 
 -- readings ----------------------------------------------------------------------------------------------------
 
