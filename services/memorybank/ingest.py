@@ -32,8 +32,8 @@ log = logging.getLogger("memorybank")
 _IDLE_S = 1.0
 _QUIET = 0.2
 """When nothing more comes for this part of the time for which is gathered, what came is saved."""
-_SAVES = 3.0
-_LONGEST_S = 0.5
+_SAVES = 2.0
+_LONGEST_S = 0.25
 """Under load it is gathered for so many times what saving takes: a transaction has a price of its own."""
 _BUSY_S = 0.05
 _LONG_SAVE_S = 5.0
