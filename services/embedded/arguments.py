@@ -4,6 +4,7 @@ import argparse
 import math
 import os
 from pathlib import Path
+from typing import NoReturn
 
 from embedded.ports import MOST_CHARGE_POINTS, USUAL
 
@@ -19,9 +20,15 @@ PORTS = {
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line, without the usage."""
+        self.exit(2, f"{self.prog}: {message} (see --help)\n")
+
+
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Return what was asked for; `command` is up, backup or restore. Ends with status 2 on nonsense."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="chargebench",
         description="A test bench for EV-charging anomalies.",
         epilog="Example: chargebench up --charge-points 5 --duration 60",
@@ -99,13 +106,17 @@ def _add_home(command: argparse.ArgumentParser) -> None:
 
 
 def _charge_points(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= MOST_CHARGE_POINTS:
+    if not _is_number(text) or not 1 <= int(text) <= MOST_CHARGE_POINTS:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST_CHARGE_POINTS}")
     return int(text)
 
 
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 5
+
+
 def _port(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 65_535:
+    if not _is_number(text) or not 1 <= int(text) <= 65_535:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
     return int(text)
 

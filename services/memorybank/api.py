@@ -67,6 +67,7 @@ def make_app(reader: Reader, health: Callable[[], dict[str, Any]]) -> FastAPI:
     memory = APIRouter(
         prefix="/api",
         tags=["memory"],
+        dependencies=[Depends(_no_strangers)],
         responses={503: {"description": "The database does not answer", "model": answers.Unavailable}},
     )
     _add_findings(memory, reader)
@@ -242,6 +243,15 @@ def _add_bookkeeping(memory: APIRouter, reader: Reader) -> None:
     )
     def sizes() -> Any:
         return reader.sizes()
+
+
+async def _no_strangers(request: Request) -> None:
+    """Refuse a parameter that the question does not know: to pass over it would answer another question."""
+    operation = request.app.openapi()["paths"][request.scope["route"].path]["get"]
+    known = {parameter["name"] for parameter in operation.get("parameters", ())}
+    for name in request.query_params:
+        if name not in known:
+            raise WrongQuestion(f"there is no parameter {name!r:.100} here")
 
 
 def _of_charge_point(

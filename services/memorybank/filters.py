@@ -6,6 +6,7 @@ from typing import Any
 
 from memorybank.errors import WrongQuestion
 
+SEVERITIES = ("info", "warning", "critical")
 _WORDS = {"charge_point_id": "charge point", "since": "time", "until": "time"}
 
 
@@ -13,7 +14,8 @@ _WORDS = {"charge_point_id": "charge point", "since": "time", "until": "time"}
 class Filters:
     """Only what fits all of these; None: whatever it is. `since` counts in, `until` does not; both are aware.
 
-    Raises WrongQuestion for a time without an offset and for a stretch that holds nothing.
+    Raises WrongQuestion for a time without an offset, a stretch that holds nothing and a severity that there
+    is not: it would find nothing, and that would be taken for an answer.
     """
 
     charge_point_id: str | None = None
@@ -29,6 +31,8 @@ class Filters:
                 raise WrongQuestion(f"`{name}` needs an offset from UTC")
         if self.since is not None and self.until is not None and self.since >= self.until:
             raise WrongQuestion("`since` is not before `until`")
+        if self.severity is not None and self.severity not in SEVERITIES:
+            raise WrongQuestion(f"there is no severity {self.severity!r:.40}: {', '.join(SEVERITIES)}")
 
     def narrowing(self, what: str, *names: str) -> dict[str, Any]:
         """Return the values of these filters, the only ones that `what` knows.

@@ -89,7 +89,7 @@ def test_the_banner_says_how_to_ask_this_bench(make_bench: Callable[..., BenchPr
     """One in a folder of its own is named by it; what was given in vain is named too."""
     bench = make_bench()
     said = bench.output()
-    asked = next(line for line in said.splitlines() if "MemoryBank" in line)
+    asked = next(line for line in said.splitlines() if "another terminal: " in line)
     command = asked.partition("another terminal: ")[2].split()
     assert command[-2:] == ["--home", str(bench.home)]
     summary = subprocess.run([*command, "--summary"], capture_output=True, text=True, timeout=30, check=False)
@@ -101,6 +101,7 @@ def test_the_banner_says_how_to_ask_this_bench(make_bench: Callable[..., BenchPr
     [
         (("--charge-points", "0"), "is not a number from 1"),
         (("--charge-points", "x"), "is not a number from 1"),
+        (("--charge-points", "²"), "is not a number from 1"),
         (("--duration", "-1"), "no number of seconds"),
         (("--duration", "nan"), "no number of seconds"),
         (("--console-port", "70000"), "is not a port"),
@@ -108,8 +109,9 @@ def test_the_banner_says_how_to_ask_this_bench(make_bench: Callable[..., BenchPr
     ],
 )
 def test_wrong_arguments_are_refused_in_words(arguments: tuple[str, ...], words: str) -> None:
+    """In one line."""
     result = _up(*arguments, timeout_s=20)
-    assert result.returncode == 2
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
     assert words in result.stderr
 
 

@@ -237,6 +237,9 @@ def test_a_list_page_by_page_is_the_whole_list(much: Postgres, path: str, limit:
         "/api/metrics?charge_point_id=CP-1&origin=dream",
         "/api/rollups?charge_point_id=CP-1&level=1d",
         "/api/sessions?charge_point_id=",
+        "/api/events?charge_point=CP-1",
+        "/api/events?severity=critical",
+        "/api/summary?since=2026-07-01T12:00:00Z",
         "/api/sessions?charge_point_id=a%00b",
     ],
 )

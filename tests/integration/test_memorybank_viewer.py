@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from memorybank_parts import START_AT
 from real_parts import Postgres, free_port
 from remembered import NASTY, remember
-from viewer_parts import at_terminal, view
+from viewer_parts import at_terminal, environ, view
 
 
 @pytest.fixture
@@ -157,6 +159,10 @@ def test_a_bench_that_does_not_run_is_said_so(tmp_path: Path) -> None:
         (["--since", "1h", "--until", "2h", "--events", "1"], "`since` is not before `until`"),
         (["--severity", "dire", "--anomalies", "1"], "invalid choice: 'dire'"),
         (["--charge-point", "", "--events", "1"], "'' is no name"),
+        (["--charge-point", "\udcff", "--events", "1"], "is no name"),
+        (["--events", "9" * 5000], "is no number from 1 to 100000"),
+        (["--export", "m.json", "--pseudonymise", "--key", ""], "--key: it is empty"),
+        (["--export", "m.json", "--pseudonymise", "--key", "@"], "--key: it is empty"),
         (["--home", "x", "--database", "postgresql://h/d"], "name two memories"),
         (["--summary"], "no bench runs here"),
         (["--summary", "--home", "nowhere"], "no bench runs here"),
@@ -182,6 +188,15 @@ def test_wrong_input_gets_one_line(tmp_path: Path, arguments: list[str], said: s
         (["--sessions", "1", "--kind", "x"], "sessions cannot be filtered by kind"),
         (["--follow", "--since", "1h"], "followed events cannot be filtered by time"),
         (["--export", "m.csv", "--severity", "info"], "metrics cannot be filtered by severity"),
+        (
+            ["--export", "m.csv", "--table", "gaps", "--charge-point", "CP-1"],
+            "gaps cannot be filtered by charge p",
+        ),
+        (
+            ["--export", "m.csv", "--table", "patterns", "--since", "1h"],
+            "patterns cannot be filtered by time",
+        ),
+        (["--export", "m.json", "--pseudonymise", "--key", "@/dev/null"], "/dev/null holds no key"),
         (["--can-log", "c.log", "--kind", "x"], "CAN logs cannot be filtered by kind"),
         (["--can-log", "c.log", "--charge-point", "CP-9"], "no CAN frame is remembered there"),
         ([], "no terminal for the menu"),
@@ -203,6 +218,24 @@ def test_a_database_without_memory_is_said_so(postgres: Postgres) -> None:
     assert (shown.returncode, shown.stderr.count("\n")) == (2, 1)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("question", [["--summary"], ["--check", "--json"], ["--follow"]])
+def test_a_full_disk_is_said_so(remembering: Postgres, question: list[str]) -> None:
+    """One line, and not the exit status of an unsound memory."""
+    with Path("/dev/full").open("wb") as full:
+        shown = subprocess.run(
+            [sys.executable, "-m", "memorybank.viewer", *question],
+            env=environ(remembering.reader_url),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (shown.returncode, shown.stderr.count("\n")) == (2, 1), shown.stderr
+    assert "No space left" in shown.stderr
+
+
 def test_help_has_examples() -> None:
     """--help shows how it is used."""
     shown = view("--help")
@@ -221,6 +254,29 @@ def test_tables_fit_a_terminal(remembering: Postgres, columns: int) -> None:
     with at_terminal("--sessions", "5", url=remembering.reader_url, columns=columns) as terminal:
         terminal.wait_end()
     assert "left out in this width: " in terminal.shown
+
+
+@pytest.mark.parametrize("columns", [60, 40, 20])
+def test_where_no_table_fits_fields_stand_below_each_other(remembering: Postgres, columns: int) -> None:
+    """Whole, and all of them."""
+    with at_terminal("--anomalies", "1", url=remembering.reader_url, columns=columns) as terminal:
+        assert terminal.wait_end() == 0
+    lines = terminal.shown.splitlines()
+    assert max(map(len, lines)) <= columns
+    shown = "".join(line.strip() for line in lines)
+    assert "repeated-current-fluctuation" in shown
+    assert "deviation:" in shown
+
+
+def test_a_status_is_whole_in_80_columns(remembering: Postgres) -> None:
+    """What a terminal has by default is enough for the state of the fleet."""
+    with psycopg.connect(remembering.writer_url) as connection:
+        connection.execute(
+            "UPDATE memory.charge_points SET status = 'SuspendedEVSE' WHERE charge_point_id = 'CP-1'"
+        )
+    with at_terminal("--stats", url=remembering.reader_url, columns=80) as terminal:
+        assert terminal.wait_end() == 0
+    assert "SuspendedEVSE" in terminal.shown
 
 
 def test_charge_points_have_the_course_of_their_current(remembering: Postgres) -> None:
@@ -248,6 +304,10 @@ def test_the_menu(remembering: Postgres, tmp_path: Path) -> None:
         assert json.loads((tmp_path / "memory.json").read_bytes())["events"]
         terminal.type("8\nCP-2\nnever\n")
         terminal.wait_for("that is no time")
+        terminal.type("8\nCP-2\n999999w\n")
+        terminal.wait_for("that is no time", times=2)
+        terminal.type("8\n\n\n\n\ndire\n")
+        terminal.wait_for("there is no severity 'dire'")
         terminal.type("8\nCP-2\n1h\n\n\ninfo\n")
         terminal.wait_for("only CP-2, info, since ")
         terminal.type("4\n")
@@ -260,6 +320,17 @@ def test_the_menu(remembering: Postgres, tmp_path: Path) -> None:
         terminal.wait_for("each is there once")
         terminal.type("q\n")
         assert terminal.wait_end() == 0
+
+
+def test_the_menus_filter_narrows_the_statistics_too(remembering: Postgres) -> None:
+    """As it says below the choices."""
+    with at_terminal("--charge-point", "CP-2", url=remembering.reader_url) as terminal:
+        terminal.wait_for("only CP-2")
+        terminal.type("5\n")
+        terminal.wait_for("Learned patterns")
+        terminal.type("q\n")
+        assert terminal.wait_end() == 0
+    assert "CP-1" not in terminal.shown
 
 
 def test_the_menu_follows_and_comes_back(remembering: Postgres) -> None:

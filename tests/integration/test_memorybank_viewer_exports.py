@@ -242,8 +242,13 @@ def test_a_writers_export_without_truth_has_none(remembering: Postgres) -> None:
             "INSERT INTO memory.sources (source, boot, committed_seq)"
             " VALUES ('csms/truth/00', gen_random_uuid(), 3)"
         )
+        connection.execute(
+            "INSERT INTO memory.gaps (source_no, first_seq, last_seq)"
+            " SELECT source_no, 1, 2 FROM memory.sources WHERE source = 'csms/truth/00'"
+        )
     exported = json.loads(view("--export", "-", url=remembering.writer_url).stdout)
     assert [source["source"] for source in exported["sources"]] == ["chargepoint:CP-1/events/10"]
+    assert exported["gaps"] == []
 
 
 @pytest.mark.parametrize("name", ["memory.json", "memory.csv", "memory.parquet"])

@@ -41,15 +41,26 @@ def main(given: Sequence[str] | None = None) -> None:
         sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
     try:
         asked = arguments.parse(given, datetime.now(UTC))
-        sys.exit(_answer(asked))
+        status = _answer(asked)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # what goes wrong with that is said below, and not by Python
+        sys.exit(status)
     except (WrongQuestion, StoreUnavailable) as error:
         remark(str(error))
         sys.exit(EXIT_WRONG)
     except BrokenPipeError:
-        # The reader of our output has seen enough; Python would complain once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()  # its reader has seen enough
+    except OSError as error:
+        _forget_output()
+        remark(f"the output cannot be written: {error.strerror or error}")
+        sys.exit(EXIT_WRONG)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
+
+
+def _forget_output() -> None:
+    """Let what is not written yet go nowhere: Python would complain once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _answer(asked: argparse.Namespace) -> int:
@@ -118,9 +129,12 @@ def _key(given: str | None) -> bytes:
     if not given.startswith("@"):
         return given.encode("utf-8", "surrogateescape")
     try:
-        return Path(given[1:]).read_bytes().strip()
+        key = Path(given[1:]).read_bytes().strip()
     except OSError as error:
         raise WrongQuestion(f"{given[1:]}: {error.strerror}") from error
+    if not key:
+        raise WrongQuestion(f"{given[1:]} holds no key")
+    return key
 
 
 def _demand_answer(reader: Reader, found: place.Place) -> None:

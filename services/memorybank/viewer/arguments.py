@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from memorybank.errors import WrongQuestion
-from memorybank.filters import Filters
+from memorybank.filters import SEVERITIES, Filters
 from memorybank.viewer import can_log, export, selection
 from memorybank.viewer.place import READER_VARIABLES, STDOUT
 
 _MOST = 100_000
-_SEVERITIES = ("info", "warning", "critical")
 _AGO = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -58,7 +57,7 @@ def parse(arguments: Sequence[str] | None, now: datetime) -> argparse.Namespace:
 def instant(text: str, now: datetime) -> datetime:
     """Return the instant that a text names: ISO 8601 (UTC where it has no offset), or ago, e.g. 15m, 2h, 3d.
 
-    Raises ValueError.
+    Raises ValueError and, for what is before all times, OverflowError.
     """
     if ago := _AGO.fullmatch(text.strip()):
         return now - timedelta(**{_UNITS[ago[2]]: float(ago[1])})
@@ -115,7 +114,7 @@ def _parser(now: datetime) -> argparse.ArgumentParser:
     filters.add_argument("--since", type=at, metavar="TIME", help="ISO 8601, or ago: 15m, 2h, 3d")
     filters.add_argument("--until", type=at, metavar="TIME", help="the same; not included")
     filters.add_argument("--kind", type=_name, help="of events or anomalies, e.g. status_changed")
-    filters.add_argument("--severity", choices=_SEVERITIES, help="of anomalies")
+    filters.add_argument("--severity", choices=SEVERITIES, help="of anomalies")
 
     exports = parser.add_argument_group("exports")
     exports.add_argument(
@@ -131,7 +130,7 @@ def _parser(now: datetime) -> argparse.ArgumentParser:
     )
     exports.add_argument("--pseudonymise", action="store_true", help="id tags as keyed hashes")
     exports.add_argument(
-        "--key", metavar="KEY", help="of these hashes, or @FILE with it; else new for each export"
+        "--key", type=_key, metavar="KEY", help="of these hashes, or @FILE with it; else new for each export"
     )
 
     place = parser.add_argument_group("where")
@@ -178,14 +177,24 @@ def _format(path: Path, given: str | None, known: Sequence[str], default: str) -
 
 
 def _number(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {_MOST}")
+    # Python converts no text of thousands of digits.
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(_MOST))
+    if not is_number or not 1 <= int(text) <= _MOST:
+        raise argparse.ArgumentTypeError(f"{text!r:.40} is no number from 1 to {_MOST}")
     return int(text)
 
 
 def _name(text: str) -> str:
-    if not text or "\0" in text:
+    # What is no UTF-8 comes as lone surrogates.
+    if not text or "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise argparse.ArgumentTypeError(f"{text!r} is no name")
+    return text
+
+
+def _key(text: str) -> str:
+    if text in ("", "@"):
+        # With an empty key, e.g. of a variable that is not set, everybody could try tags out.
+        raise argparse.ArgumentTypeError("it is empty")
     return text
 
 

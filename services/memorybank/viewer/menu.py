@@ -36,7 +36,7 @@ class Menu:
             "2": ("Anomalies", lambda: pages.anomalies(reader, screen, self._filters, _PAGE_ROWS)),
             "3": ("Sessions", lambda: pages.sessions(reader, screen, self._filters, _PAGE_ROWS)),
             "4": ("Events", lambda: pages.events(reader, screen, self._filters, _PAGE_ROWS)),
-            "5": ("Statistics", lambda: pages.statistics(reader, screen)),
+            "5": ("Statistics", lambda: pages.statistics(reader, screen, self._filters)),
             "6": (f"Export everything to {_EXPORT_FILE}", self._export),
             "7": ("Follow what happens (Ctrl-C: back)", self._follow),
             "8": ("Filter: charge point, time, kind, severity", self._narrow),
@@ -95,7 +95,7 @@ class Menu:
                 kind=self._ask("kind? ").strip() or None,
                 severity=self._ask("severity? ").strip() or None,
             )
-        except ValueError:
+        except (ValueError, OverflowError):
             self._screen.line("that is no time")
 
 

@@ -17,8 +17,9 @@ class Table:
 
     schema: str = "memory"
     at: str | None = None
-    """The column that says when; by it a row also belongs to a scenario's run."""
+    """The column that says when; by it a row also belongs to a scenario's run. None: no time chooses rows."""
     charge_point: str | None = "charge_point_id"
+    """The column that says where. None: no charge point chooses rows."""
     has_kind: bool = False
     has_severity: bool = False
     is_derived: bool = False
@@ -67,7 +68,7 @@ def chosen(table: str | None, filters: Filters, *, truth: bool) -> tuple[str, ..
             for name, known in TABLES.items()
             if not known.is_derived and (truth or known.schema != "truth") and not _missing(known, filters)
         )
-    missing = _missing(TABLES[table], filters)
+    missing = _missing(TABLES[table], filters, is_named=True)
     if missing:
         raise WrongQuestion(f"{table} cannot be filtered by {missing}")
     if TABLES[table].schema == "truth" and not truth:
@@ -75,7 +76,12 @@ def chosen(table: str | None, filters: Filters, *, truth: bool) -> tuple[str, ..
     return (table,)
 
 
-def _missing(table: Table, filters: Filters) -> str | None:
+def _missing(table: Table, filters: Filters, *, is_named: bool = False) -> str | None:
+    """Return what a table cannot be chosen by. Among others, one without time and place comes whole."""
+    if is_named and filters.charge_point_id is not None and table.charge_point is None:
+        return "charge point"
+    if is_named and (filters.since is not None or filters.until is not None) and table.at is None:
+        return "time"
     if filters.kind is not None and not table.has_kind:
         return "kind"
     return "severity" if filters.severity is not None and not table.has_severity else None
@@ -100,9 +106,13 @@ def query(name: str, filters: Filters, *, truth: bool) -> sql.Composed:
 
 def _conditions(name: str, table: Table, filters: Filters, *, truth: bool) -> list[sql.Composable]:
     conditions: list[sql.Composable] = []
-    if name == "sources" and not truth:
+    if name in ("sources", "gaps") and not truth:
         # Who may see the truth's sources and did not ask for them shall not pass them on.
-        conditions.append(sql.SQL("t.source NOT LIKE '%/truth/__'"))
+        conditions.append(
+            sql.SQL(
+                "t.source_no IN (SELECT source_no FROM memory.sources WHERE source NOT LIKE '%/truth/__')"
+            )
+        )
     if filters.charge_point_id is not None and table.charge_point is not None:
         named = sql.Identifier("t", table.charge_point)
         comparison = "{} = {}" if table.charge_point == "charge_point_id" else "{1} = ANY({0})"

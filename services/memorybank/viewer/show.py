@@ -15,6 +15,8 @@ from rich.text import Text
 
 _FOLDED_WIDTH = 24
 """From this width on, in characters, a text is broken over lines rather than a column left out."""
+_NARROWEST = 8
+"""A text broken into shorter pieces than this cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,12 @@ class Screen:
         cells = {column: [_for_people(row[column.field], column) for row in rows] for column in columns}
         widths = {column: _width(column, cells[column]) for column in columns}
         shown, left_out = fitting(widths, self._console.width)
+        least = {
+            column: min(widths[column], _NARROWEST) if column.folds else widths[column] for column in shown
+        }
+        if rows and _total(least) > self._console.width:
+            self._draw_below(title, cells)
+            return
         table = Table()
         for column in shown:
             table.add_column(
@@ -124,6 +132,16 @@ class Screen:
         if left_out:
             headings = ", ".join(column.heading for column in left_out)
             self._console.print(Text(f"left out in this width: {headings}", style="dim"))
+
+    def _draw_below(self, title: str, cells: Mapping[Column, Sequence[str]]) -> None:
+        """Show every field on a line of its own: for terminals in which no table fits."""
+        self._console.print(Text(title, style="italic"))
+        for row in zip(*cells.values(), strict=True):
+            self._console.print()
+            for column, cell in zip(cells, row, strict=True):
+                self._console.print(
+                    Text(f"{column.heading}: ").append(cell, _STYLES.get(cell)), overflow="fold"
+                )
 
     def _line(self, cells: Iterable[str]) -> None:
         print("\t".join(cells), file=self.file)  # rich would make spaces of the tabs
@@ -158,13 +176,17 @@ def _width(column: Column, cells: Sequence[str]) -> int:
 def fitting(widths: Mapping[Column, int], width: int) -> tuple[list[Column], list[Column]]:
     """Return which columns fit into a width, and which are left out for it."""
     shown, left_out = list(widths), []
-    while sum(widths[column] + _BORDERS for column in shown) + _BORDER > width:
+    while _total({column: widths[column] for column in shown}) > width:
         column = max(shown, key=lambda column: column.drop)
         if column.drop == 0:
             break
         shown.remove(column)
         left_out.append(column)
     return shown, left_out
+
+
+def _total(widths: Mapping[Column, int]) -> int:
+    return sum(width + _BORDERS for width in widths.values()) + _BORDER
 
 
 def _for_people(value: Any, column: Column) -> str:

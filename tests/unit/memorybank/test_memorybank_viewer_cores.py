@@ -1,6 +1,7 @@
 """The viewer's pure parts: times, pseudonyms, sparklines, which columns fit."""
 
 import contextlib
+import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -66,6 +67,42 @@ def test_pseudonyms_replace_tags_wherever_they_stand() -> None:
         "nothing": None,
     }
     assert names.replace(r"{\"idTag\": \"BENCH\"}") == rf"{{\"idTag\": \"{name}\"}}"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"idTag": 1234567},
+        {"idTag": ["1234567"]},
+        {"idTag": {"value": "1234567"}},
+        {"id-tag": "1234567"},
+        {"errorDescription": "idTag 1234567 is too long"},
+        {"errorDescription": "can't take '1234567'"},
+        {"errorDescription": """Payload '{"idTag": "1234567"""},
+        {"errorDetails": {"cause": "Payload {'idTag': '1234567'} is not valid"}},
+        {"errorDetails": {"idTag": "1234567"}},
+        {"errorDetails": [{"idTag": 1234567}]},
+        {"data": '{"idTag": 1234567}'},
+        {"data": '{"idTag": ["1234567"]}'},
+        {"data": "{'idTag': '1234567'}"},
+        {"data": "idTag=1234567&connector=1"},
+        {"data": "<idTag>1234567</idTag>"},
+        {"data": '{"idTag": "x\\"1234567"'},
+    ],
+)
+def test_pseudonyms_replace_what_is_no_proper_tag(message: dict[str, object]) -> None:
+    """A peer may send any JSON and quote it as it likes: as a number, cut off, as Python or XML has it."""
+    assert "1234567" not in json.dumps(Pseudonyms(b"key").replace(message))
+
+
+def test_pseudonyms_leave_other_texts() -> None:
+    """Also such as speak of tags."""
+    message = {
+        "idTagInfo": {"status": "Accepted"},
+        "data": '{"idTagInfo":{"status":"Blocked"}}',
+        "tag": "Rfid",
+    }
+    assert Pseudonyms(b"key").replace(message) == message
 
 
 @given(st.text(min_size=1, max_size=20), st.binary(min_size=1), st.binary(min_size=1))
