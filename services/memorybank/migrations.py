@@ -2,11 +2,13 @@
 
 import hashlib
 import logging
+import time
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from memorybank.errors import NewerDatabase
 
@@ -22,6 +24,16 @@ COMMENT ON COLUMN memory.schema_migrations.name IS 'The file''s name';
 COMMENT ON COLUMN memory.schema_migrations.checksum IS 'SHA-256 of the file as it was applied';
 COMMENT ON COLUMN memory.schema_migrations.applied_at IS 'When it was applied';
 """
+_RELATIONS = """
+SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname IN ('dash', 'memory', 'truth') AND c.relkind IN ('v', 'r', 'p') AND NOT c.relispartition
+  -- A view is locked with what it reads; this one reads PostgreSQL's own tables.
+  AND c.oid IS DISTINCT FROM to_regclass('memory.partitions')
+ORDER BY c.relkind = 'v' DESC, c.oid
+"""
+_LOCK_TIMEOUT = "300ms"
+"""Below PostgreSQL's deadlock_timeout: it is we who give way, and no reader's question fails."""
+_LOCK_AGAIN_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +82,8 @@ def apply(connection: psycopg.Connection[Any], migrations: list[Migration]) -> l
             if known[version].checksum != checksum:
                 raise NewerDatabase(f"migration {known[version].name} is not the one this database has had")
         pending = [migration for migration in migrations if migration.version not in applied]
+        if applied and pending:
+            _lock_all(connection)
         for migration in pending:
             connection.execute(migration.text)
             connection.execute(
@@ -78,3 +92,27 @@ def apply(connection: psycopg.Connection[Any], migrations: list[Migration]) -> l
             )
             log.info("migrated the database to %s", migration.name)
     return pending
+
+
+def _lock_all(connection: psycopg.Connection[Any]) -> None:
+    """Keep readers out before anything is changed, waiting for those who read.
+
+    One by one while it goes on, they could each hold what it needs next and wait for what it has: a
+    deadlock, with minutes of work lost, as often as it is tried.
+    """
+    names = [sql.Identifier(*row) for row in connection.execute(_RELATIONS)]
+    statement = sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.SQL(", ").join(names))
+    told = False
+    while True:
+        try:
+            with connection.transaction():
+                connection.execute(f"SET LOCAL lock_timeout TO '{_LOCK_TIMEOUT}'")
+                connection.execute(statement)
+                connection.execute("SET LOCAL lock_timeout TO DEFAULT")
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            if not told:
+                log.info("the migration waits for who reads")
+                told = True
+            time.sleep(_LOCK_AGAIN_S)
+        else:
+            return

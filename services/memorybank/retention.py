@@ -37,7 +37,18 @@ _CONNECTION = {
     "options": SERVER_KEEPALIVE,
 }
 
+_HELD = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
+"""Somebody has what we want."""
+
 Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Partition:
+    parent: str
+    name: str
+    to_at: datetime
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,21 +112,24 @@ def enforce(connection: Connection, keep: Keep, now: datetime) -> Outcome:
     """
     connection.execute(f"SET lock_timeout TO '{_LOCK_TIMEOUT}'")
     dropped: list[str] = []
-    problems: list[str] = []
-    _delete_old(connection, keep, now)
-    kept: list[tuple[str, str]] = []
-    for parent, partition, to_at in _oldest(connection, now):
-        before = keep.before(parent, now)
-        if before is None or to_at > before:
-            kept.append((parent, partition))
-        elif parent == "metrics" and _ask(connection, "not_rolled_up", partition) == (True,):
-            problems.append(f"{partition} waits for the rollups")
-            kept.append((parent, partition))
-        elif _drop(connection, parent, partition):
-            dropped.append(partition)
+    problems = _delete_old(connection, keep, now)
+    kept: list[_Partition] = []
+    held: set[str] = set()
+    for each in _oldest(connection, now):
+        before = keep.before(each.parent, now)
+        if before is None or each.to_at > before:
+            kept.append(each)
+        elif each.parent == "metrics" and _ask(connection, "not_rolled_up", each) == (True,):
+            problems.append(f"{each.name} waits for the rollups")
+            kept.append(each)
+        elif each.parent in held:
+            continue  # who reads there reads all of it: everybody would wait once more for each of its days
+        elif _drop(connection, each, rolled_up=True):
+            dropped.append(each.name)
         else:
-            problems.append(f"{partition} waits for a reader")
-    if keep.gigabytes:
+            problems.append(f"{each.name} waits for a reader")
+            held.add(each.parent)
+    if keep.gigabytes and not held:
         dropped += _drop_to_size(connection, kept, keep.gigabytes, problems)
     return Outcome(dropped, "; ".join(problems) or None)
 
@@ -131,17 +145,22 @@ def forget_sources(connection: Connection, partitions: Sequence[int], before: da
 
 
 def _drop_to_size(
-    connection: Connection, oldest: list[tuple[str, str]], gigabytes: float, problems: list[str]
+    connection: Connection, oldest: list[_Partition], gigabytes: float, problems: list[str]
 ) -> Iterator[str]:
     limit = gigabytes * _GB
-    for parent, partition in oldest:
-        if bytes_on_disk(connection) <= limit:
+    rollups = sum(each.bytes for each in oldest if each.parent in _KEPT_LONG)
+    for each in oldest:
+        excess = bytes_on_disk(connection) - limit
+        if excess <= 0:
             return
-        if _drop(connection, parent, partition):
-            log.warning("dropped %s: the memory holds more than %g GB", partition, gigabytes)
-            yield partition
-        else:
-            problems.append(f"{partition} waits for a reader")
+        if each.parent in _KEPT_LONG and excess > rollups:
+            break  # months would be forgotten for what today holds, and it would still be too much
+        if not _drop(connection, each):
+            # What is younger, or rolled up, does not go in its place: the reader will be gone soon.
+            problems.append(f"{each.name} waits for a reader")
+            return
+        log.warning("dropped %s: the memory holds more than %g GB", each.name, gigabytes)
+        yield each.name
     held = bytes_on_disk(connection)
     if held > limit:
         problems.append(
@@ -149,9 +168,10 @@ def _drop_to_size(
         )
 
 
-def _oldest(connection: Connection, now: datetime) -> list[tuple[str, str, datetime]]:
+def _oldest(connection: Connection, now: datetime) -> list[_Partition]:
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return connection.execute(_statement("oldest"), {"yesterday": today - timedelta(days=1)}).fetchall()
+    rows = connection.execute(_statement("oldest"), {"yesterday": today - timedelta(days=1)})
+    return [_Partition(*row) for row in rows]
 
 
 def bytes_on_disk(connection: Connection) -> int:
@@ -160,36 +180,59 @@ def bytes_on_disk(connection: Connection) -> int:
     return int(row[0]) if row else 0
 
 
-def _drop(connection: Connection, parent: str, partition: str) -> bool:
-    """Drop a partition unless somebody reads there; return whether it is gone."""
+def _drop(connection: Connection, partition: _Partition, *, rolled_up: bool = False) -> bool:
+    """Drop a partition unless somebody reads or writes there; return whether it is gone.
+
+    With `rolled_up` not if it has readings that the rollups have not.
+    """
+    numbered = partition.parent in _NUMBERED
     try:
-        if parent in _NUMBERED:
+        if numbered:
             # First and apart: in one transaction it could wait for the writer, who waits for the table.
-            connection.execute(_statement("note_dropped", partition))
-        connection.execute(_statement("drop", partition))
-    except psycopg.errors.LockNotAvailable:
+            connection.execute(_statement("note_dropped", partition.name))
+        with connection.transaction():
+            connection.execute(_statement("lock", partition.name, partition.parent))
+            # What came late, since that was noted, is noted and rolled up before the next time.
+            checks = ["not_noted"] if numbered else []
+            if rolled_up and partition.parent == "metrics":
+                checks.append("not_rolled_up")
+            if any(_ask(connection, check, partition) == (True,) for check in checks):
+                return False
+            connection.execute(_statement("drop", partition.name))
+    except _HELD:
         return False
-    log.info("dropped %s", partition)
+    log.info("dropped %s", partition.name)
     return True
 
 
-def _delete_old(connection: Connection, keep: Keep, now: datetime) -> None:
-    """Empty the catch-alls of what is too old: they cannot be dropped."""
+def _delete_old(connection: Connection, keep: Keep, now: datetime) -> list[str]:
+    """Empty the catch-alls of what is too old: they cannot be dropped. Return what did not work."""
+    problems = []
     for parent in (*_KEPT_SHORT, *_KEPT_LONG):
         before = keep.before(parent, now)
         if before is None:
             continue
-        statement = _statement("delete_numbered" if parent in _NUMBERED else "delete", f"{parent}_other")
+        name = {"events": "delete_events", "metrics": "delete_readings"}.get(parent, "delete")
+        statement = _statement(name, f"{parent}_other")
         parameters = {"before": before, "rows": _ROWS}
-        while connection.execute(statement, parameters).fetchone() not in (None, (0,)):
-            pass
+        try:
+            while connection.execute(statement, parameters).fetchone() not in (None, (0,)):
+                pass
+        except _HELD:
+            problems.append(f"{parent}_other waits for the writer")
     if keep.days:
-        connection.execute(_statement("delete_poison"), {"before": now - timedelta(days=keep.days)})
+        try:
+            connection.execute(_statement("delete_poison"), {"before": now - timedelta(days=keep.days)})
+        except _HELD:
+            problems.append("poison waits for the writer")
+    return problems
 
 
-def _ask(connection: Connection, name: str, partition: str) -> tuple[Any, ...] | None:
-    return connection.execute(_statement(name, partition)).fetchone()
+def _ask(connection: Connection, name: str, partition: _Partition) -> tuple[Any, ...] | None:
+    return connection.execute(_statement(name, partition.name)).fetchone()
 
 
-def _statement(name: str, partition: str = "") -> sql.Composed:
-    return sql.SQL(_QUERIES[name]).format(partition=sql.Identifier("memory", partition))
+def _statement(name: str, partition: str = "", parent: str = "") -> sql.Composed:
+    return sql.SQL(_QUERIES[name]).format(
+        partition=sql.Identifier("memory", partition), parent=sql.Identifier("memory", parent)
+    )

@@ -210,7 +210,8 @@ class Store:
         }
         for parent, day in sorted(wanted - self._partitions):
             try:
-                with connection.transaction():
+                # Another share may have made it while we waited for its lock: our catalogue was older.
+                with suppress(psycopg.errors.DuplicateTable), connection.transaction():
                     # A reader in the catch-all partition must not hold us up: rows go there meanwhile.
                     connection.execute("SET LOCAL lock_timeout TO '1s'")
                     connection.execute(_QUERIES["make_partition"], {"parent": parent, "day": day})

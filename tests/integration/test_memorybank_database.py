@@ -38,6 +38,19 @@ DASH = {
 }
 
 
+BEYOND_TABLES = [
+    "SELECT n_tup_ins FROM pg_stat_all_tables WHERE relname = 'labels'",
+    "SELECT heap_blks_hit FROM pg_statio_all_tables WHERE relname = 'labels'",
+    "SELECT pg_stat_get_tuples_inserted(oid) FROM pg_class WHERE relname = 'labels'",
+    "SELECT * FROM pg_locks",
+    "SELECT lo_from_bytea(0, 'mine')",
+    "SELECT pg_logical_emit_message(false, 'mine', 'mine')",
+    "SELECT pg_advisory_lock(hashtext('chargebench memorybank'), 3)",
+    "SELECT pg_try_advisory_xact_lock(hashtext('chargebench partitions'))",
+]
+"""What PostgreSQL allows everybody: to see when a label is stored, to write, to keep a MemoryBank out."""
+
+
 @pytest.fixture
 def migrated(postgres: Postgres) -> Postgres:
     with psycopg.connect(postgres.writer_url) as connection:
@@ -133,6 +146,7 @@ def test_the_dashboards_views_are_what_was_agreed(migrated: Postgres) -> None:
         "CREATE TABLE public.mine (a int)",
         "CREATE TEMPORARY TABLE mine (a int)",
         "SELECT memory.make_partition('events', '2026-01-01')",
+        *BEYOND_TABLES,
     ],
 )
 def test_the_reader_is_kept_from(migrated: Postgres, question: str) -> None:
@@ -143,24 +157,28 @@ def test_the_reader_is_kept_from(migrated: Postgres, question: str) -> None:
 def test_no_reader_sees_when_the_truth_was_told(migrated: Postgres) -> None:
     """The pace of the truth channel would tell when scenarios begin: not even its sources show."""
     with psycopg.connect(migrated.writer_url) as connection:
-        for channel in ("events", "truth"):
+        for number, channel in enumerate(("events", "truth"), start=1):
             connection.execute(
                 "INSERT INTO memory.sources (source, boot, committed_seq) VALUES (%s, gen_random_uuid(), 7)",
                 (f"csms:csms-0/{channel}/03",),
             )
             connection.execute(
-                "INSERT INTO memory.poison (first_at, last_at, times, topic, reason, payload, digest)"
-                " VALUES (now(), now(), 1, %s, 'nonsense', '', sha256(%s))",
-                (f"chargebench/v1/{channel}/03/csms/csms-0", channel.encode()),
+                "INSERT INTO memory.poison (topic, source_no, seq, reason, payload, digest)"
+                " VALUES (%s, %s, 5, 'nonsense', '', sha256(%s))",
+                (f"chargebench/v1/{channel}/03/csms/csms-0", number, channel.encode()),
             )
+            connection.execute("INSERT INTO memory.gaps VALUES (%s, %s, 9)", (number, number))
     with psycopg.connect(migrated.reader_url) as connection:
         sources = connection.execute("SELECT source FROM memory.sources").fetchall()
         assert sources == [("csms:csms-0/events/03",)]
-        assert connection.execute("SELECT count(*) FROM memory.poison").fetchone() == (1,)
+        for table in ("poison", "numbered_events", "gaps"):
+            assert connection.execute(f"SELECT count(*) FROM memory.{table}").fetchone() == (1,)  # type: ignore[arg-type]
     for url in (migrated.reader_url, migrated.grafana_url):
         with psycopg.connect(url) as connection:
             sources = connection.execute("SELECT source FROM dash.sources").fetchall()
             assert sources == [("csms:csms-0/events/03",)]
+            # Were hidden rows asked too, the error would tell of them.
+            assert connection.execute("SELECT FROM dash.gaps WHERE 1 / (first_seq - 2) = 9").fetchall() == []
 
 
 def test_the_reader_sees_the_memory(migrated: Postgres) -> None:
@@ -184,6 +202,8 @@ def test_the_reader_sees_the_memory(migrated: Postgres) -> None:
         "INSERT INTO dash.sources VALUES ('a')",
         "CREATE TABLE dash.mine (a int)",
         "SET ROLE memorybank_writer",
+        "SELECT pg_relation_size(oid) FROM pg_class WHERE relname = 'labels'",
+        *BEYOND_TABLES,
     ],
 )
 def test_grafana_is_kept_from(migrated: Postgres, question: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from memorybank import migrations, rollup
 from memorybank.store import Store
 from memorybank.work import Work
 from memorybank_parts import ask
-from real_parts import COUNTED_BY_SOURCE, Postgres, ServerProcess
+from real_parts import COUNTED_BY_SOURCE, Postgres, ServerProcess, wait_until
 
 FROZEN = Path(__file__).parent.parent / "golden" / "memory"
 RELEASED = {1: "9d0aff29506d4199da77c53735e75e36efdf0b59c77c5a95c62f9ea76ca6f73f"}
@@ -121,6 +122,21 @@ def test_its_readings_are_rolled_up(old: Postgres) -> None:
     assert ask(old, "SELECT sum(readings) FROM memory.metrics_10s_20260203") == ask(
         old, "SELECT count(*) FROM memory.metrics_20260203"
     )
+
+
+def test_readers_and_a_migration_do_not_block_each_other(old: Postgres) -> None:
+    """Who reads one thing and then another while it waits is let through first; nobody's work is cut off."""
+    with psycopg.connect(old.grafana_url) as reader, ThreadPoolExecutor(1) as thread:
+        reader.execute("SELECT count(*) FROM dash.sources")
+        migrating = thread.submit(migrate, old)
+        waiting = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted"
+        wait_until(lambda: ask(old, waiting) == [(True,)], what="the migration to wait")
+        reader.execute("SELECT count(*) FROM dash.metrics")
+        reader.execute("SELECT count(*) FROM dash.events")
+        reader.commit()
+        migrating.result(30)
+    (version,) = ask(old, "SELECT max(version) FROM memory.schema_migrations")
+    assert version == (migrations.available()[-1].version,)
 
 
 def test_a_memorybank_goes_on_with_it(old: Postgres) -> None:

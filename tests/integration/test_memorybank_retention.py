@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
@@ -109,6 +110,19 @@ def test_a_day_is_kept_until_all_of_it_is_too_old(memory: Connection) -> None:
     assert retention.enforce(memory, keep, noon).dropped == []
 
 
+def test_borders_are_utc_wherever_one_asks(memory: Connection) -> None:
+    """A month is not longer, and a day not shorter, for a session with a time zone of its own."""
+    for day in ("2026-03-29", "2026-10-25"):
+        memory.execute("SELECT memory.make_partition(parent, %s) FROM memory.partitioning", (day,))
+    question = (
+        "SELECT partition, extract(epoch FROM from_at), extract(epoch FROM to_at) FROM memory.partitions"
+    )
+    expected = set(memory.execute(question))
+    for zone in ("America/New_York", "Europe/Berlin", "Pacific/Kiritimati"):
+        memory.execute("SELECT set_config('timezone', %s, false)", (zone,))
+        assert set(memory.execute(question)) == expected
+
+
 def test_rollups_go_by_an_age_of_their_own(memory: Connection) -> None:
     """A month of minutes and a year of hours go when all of it is too old."""
     remember(memory, 800)
@@ -151,6 +165,21 @@ def test_poison_goes_with_the_events(memory: Connection) -> None:
     assert memory.execute("SELECT digest FROM memory.poison").fetchall() == [(b"young",)]
 
 
+def test_numbers_that_were_set_aside_are_not_taken_for_lost(memory: Connection) -> None:
+    """They go by the second, their neighbours by the day."""
+    source = remember(memory, 30.1)
+    memory.execute(
+        "INSERT INTO memory.poison (last_at, topic, source_no, seq, reason, payload, digest)"
+        " VALUES (%s, 't', %s, 4, 'r', '', '')",
+        (day_ago(30.1), source),
+    )
+    retention.enforce(memory, Keep(days=30, rollup_days=400, gigabytes=0), NOW)
+    assert memory.execute("SELECT count(*) FROM memory.poison").fetchone() == (0,)
+    dropped = memory.execute("SELECT dropped_seq FROM memory.sources").fetchone()
+    assert dropped is not None
+    assert dropped[0] >= 4  # type: ignore[operator]
+
+
 def test_too_much_on_disk_costs_the_oldest_days(memory: Connection) -> None:
     """Until it fits: the oldest first, and no more than it takes."""
     for days in (9, 8, 7, 1, 0):
@@ -177,7 +206,95 @@ def test_today_and_yesterday_stay_however_much_it_is(memory: Connection) -> None
     assert "nothing more may be dropped" in outcome.problem
     for parent in DAYS:
         assert days_of(memory, parent) == {day_ago(days).date() for days in (1, 0)}
-    assert f"metrics_1m_{day_ago(400):%Y%m}" in outcome.dropped
+    # The rollups of a year would not make it fit: they are not given away for nothing.
+    assert len(days_of(memory, "metrics_1m")) == 4
+
+
+def test_old_rollups_go_where_that_makes_it_fit(memory: Connection) -> None:
+    for days in (400, 0):
+        remember(memory, days)
+    for parent in DAYS:
+        memory.execute(f"DROP TABLE memory.{name_of(parent, day_ago(400))}")  # type: ignore[arg-type]
+    bound = (retention.bytes_on_disk(memory) - 10_000) / 1e9
+    outcome = retention.enforce(memory, Keep(days=0, rollup_days=0, gigabytes=bound), NOW)
+    assert outcome == retention.Outcome([f"metrics_1m_{day_ago(400):%Y%m}"], None)
+
+
+def test_nothing_younger_goes_in_the_place_of_what_is_read(memory: Connection, postgres: Postgres) -> None:
+    """A backup or an export that takes long does not cost the rollups of a year."""
+    for days in (400, 9, 0):
+        remember(memory, days)
+    before = partitions(memory)
+    keep = Keep(days=0, rollup_days=0, gigabytes=(retention.bytes_on_disk(memory) - 10_000) / 1e9)
+    with psycopg.connect(postgres.reader_url) as reader:
+        for parent in DAYS:
+            reader.execute(f"SELECT count(*) FROM memory.{parent}")  # type: ignore[arg-type]
+        outcome = retention.enforce(memory, keep, NOW)
+        assert outcome == retention.Outcome([], f"{name_of('events', day_ago(400))} waits for a reader")
+        assert partitions(memory) == before
+
+
+def test_a_reader_is_waited_for_once(memory: Connection, postgres: Postgres) -> None:
+    """Each wait holds everybody up: not one for every day that a lowered setting forgets."""
+    for days in (35, 34, 33, 32):
+        remember(memory, days)
+    with psycopg.connect(postgres.reader_url) as reader:
+        reader.execute("SELECT count(*) FROM memory.metrics")
+        outcome = retention.enforce(memory, Keep(days=30, rollup_days=400, gigabytes=0), NOW)
+        assert outcome.problem == f"{name_of('metrics', day_ago(35))} waits for a reader"
+        assert len(outcome.dropped) == 8
+
+
+def test_a_writer_in_the_way_holds_up_nothing_else(memory: Connection, postgres: Postgres) -> None:
+    """What needs a source that is being written waits; other days go."""
+    wrong_clock = remember(memory, 900, partition=False)
+    remember(memory, 40, charge_point_id="CP-2")
+    with psycopg.connect(postgres.writer_url) as writer:
+        writer.execute("UPDATE memory.sources SET events = 1 WHERE source_no = %s", (wrong_clock,))
+        outcome = retention.enforce(memory, Keep(days=30, rollup_days=400, gigabytes=0), NOW)
+    assert outcome.problem == "events_other waits for the writer; metrics_other waits for the writer"
+    assert set(outcome.dropped) == {name_of(parent, day_ago(40)) for parent in DAYS}
+
+
+def test_no_reading_goes_from_a_catch_all_before_it_is_rolled_up(memory: Connection) -> None:
+    """Rollups stay longer than readings, also those of a clock that was months behind."""
+    source = remember(memory, 100, partition=False)
+    memory.execute("UPDATE memory.sources SET rolled_seq = 1")
+    memory.execute("TRUNCATE memory.metrics_1h")
+    keep = Keep(days=30, rollup_days=400, gigabytes=0)
+    retention.enforce(memory, keep, NOW)
+    assert memory.execute("SELECT seq FROM memory.metrics ORDER BY seq").fetchall() == [(2,), (3,)]
+    assert memory.execute("SELECT count(*) FROM memory.events").fetchone() == (0,)
+    rollup.advance(memory, range(16))
+    retention.enforce(memory, keep, NOW)
+    assert memory.execute("SELECT count(*) FROM memory.metrics").fetchone() == (0,)
+    assert memory.execute("SELECT sum(readings) FROM memory.metrics_1h").fetchone() == (2,)
+    assert memory.execute("SELECT source_no, dropped_seq FROM memory.sources").fetchall() == [(source, 6)]
+
+
+def test_what_comes_while_its_day_goes_is_not_lost_unnoticed(memory: Connection, postgres: Postgres) -> None:
+    """A reading committed between the noting and the dropping of its day is rolled up and noted first."""
+    source = remember(memory, 40)
+    keep = Keep(days=30, rollup_days=400, gigabytes=0)
+    with psycopg.connect(postgres.writer_url) as writer, ThreadPoolExecutor(1) as thread:
+        writer.execute(
+            "INSERT INTO memory.metrics (at, seq, source_no, connector, charge_point_id, origin, current_a)"
+            " VALUES (%s, 7, %s, 1, 'CP-1', 'can', 7)",
+            (day_ago(40), source),
+        )
+        forgetting = thread.submit(retention.enforce, memory, keep, NOW)
+        wait_until(
+            lambda: ask(postgres, "SELECT count(*) FROM pg_locks WHERE NOT granted") == [(1,)],
+            what="the drop to wait",
+        )
+        writer.execute("UPDATE memory.sources SET committed_seq = 7 WHERE source_no = %s", (source,))
+        writer.commit()
+        outcome = forgetting.result(15)
+    assert outcome.problem == f"{name_of('metrics', day_ago(40))} waits for a reader"
+    rollup.advance(memory, range(16))
+    assert retention.enforce(memory, keep, NOW).dropped == [name_of("metrics", day_ago(40))]
+    assert memory.execute("SELECT sum(readings) FROM memory.metrics_1h").fetchone() == (4,)
+    assert memory.execute("SELECT dropped_seq FROM memory.sources").fetchone() == (7,)
 
 
 def test_no_day_goes_by_age_before_it_is_rolled_up(memory: Connection) -> None:

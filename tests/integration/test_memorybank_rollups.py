@@ -178,6 +178,27 @@ def test_rows_of_a_stretch_move_into_its_partition(memory: Connection) -> None:
         assert left == (0,)
 
 
+def test_rows_that_come_while_a_partition_is_made_are_in_it(memory: Connection, postgres: Postgres) -> None:
+    """Two MemoryBanks: one stores a day for which the other makes the partition."""
+    day = START_AT.date()
+    with psycopg.connect(postgres.writer_url) as other, ThreadPoolExecutor(1) as thread:
+        Source(other).store([])
+        other.commit()
+        insert = (
+            "INSERT INTO memory.metrics (at, seq, source_no, connector, charge_point_id, origin)"
+            " VALUES (%s, 1, 1, 1, 'CP-1', 'can')"
+        )
+        other.execute(insert, (START_AT,))
+        making = thread.submit(memory.execute, "SELECT memory.make_partition('metrics', %s)", (day,))
+        wait_until(
+            lambda: ask(postgres, "SELECT count(*) FROM pg_locks WHERE NOT granted") == [(1,)],
+            what="the partition to wait",
+        )
+        other.commit()
+        making.result(15)
+    assert memory.execute(f"SELECT seq FROM memory.metrics_{day:%Y%m%d}").fetchall() == [(1,)]  # type: ignore[arg-type]
+
+
 def test_only_sources_of_the_share_are_rolled_up(memory: Connection) -> None:
     """Each MemoryBank does its own partitions, and reports what is left of those."""
     Source(memory, "CP-1", 3).store([a_reading(0)])

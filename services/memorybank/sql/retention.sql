@@ -1,6 +1,6 @@
 -- oldest --
 -- The partitions that end before `yesterday` begins, in the order in which they may go: days first, they hold the most
-SELECT p.parent, p.partition, p.to_at
+SELECT p.parent, p.partition, p.to_at, coalesce(p.bytes, 0)
 FROM memory.partitions p
 WHERE p.to_at <= %(yesterday)s
 ORDER BY array_position(ARRAY['day', 'month', 'year'], p.span), p.from_at, p.parent;
@@ -26,14 +26,42 @@ FROM (
 ) n
 WHERE s.source_no = n.source_no AND s.dropped_seq < n.seq;
 
+-- lock --
+-- In the order in which a reader and DROP take them
+LOCK TABLE ONLY {parent}, ONLY {partition} IN ACCESS EXCLUSIVE MODE;
+
+-- not_noted --
+-- Whether a partition has numbers beyond what was noted
+SELECT EXISTS (
+  SELECT FROM memory.sources s CROSS JOIN LATERAL (
+    SELECT FROM {partition} m WHERE m.source_no = s.source_no AND m.seq > s.dropped_seq LIMIT 1) late);
+
 -- drop --
 DROP TABLE IF EXISTS {partition};
 
--- delete_numbered --
+-- delete_events --
 -- From a catch-all, a bounded number at a time
 WITH gone AS (
   DELETE FROM {partition}
-  WHERE at < %(before)s AND ctid = ANY (ARRAY(SELECT ctid FROM {partition} WHERE at < %(before)s LIMIT %(rows)s))
+  WHERE at < %(before)s AND ctid = ANY (ARRAY(
+    SELECT ctid FROM {partition} WHERE at < %(before)s LIMIT %(rows)s))
+  RETURNING source_no, seq
+), noted AS (
+  UPDATE memory.sources s SET dropped_seq = n.seq
+  FROM (SELECT source_no, max(seq) AS seq FROM gone GROUP BY source_no) n
+  WHERE s.source_no = n.source_no AND s.dropped_seq < n.seq
+)
+SELECT count(*) FROM gone;
+
+-- delete_readings --
+-- The same, of what is in the rollups
+WITH gone AS (
+  DELETE FROM {partition}
+  WHERE at < %(before)s AND ctid = ANY (ARRAY(
+    SELECT m.ctid FROM {partition} m
+    WHERE m.at < %(before)s AND NOT EXISTS (
+      SELECT FROM memory.sources s WHERE s.source_no = m.source_no AND s.rolled_seq < m.seq)
+    LIMIT %(rows)s))
   RETURNING source_no, seq
 ), noted AS (
   UPDATE memory.sources s SET dropped_seq = n.seq
@@ -52,7 +80,13 @@ WITH gone AS (
 SELECT count(*) FROM gone;
 
 -- delete_poison --
-DELETE FROM memory.poison WHERE last_at < %(before)s;
+-- A set-aside event has a number, and goes before its neighbours' day does
+WITH gone AS (
+  DELETE FROM memory.poison WHERE last_at < %(before)s RETURNING source_no, seq
+)
+UPDATE memory.sources s SET dropped_seq = n.seq
+FROM (SELECT source_no, max(seq) AS seq FROM gone GROUP BY source_no) n
+WHERE s.source_no = n.source_no AND s.dropped_seq < n.seq;
 
 -- forget_sources --
 -- Sources that nothing was heard of for long and that have no rows left; what they lost goes with them

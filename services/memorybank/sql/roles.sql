@@ -60,3 +60,24 @@ ALTER DEFAULT PRIVILEGES FOR ROLE memorybank_writer IN SCHEMA memory
 ALTER DEFAULT PRIVILEGES FOR ROLE memorybank_writer IN SCHEMA dash
   GRANT SELECT ON TABLES TO memorybank_reader, grafana_reader;
 ALTER DEFAULT PRIVILEGES FOR ROLE memorybank_writer REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+
+-- What PostgreSQL lets everybody do and these readers may not: see by counters and locks when the truth is told, keep
+-- large objects, write into the log, hold the locks by which one MemoryBank knows of another.
+DO $kept$
+DECLARE
+  kept record;
+BEGIN
+  FOR kept IN
+    SELECT oid::regprocedure AS routine,
+           CASE WHEN proname ~ '_size$' THEN 'memorybank_writer, memorybank_reader' ELSE 'memorybank_writer' END AS users
+    FROM pg_proc
+    WHERE pronamespace = 'pg_catalog'::regnamespace AND (
+      (proname ~ '^pg_stat_get_' AND proname !~ '^pg_stat_get_(db|subscription)' AND oidvectortypes(proargtypes) = 'oid')
+      OR proname ~ '^(pg_(relation|table|indexes|total_relation)_size|pg_lock_status|pg_logical_emit_message)$'
+      OR proname ~ '^(pg_(try_)?advisory_|lo_)' OR proname IN ('loread', 'lowrite'))
+  LOOP
+    EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', kept.routine);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', kept.routine, kept.users);
+  END LOOP;
+END
+$kept$;
