@@ -38,7 +38,7 @@ class Bank:
             taken = take(topic, events.encode(each))
             key = (taken.source, taken.boot)
             if key not in self.positions:
-                self.positions[key] = await self.store.position(*key, taken.committed)
+                self.positions[key] = await self.store.position(*key)
             number, committed = self.positions[key].source_no, self.positions[key].committed
             committed = work.add(number, committed, topic, taken, self.watch, 0.0)
             self.positions[key] = Position(number, committed)

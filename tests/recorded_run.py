@@ -212,7 +212,7 @@ async def record(url: str, run: list[tuple[str, AnyEvent]], *, silence: bool = F
         watch = Watch((Reversals(),), dict(remembered.patterns), dict(remembered.shown))
         for source, content in by_source.items():
             boot = uuid.uuid4()
-            position = await store.position(source.id, boot, 0)
+            position = await store.position(source.id, boot)
             work, topic = Work(), topics.events_topic(source)
             committed = position.committed
             for start in range(0, len(content), _BATCH_EVENTS):

@@ -53,7 +53,7 @@ async def remember(url: str, happened: Sequence[AnyEvent] = ()) -> None:
     store = Store(url)
     await store.load()
     taken = take(topics.events_topic(source_of()), events.encode(batch(happened or three_minutes())))
-    position = await store.position(taken.source, taken.boot, taken.committed)
+    position = await store.position(taken.source, taken.boot)
     work = Work()
     work.add(position.source_no, position.committed, "t", taken, Watch((Reversals(),)), 0.0)
     work.rows.poison.append(Poison(topic="t", reason="nonsense", payload=b"x"))

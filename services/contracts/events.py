@@ -161,7 +161,7 @@ class Batch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Consecutive events of one source: event i has the number `first_seq + i`.
 
     `boot` names the outbox that numbers (a new one starts at 1). `committed` is how far the source knows
-    its events to be stored: a MemoryBank that never saw this source expects `committed + 1`.
+    its events to be stored: a MemoryBank that has less of this source counts a gap and goes on after it.
     """
 
     source: Name

@@ -142,7 +142,7 @@ class Ingest:
         key = (taken.source, taken.boot)
         source = self._sources.get(key)
         if source is None:
-            position = await self._store.position(taken.source, taken.boot, taken.committed)
+            position = await self._store.position(taken.source, taken.boot)
             source = self._sources[key] = self._by_number[position.source_no] = _Source(*key, position)
         number, committed = source.position.source_no, source.position.committed
         committed = work.add(number, committed, delivery.topic, taken, self._watch, heard_s)

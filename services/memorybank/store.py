@@ -90,9 +90,9 @@ class Store:
         """Bring the database up to this version and return what it remembers. Raises NewerDatabase."""
         return await self._until_done(self._migrate_and_load, _MIGRATION_PATIENCE_S)
 
-    async def position(self, source: str, boot: UUID, committed: int) -> Position:
-        """Return where a source stands, after adding it, stored up to `committed`, where it is new."""
-        return await self._until_done(partial(tables.position, source=source, boot=boot, committed=committed))
+    async def position(self, source: str, boot: UUID) -> Position:
+        """Return where a source stands, after adding it where it is new."""
+        return await self._until_done(partial(tables.position, source=source, boot=boot))
 
     async def save(self, work: Work) -> None:
         """Return when the work is committed, exactly once. Raises StoreConflict."""

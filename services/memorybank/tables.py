@@ -82,9 +82,9 @@ def is_in(connection: Connection, work: Work) -> bool:
     raise StoreConflict("the sources stand neither before nor after our transaction")
 
 
-def position(connection: Connection, source: str, boot: UUID, committed: int) -> Position:
-    """Return where a source stands, after adding it, stored up to `committed`, where it is new."""
-    parameters = {"source": source, "boot": boot, "committed": committed}
+def position(connection: Connection, source: str, boot: UUID) -> Position:
+    """Return where a source stands, after adding it where it is new."""
+    parameters = {"source": source, "boot": boot}
     row = connection.execute(_QUERIES["add_source"], parameters).fetchone()
     return Position(*(row or ()))
 

@@ -93,7 +93,7 @@ def test_any_event_is_stored_once_and_can_be_shown(postgres: Postgres) -> None:
     with asyncio.Runner() as runner:
         store = Store(postgres.writer_url)
         runner.run(store.load())
-        position = runner.run(store.position(source.id, boot, 0))
+        position = runner.run(store.position(source.id, boot))
 
         @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
         @given(st.lists(any_event, min_size=1, max_size=20))

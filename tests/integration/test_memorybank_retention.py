@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from memorybank import migrations, retention, rollup
+from memorybank import migrations, retention, rollup, tables
 from memorybank.retention import Keep, Retention
 from memorybank_parts import ask
 from real_parts import Postgres, wait_until
@@ -346,6 +346,24 @@ def test_sources_without_rows_are_forgotten(memory: Connection) -> None:
         (lately,),
     ]
     assert memory.execute("SELECT source_no FROM memory.gaps").fetchall() == [(lately,)]
+
+
+def test_a_forgotten_source_goes_on_where_it_was(memory: Connection) -> None:
+    """It lost nothing, and what it sends again is known."""
+    number = remember(memory, 40)
+    ((source, boot, stored),) = memory.execute(
+        "SELECT source, boot, committed_seq FROM memory.sources WHERE source_no = %s", (number,)
+    ).fetchall()
+    memory.execute("DELETE FROM memory.events")
+    memory.execute("DELETE FROM memory.metrics")
+    assert retention.forget_sources(memory, range(16), day_ago(30)) == 1
+    position = tables.position(memory, source, boot)
+    assert position.committed == stored > 0
+    assert position.source_no != number
+    assert memory.execute("SELECT rolled_seq, dropped_seq, gaps FROM memory.sources").fetchall() == [
+        (stored, stored, 0)
+    ]
+    assert memory.execute("SELECT count(*) FROM memory.forgotten").fetchall() == [(0,)]
 
 
 async def test_it_tells_what_does_not_work_and_goes_on(own_postgres: Postgres) -> None:

@@ -97,7 +97,9 @@ WITH gone AS (
     AND NOT EXISTS (SELECT FROM memory.metrics m WHERE m.source_no = s.source_no)
     AND NOT EXISTS (SELECT FROM memory.poison p WHERE p.source_no = s.source_no)
     AND NOT EXISTS (SELECT FROM truth.labels l WHERE l.source_no = s.source_no)
-  RETURNING s.source_no
+  RETURNING s.source_no, s.source, s.boot, s.committed_seq
+), remembered AS (
+  INSERT INTO memory.forgotten (source, boot, committed_seq) SELECT source, boot, committed_seq FROM gone
 ), with_them AS (
   DELETE FROM memory.gaps g USING gone WHERE g.source_no = gone.source_no
 )

@@ -30,9 +30,13 @@ WHERE m.origin = 'can'
 ORDER BY m.at;
 
 -- add_source --
--- What it did before we knew it is in no rollup and never will be
-INSERT INTO memory.sources (source, boot, committed_seq, rolled_seq)
-VALUES (%(source)s, %(boot)s, %(committed)s, %(committed)s)
+-- One that was forgotten goes on where it was; of any other we have nothing, whatever it believes.
+WITH back AS (
+  DELETE FROM memory.forgotten WHERE source = %(source)s AND boot = %(boot)s RETURNING committed_seq
+)
+INSERT INTO memory.sources (source, boot, committed_seq, rolled_seq, dropped_seq)
+SELECT %(source)s, %(boot)s, stored, stored, stored
+FROM (SELECT coalesce((SELECT committed_seq FROM back), 0) AS stored) AS known
 ON CONFLICT (source, boot) DO UPDATE SET boot = excluded.boot
 RETURNING source_no, committed_seq;
 

@@ -38,6 +38,22 @@ COMMENT ON COLUMN memory.gaps.noticed_at IS 'When it was noticed';
 -- What was set aside of the truth channel shows to nobody who may not see it in memory.poison.
 ALTER VIEW memory.numbered_events SET (security_invoker = on);
 
+CREATE TABLE memory.forgotten (
+  source         text NOT NULL,
+  boot           uuid NOT NULL,
+  committed_seq  bigint NOT NULL,
+  forgotten_at   timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (source, boot)
+);
+ALTER TABLE memory.forgotten ENABLE ROW LEVEL SECURITY;
+CREATE POLICY no_truth ON memory.forgotten FOR SELECT TO memorybank_reader USING (source NOT LIKE '%/truth/__');
+
+COMMENT ON TABLE memory.forgotten IS 'Sources of which retention left nothing: one that comes back goes on after its number, and lost nothing';
+COMMENT ON COLUMN memory.forgotten.source IS 'As in memory.sources';
+COMMENT ON COLUMN memory.forgotten.boot IS 'As in memory.sources';
+COMMENT ON COLUMN memory.forgotten.committed_seq IS 'Everything up to this number was stored once';
+COMMENT ON COLUMN memory.forgotten.forgotten_at IS 'When it was forgotten';
+
 -- partitions of a day, a month or a year ----------------------------------------------------------------------------
 
 -- How a partitioned table is cut; retention goes by it, and make_partition.
