@@ -9,13 +9,16 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import psycopg
 
+from chassis.can_bus import GROUP
+from contracts.backplane import BUSES_PER_CHARGE_POINT
 from embedded import report
 from embedded.arguments import DEFAULT_HOME, parse, wanted_ports
-from embedded.backup import BackupFailed, backup, restore
+from embedded.backup import RESTORED_MARK, BackupFailed, backup, restore
 from embedded.bench import Bench, BenchError, BenchRuns, locked, make_layout, running
 from embedded.layout import Layout, decided_by_the_bench
 from embedded.ports import PortsError, taken
@@ -41,6 +44,8 @@ def _say_where_to_look(layout: Layout, say: Say) -> None:
         "the bench runs. Where to look:",
         f"  live page     {layout.console_url}",
         f"  CSMS API      {layout.csms_api_url}/docs   (token in {layout.home / 'token'})",
+        f"  CAN buses     CP-1: UDP port {layout.ports.can_base} of {GROUP}, "
+        f"each further charge point {BUSES_PER_CHARGE_POINT} above",
         f"  MemoryBank    {layout.memorybank_api_url}/docs, or in another terminal: {_viewer(layout.home)}",
         f"  your own charge point may connect to ws://127.0.0.1:{layout.ports.ocpp}/<identity>",
         "Ctrl-C ends it.",
@@ -119,11 +124,13 @@ async def _up(arguments: argparse.Namespace) -> int:
         if decided := decided_by_the_bench(layout):
             say("bench", f"not used, the bench decides these itself: {', '.join(decided)}")
         result = None
+        restored = (home / RESTORED_MARK).exists()
         async with running(layout, say) as bench:
             _say_where_to_look(layout, say)
             await _watch(bench, arguments.duration, say)
             if arguments.duration is not None:
-                result = await _report(bench)
+                result = await _report(bench, restored)
+        (home / RESTORED_MARK).unlink(missing_ok=True)  # by now each source has said what it misses
     if result is None:
         return 0
     default_law = os.environ.get("CHARGER_RAMP_LAW", "exponential") == "exponential"
@@ -133,14 +140,18 @@ async def _up(arguments: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-async def _report(bench: Bench) -> Report:
+async def _report(bench: Bench, restored: bool) -> Report:
     layout = bench.layout
     ended_at = datetime.now(UTC)
     await asyncio.sleep(SETTLE_S)
     ids = list(layout.charge_point_ids)
     try:
         return await asyncio.to_thread(
-            report.collect, layout.database.url("memorybank_reader"), ids, bench.started_at, ended_at
+            partial(report.collect, restored=restored),
+            layout.database.url("memorybank_reader"),
+            ids,
+            bench.started_at,
+            ended_at,
         )
     except psycopg.Error as error:
         raise BenchError(f"the memory could not be asked what happened: {error}") from error

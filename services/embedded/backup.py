@@ -35,6 +35,8 @@ _TABLES = """
 SELECT relnamespace::regnamespace::text, relname FROM pg_class
 WHERE relnamespace::regnamespace::text = ANY (%s) AND relkind IN ('r', 'p') AND NOT relispartition
 """
+RESTORED_MARK = "restored"
+"""A file in the bench's folder: its next run starts from a restored backup."""
 _TERMINATE_S = 10.0
 
 
@@ -72,9 +74,12 @@ async def restore(home: Path, file: Path, say: Say) -> str:
     with _translated():
         file.open("rb").close()  # what is wrong with it, before anything is started
         async with postgres_alone(home, say) as server:
-            listed = await _tool(server, "pg_restore", "--list", str(file))
+            try:
+                listed = await _tool(server, "pg_restore", "--list", str(file))
+            except BackupFailed as error:
+                raise BackupFailed(f"{file} is no backup; nothing was changed ({error})") from error
             if " memory schema_migrations " not in listed:
-                raise BackupFailed(f"{file} is no backup of a memory")
+                raise BackupFailed(f"{file} is no backup of a memory; nothing was changed")
             try:
                 await asyncio.to_thread(_make_room, server)
                 async with _telling(say, lambda: "restoring ..."):
@@ -87,6 +92,7 @@ async def restore(home: Path, file: Path, say: Say) -> str:
             finally:
                 with contextlib.suppress(psycopg.Error):
                     await asyncio.to_thread(_drop_leftovers, server)
+            (home / RESTORED_MARK).touch()
             until = await asyncio.to_thread(_latest_event, server)
     return f"{home} remembers what {file} holds: {until}; {time.monotonic() - began_s:.1f} s"
 

@@ -54,3 +54,7 @@ def test_a_short_run_cannot_demand_detection() -> None:
 
 def test_without_a_plan_only_the_chain_is_judged() -> None:
     assert _with(1, peak_a=0.0, anomalies=0).failures("none") == []
+
+
+def test_what_came_after_a_restored_backup_is_no_failure_of_this_run() -> None:
+    assert replace(GOOD, gaps=58, restored=True).failures("default") == []
