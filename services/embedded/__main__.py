@@ -40,12 +40,12 @@ def _viewer(home: Path) -> str:
 
 
 def _say_where_to_look(layout: Layout, say: Say) -> None:
+    can = layout.ports.can_base
     for line in (
         "the bench runs. Where to look:",
         f"  live page     {layout.console_url}",
         f"  CSMS API      {layout.csms_api_url}/docs   (token in {layout.home / 'token'})",
-        f"  CAN buses     CP-1: UDP port {layout.ports.can_base} of {GROUP}, "
-        f"each further charge point {BUSES_PER_CHARGE_POINT} above",
+        f"  CAN buses     {GROUP}, UDP ports {can} (CP-1), {can + BUSES_PER_CHARGE_POINT} (CP-2), …",
         f"  MemoryBank    {layout.memorybank_api_url}/docs, or in another terminal: {_viewer(layout.home)}",
         f"  your own charge point may connect to ws://127.0.0.1:{layout.ports.ocpp}/<identity>",
         "Ctrl-C ends it.",
