@@ -1,12 +1,26 @@
 """What a question is about: a charge point, a stretch of time, a kind, a severity."""
 
+import re
 from dataclasses import dataclass, fields
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_args
 
+from contracts.events import AnyEvent, Reading, ScenarioLabel
 from memorybank.errors import WrongQuestion
 
 SEVERITIES = ("info", "warning", "critical")
+EVENT_KINDS = tuple(
+    str(event.__struct_config__.tag)
+    for event in get_args(AnyEvent)
+    if event not in (Reading, ScenarioLabel)  # in tables of their own
+)
+TIMES = "2026-11-22, 2026-11-22T13:05:00Z, or ago: 15m, 2h, 3d"
+"""Examples of what `instant` reads."""
+
+_AGO = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_KINDS = {"events": EVENT_KINDS, "followed events": EVENT_KINDS}
+"""Of what has no others; anomalies have as many as there are detectors."""
 _WORDS = {"charge_point_id": "charge point", "since": "time", "until": "time"}
 
 
@@ -37,12 +51,27 @@ class Filters:
     def narrowing(self, what: str, *names: str) -> dict[str, Any]:
         """Return the values of these filters, the only ones that `what` knows.
 
-        Raises WrongQuestion where another one is set: to pass over it would answer another question.
+        Raises WrongQuestion where another one is set: to pass over it would answer another question. Also for
+        a kind of event that there is not.
         """
         for field in fields(self):
             if field.name not in names and getattr(self, field.name) is not None:
                 raise WrongQuestion(f"{what} cannot be filtered by {_WORDS.get(field.name, field.name)}")
+        kinds = _KINDS.get(what)
+        if self.kind is not None and kinds is not None and self.kind not in kinds:
+            raise WrongQuestion(f"there is no kind {self.kind!r:.40} of events: {', '.join(kinds)}")
         return {name: getattr(self, name) for name in names}
 
 
 EVERYTHING = Filters()
+
+
+def instant(text: str, now: datetime) -> datetime:
+    """Return the instant that a text names: ISO 8601 (UTC where it has no offset), or ago, e.g. 15m, 2h, 3d.
+
+    Raises ValueError and, for what is before all times, OverflowError.
+    """
+    if ago := _AGO.fullmatch(text.strip()):
+        return now - timedelta(**{_UNITS[ago[2]]: float(ago[1])})
+    at = datetime.fromisoformat(text.strip())
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at

@@ -13,13 +13,13 @@ from psycopg.pq import Format
 from psycopg.rows import tuple_row
 
 from memorybank.errors import MissingExtra, WrongQuestion
-from memorybank.filters import Filters
+from memorybank.filters import TIMES, Filters, instant
 from memorybank.reader import LEVELS, ORDERS, QUERIES, Reader
 
 Frame: TypeAlias = Any
 """A pandas.DataFrame or a polars.DataFrame, as it was opened."""
-When: TypeAlias = datetime | timedelta | None
-"""An aware time, or so long ago."""
+When: TypeAlias = datetime | timedelta | str | None
+"""An aware time, or so long ago; or either as memory-viewer reads it, e.g. 2026-11-22 (UTC), 2h (ago)."""
 
 _ROWS_AT_ONCE = 20_000
 _TIMEOUT_S = 30.0
@@ -37,8 +37,8 @@ class _JsonText(Loader):
 class Memory:
     """What is remembered, as frames, oldest first. A question has a connection of its own: nothing to close.
 
-    `since` counts in, `until` does not; both are aware times, or a timedelta ago. `limit` takes the newest so
-    many. Every table may raise StoreUnavailable and WrongQuestion.
+    `since` counts in, `until` does not; both are aware times, a timedelta ago, or a text such as "2026-11-22"
+    or "2h". `limit` takes the newest so many. Every table may raise StoreUnavailable and WrongQuestion.
     """
 
     def __init__(self, url: str, frames: Literal["pandas", "polars"]) -> None:
@@ -59,7 +59,7 @@ class Memory:
         limit: int | None = None,
     ) -> Frame:
         """Return events but readings, each with a `summary` of one line and `detail` as JSON."""
-        known = _known(charge_point_id, since, until, kind=kind)
+        known = _known("events", charge_point_id, since, until, kind=kind)
         return self._frame("events", known, limit)
 
     def metrics(
@@ -73,7 +73,7 @@ class Memory:
         limit: int | None = None,
     ) -> Frame:
         """Return readings: a row is one connector at one instant from one origin, all measurands in it."""
-        known = _known(charge_point_id, since, until)
+        known = _known("readings", charge_point_id, since, until)
         return self._frame(
             "metrics", {**known, "connector": connector, "origin": origin, "seconds": None}, limit
         )
@@ -92,7 +92,7 @@ class Memory:
         """Return readings over 10 s, 1 min or 1 h each: a row is a connector's stretch that begins `at`."""
         if level not in LEVELS:
             raise WrongQuestion(f"there is no level {level!r}: {', '.join(LEVELS)}")
-        known = _known(charge_point_id, since, until)
+        known = _known("rollups", charge_point_id, since, until)
         return self._frame(f"rollup_{level}", {**known, "connector": connector, "origin": origin}, limit)
 
     def sessions(
@@ -104,7 +104,7 @@ class Memory:
         limit: int | None = None,
     ) -> Frame:
         """Return sessions by their start."""
-        known = _known(charge_point_id, since, until)
+        known = _known("sessions", charge_point_id, since, until)
         return self._frame("sessions", known, limit)
 
     def anomalies(
@@ -119,19 +119,19 @@ class Memory:
         limit: int | None = None,
     ) -> Frame:
         """Return anomalies by their start; `open_only` False: only those that ended."""
-        known = _known(charge_point_id, since, until, kind=kind, severity=severity)
+        known = _known("anomalies", charge_point_id, since, until, kind=kind, severity=severity)
         return self._frame("anomalies", {**known, "open": open_only}, limit)
 
     def patterns(self, charge_point_id: str | None = None, *, kind: str | None = None) -> Frame:
         """Return learned patterns, the latest seen last."""
-        known = _known(charge_point_id, None, None, kind=kind)
+        known = _known("patterns", charge_point_id, None, None, kind=kind)
         return self._frame("patterns", known, None)
 
     def charge_points(
         self, charge_point_id: str | None = None, *, since: When = None, until: When = None
     ) -> Frame:
         """Return connectors: the latest of each, and its sessions and anomalies that began in the time."""
-        known = _known(charge_point_id, since, until)
+        known = _known("charge points", charge_point_id, since, until)
         return self._frame("charge_points", known, None, newest_first=False)
 
     def sources(self) -> Frame:
@@ -140,7 +140,7 @@ class Memory:
 
     def gaps(self, *, since: When = None, until: When = None) -> Frame:
         """Return the numbers that are missing, by the time of noticing."""
-        return self._frame("gaps", _known(None, since, until), None)
+        return self._frame("gaps", _known("gaps", None, since, until), None)
 
     def labels(self) -> Frame:
         """Return the ground truth: when and where scenarios began and ended.
@@ -219,12 +219,27 @@ def _imported(name: str) -> ModuleType:
         raise MissingExtra(f"{name} is not installed: pip install 'chargebench[notebook]'") from error
 
 
-def _known(charge_point_id: str | None, since: When, until: When, **more: str | None) -> dict[str, Any]:
+def _known(
+    what: str, charge_point_id: str | None, since: When, until: When, **more: str | None
+) -> dict[str, Any]:
     now = datetime.now(UTC)
     filters = Filters(
         charge_point_id=charge_point_id,
-        since=now - since if isinstance(since, timedelta) else since,
-        until=now - until if isinstance(until, timedelta) else until,
+        since=_instant("since", since, now),
+        until=_instant("until", until, now),
         **more,
     )
-    return {name: getattr(filters, name) for name in ("charge_point_id", "since", "until", *more)}
+    return filters.narrowing(what, "charge_point_id", "since", "until", *more)
+
+
+def _instant(name: str, when: When, now: datetime) -> datetime | None:
+    try:
+        if isinstance(when, timedelta):
+            return now - when
+        if isinstance(when, str):
+            return instant(when, now)
+    except (ValueError, OverflowError):
+        raise WrongQuestion(f"`{name}`: {when!r:.40} is no time: {TIMES}") from None
+    if when is None or isinstance(when, datetime):
+        return when
+    raise WrongQuestion(f"`{name}` is a datetime, a timedelta or a text, not {when!r:.40}")

@@ -129,7 +129,8 @@ def test_events(client: Client) -> None:
     assert len(frames) == 50
     assert frames[0]["summary"] == "0x300 6400 heard"
     assert frames[0]["detail"] == {"can_id": 0x300, "data": "6400"}
-    assert client.items("/api/events", kind="rumour") == []
+    refused = client.get("/api/events", kind="rumour")
+    assert (refused.status_code, "status_changed" in refused.text) == (422, True)
     later = (START_AT + timedelta(microseconds=1)).isoformat()
     assert [event["kind"] for event in client.items("/api/events", since=later)] == [
         "transaction_ended", "system_event",

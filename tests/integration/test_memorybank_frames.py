@@ -127,6 +127,8 @@ def test_filters(memory: Memory) -> None:
     since, until = START_AT + timedelta(seconds=8), START_AT + timedelta(seconds=16)
     assert len(memory.metrics("CP-1", connector=1, origin="can", since=since, until=until)) == 8
     assert len(memory.metrics(since=timedelta(minutes=1))) == 1
+    assert len(memory.metrics(since="1m")) == 1
+    assert len(memory.metrics("CP-1", since=since.isoformat(), until=f"{until:%Y-%m-%dT%H:%M:%S}")) == 8
     newest = [row["at"] for row in rows(memory.metrics("CP-1", limit=2))]
     assert newest == [START_AT + timedelta(seconds=178), START_AT + timedelta(seconds=179)]
     assert len(memory.metrics("CP-1", origin="ocpp")) == 0
@@ -144,6 +146,13 @@ def test_filters(memory: Memory) -> None:
         (lambda memory: memory.rollup("1d"), "no level '1d'"),
         (lambda memory: memory.events(since=datetime(2026, 1, 1)), "needs an offset"),  # noqa: DTZ001
         (lambda memory: memory.metrics("a\0b"), "NUL"),
+        (lambda memory: memory.events(kind="rumour"), "no kind 'rumour' of events: can_frame_seen"),
+        (lambda memory: memory.metrics(since="yesterday"), "`since`: 'yesterday' is no time: 2026-11-22, "),
+        (lambda memory: memory.sessions(until=timedelta.max), "`until`: .* is no time"),
+        (
+            lambda memory: memory.gaps(since=20261122),
+            "`since` is a datetime, a timedelta or a text, not 2026",
+        ),
     ],
 )
 def test_wrong_questions(memory: Memory, question: Any, said: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -10,10 +11,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from memorybank.filters import EVENT_KINDS
 from memorybank_parts import START_AT
 from real_parts import Postgres, free_port
 from remembered import NASTY, remember
 from viewer_parts import at_terminal, environ, view
+
+WHOLE_TIME = re.compile(r"\d\d-\d\d \d\d:\d\d:\d\d")
 
 
 @pytest.fixture
@@ -34,6 +38,17 @@ def test_summary(remembering: Postgres) -> None:
     assert (shown.returncode, shown.stderr) == (0, "")
     lines = dict(line.split("\t") for line in shown.stdout.splitlines())
     assert (lines["events"], lines["readings"], lines["anomalies"]) == ("53", "181", "1")
+
+
+def test_large_numbers_are_grouped_for_people(remembering: Postgres) -> None:
+    """And for nobody else."""
+    with psycopg.connect(remembering.writer_url) as connection:
+        connection.execute("UPDATE memory.sources SET events = 1234567")
+    with at_terminal("--summary", url=remembering.reader_url) as terminal:
+        assert terminal.wait_end() == 0
+    assert "1,234,567" in terminal.shown
+    assert "events\t1234567\n" in view("--summary", url=remembering.reader_url).stdout
+    assert facts("--summary", url=remembering.reader_url)[0]["events"] == 1234567
 
 
 @pytest.mark.parametrize(
@@ -187,6 +202,10 @@ def test_wrong_input_gets_one_line(tmp_path: Path, arguments: list[str], said: s
         (["--events", "1", "--severity", "info"], "events cannot be filtered by severity"),
         (["--sessions", "1", "--kind", "x"], "sessions cannot be filtered by kind"),
         (["--follow", "--since", "1h"], "followed events cannot be filtered by time"),
+        (["--events", "2", "--kind", "bogus"], "there is no kind 'bogus' of events: can_frame_seen, ocpp_"),
+        (["--events", "2", "--kind", "bogus", "--json"], "there is no kind 'bogus' of events"),
+        (["--follow", "--kind", "bogus"], "there is no kind 'bogus' of events"),
+        (["--export", "e.csv", "--table", "events", "--kind", "bogus"], "there is no kind 'bogus' of events"),
         (["--export", "m.csv", "--severity", "info"], "metrics cannot be filtered by severity"),
         (
             ["--export", "m.csv", "--table", "gaps", "--charge-point", "CP-1"],
@@ -241,6 +260,9 @@ def test_help_has_examples() -> None:
     shown = view("--help")
     assert shown.returncode == 0
     assert "memory-viewer --anomalies 20" in shown.stdout
+    assert all(kind in shown.stdout for kind in EVENT_KINDS)
+    page = Path(__file__).parents[2] / "docs" / "viewer.md"
+    assert all(f"`{kind}`" in page.read_text() for kind in EVENT_KINDS)
 
 
 @pytest.mark.parametrize("columns", [80, 100, 110])
@@ -250,7 +272,7 @@ def test_tables_fit_a_terminal(remembering: Postgres, columns: int) -> None:
         with at_terminal(*question, url=remembering.reader_url, columns=columns) as terminal:
             assert terminal.wait_end() == 0
         assert max(map(len, terminal.shown.splitlines())) <= columns
-        assert f"{START_AT:%m-%d %H:%M}" in terminal.shown or question in (["--stats"], ["--check"])
+        assert WHOLE_TIME.search(terminal.shown) or question in (["--stats"], ["--check"])
     with at_terminal("--sessions", "5", url=remembering.reader_url, columns=columns) as terminal:
         terminal.wait_end()
     assert "left out in this width: " in terminal.shown
@@ -259,13 +281,50 @@ def test_tables_fit_a_terminal(remembering: Postgres, columns: int) -> None:
 @pytest.mark.parametrize("columns", [60, 40, 20])
 def test_where_no_table_fits_fields_stand_below_each_other(remembering: Postgres, columns: int) -> None:
     """Whole, and all of them."""
-    with at_terminal("--anomalies", "1", url=remembering.reader_url, columns=columns) as terminal:
+    with at_terminal("--sessions", "1", url=remembering.reader_url, columns=columns) as terminal:
         assert terminal.wait_end() == 0
     lines = terminal.shown.splitlines()
     assert max(map(len, lines)) <= columns
     shown = "".join(line.strip() for line in lines)
-    assert "repeated-current-fluctuation" in shown
-    assert "deviation:" in shown
+    assert "1,234.5" in shown
+    assert "reason:" in shown
+
+
+@pytest.mark.parametrize("columns", [20, 50, 80, 100, 140])
+def test_anomalies_are_blocks_where_the_explanation_would_be_narrow(
+    remembering: Postgres, columns: int
+) -> None:
+    """A line of facts, the explanation below, no word broken that need not be."""
+    (anomaly,) = facts("--anomalies", "1", url=remembering.reader_url)
+    with at_terminal("--anomalies", "1", url=remembering.reader_url, columns=columns) as terminal:
+        assert terminal.wait_end() == 0
+    lines = terminal.shown.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert "│" not in terminal.shown
+    told = " ".join(" ".join(lines).split())
+    if columns >= 50:
+        assert str(anomaly["explanation"]) in told
+        assert all(line.startswith("  ") for line in lines[2:])
+    if columns >= 80:
+        assert WHOLE_TIME.match(lines[1])
+        told = f"{anomaly['severity']}  score {anomaly['score']:.1f}  open"
+        assert lines[1].endswith(f"  CP-1/1  repeated-current-fluctuation  {told}")
+
+
+def test_an_anomaly_that_ended_says_when(remembering: Postgres) -> None:
+    """With the day only where it is another one; in a wide terminal it is a row of a table."""
+    for later, told in (("0 s", r"ended \d\d:\d\d:\d\d$"), ("1 day", r"ended [\d-]+ \d\d:\d\d:\d\d$")):
+        with psycopg.connect(remembering.writer_url) as connection:
+            connection.execute(
+                "UPDATE memory.anomalies SET phase = 'closed', ended_at = started_at + %s::interval", [later]
+            )
+        with at_terminal("--anomalies", "1", url=remembering.reader_url, columns=110) as terminal:
+            terminal.wait_end()
+        (line,) = [line for line in terminal.shown.splitlines() if "repeated" in line]
+        assert re.search(f"  {told}", line)
+    with at_terminal("--anomalies", "1", url=remembering.reader_url, columns=200) as terminal:
+        terminal.wait_end()
+    assert "┃ deviation ┃" in terminal.shown
 
 
 def test_a_status_is_whole_in_80_columns(remembering: Postgres) -> None:
@@ -300,7 +359,7 @@ def test_the_menu(remembering: Postgres, tmp_path: Path) -> None:
         terminal.type("2\n")
         terminal.wait_for("repeated-current-fluctuation")
         terminal.type("6\n")
-        terminal.wait_for("rows in ")
+        terminal.wait_for("memory.json: everything\n")
         assert json.loads((tmp_path / "memory.json").read_bytes())["events"]
         terminal.type("8\nCP-2\nnever\n")
         terminal.wait_for("that is no time")
@@ -316,6 +375,11 @@ def test_the_menu(remembering: Postgres, tmp_path: Path) -> None:
         terminal.wait_for("only CP-2\n")
         terminal.type("4\n")
         terminal.wait_for("0x300 6400 heard")
+        terminal.type("6\n")
+        terminal.wait_for("memory.json: only CP-2\n")
+        exported = json.loads((tmp_path / "memory.json").read_bytes())
+        assert exported["about"]["filters"] == {"charge_point_id": "CP-2"}
+        assert {row["charge_point_id"] for row in exported["metrics"]} == {"CP-2"}
         terminal.type("9\n")
         terminal.wait_for("each is there once")
         terminal.type("q\n")

@@ -108,6 +108,25 @@ def test_csv(remembering: Postgres, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_columns_begin_with_when_and_where(remembering: Postgres, tmp_path: Path, form: str) -> None:
+    """And end with who numbered it; the values stand below their headings."""
+    where = ["at", "charge_point_id", "connector"]
+    file = tmp_path / f"m.{form}"
+    for more, first, last in (
+        (["--table", "metrics"], [*where, "origin", "transaction_id", "current_a"], ["source_no", "seq"]),
+        (["--table", "metrics_1m"], [*where, "origin", "current_sum"], ["soc_max", "energy_max"]),
+        (["--table", "events"], [*where, "kind", "detail", "source_no", "seq"], []),
+        (["--table", "events", "--pseudonymise"], [*where, "kind", "detail", "source_no", "seq"], []),
+    ):
+        export(file, *more, url=remembering.reader_url)
+        frame = pl.read_csv(file) if form == "csv" else pl.read_parquet(file)
+        assert frame.columns[: len(first)] == first
+        assert frame.columns[len(frame.columns) - len(last) :] == last
+        assert set(frame["charge_point_id"].drop_nulls()) == {"CP-1", "CP-2"}
+        assert set(frame["connector"].drop_nulls()) == {1}
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_all_tables_a_file_each(remembering: Postgres, tmp_path: Path, form: str) -> None:
     """Named after their table, all of one instant."""
     said = export(tmp_path / f"m.{form}", "--table", "all", url=remembering.reader_url)

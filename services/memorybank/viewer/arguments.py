@@ -1,20 +1,17 @@
 """The command line: what can be asked, and how it is read. What is wrong is one line."""
 
 import argparse
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
 from memorybank.errors import WrongQuestion
-from memorybank.filters import SEVERITIES, Filters
+from memorybank.filters import EVENT_KINDS, SEVERITIES, TIMES, Filters, instant
 from memorybank.viewer import can_log, export, selection
 from memorybank.viewer.place import READER_VARIABLES, STDOUT
 
 _MOST = 100_000
-_AGO = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 _EXAMPLES = """examples:
   memory-viewer                      a menu
@@ -54,17 +51,6 @@ def parse(arguments: Sequence[str] | None, now: datetime) -> argparse.Namespace:
     return asked
 
 
-def instant(text: str, now: datetime) -> datetime:
-    """Return the instant that a text names: ISO 8601 (UTC where it has no offset), or ago, e.g. 15m, 2h, 3d.
-
-    Raises ValueError and, for what is before all times, OverflowError.
-    """
-    if ago := _AGO.fullmatch(text.strip()):
-        return now - timedelta(**{_UNITS[ago[2]]: float(ago[1])})
-    at = datetime.fromisoformat(text.strip())
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
-
-
 def _parser(now: datetime) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="memory-viewer",
@@ -78,9 +64,7 @@ def _parser(now: datetime) -> argparse.ArgumentParser:
         try:
             return instant(text, now)
         except (ValueError, OverflowError):
-            raise argparse.ArgumentTypeError(
-                f"{text!r} is no time: 2026-11-22, 2026-11-22T13:05:00Z, or ago: 15m, 2h, 3d"
-            ) from None
+            raise argparse.ArgumentTypeError(f"{text!r} is no time: {TIMES}") from None
 
     questions = parser.add_argument_group("questions").add_mutually_exclusive_group()
     questions.add_argument("--summary", action="store_true", help="how much is remembered, since when")
@@ -113,7 +97,11 @@ def _parser(now: datetime) -> argparse.ArgumentParser:
     filters.add_argument("--charge-point", type=_name, metavar="ID", help="of one charge point")
     filters.add_argument("--since", type=at, metavar="TIME", help="ISO 8601, or ago: 15m, 2h, 3d")
     filters.add_argument("--until", type=at, metavar="TIME", help="the same; not included")
-    filters.add_argument("--kind", type=_name, help="of events or anomalies, e.g. status_changed")
+    filters.add_argument(
+        "--kind",
+        type=_name,
+        help=f"of events: {', '.join(EVENT_KINDS)}; or of anomalies, e.g. repeated-current-fluctuation",
+    )
     filters.add_argument("--severity", choices=SEVERITIES, help="of anomalies")
 
     exports = parser.add_argument_group("exports")

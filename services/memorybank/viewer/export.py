@@ -143,7 +143,7 @@ def _json_lines(
 ) -> Iterator[tuple[Sequence[Field], Iterator[bytes]]]:
     """Give the columns of a table, and each of its rows as a JSON object."""
     rows = selection.query(table, wish.filters, truth=wish.truth)
-    columns = selection.fields(connection, rows)
+    columns = selection.fields(connection, table, rows)
     # COPY would escape backslashes in its own format. As CSV whose quote and delimiter no JSON can hold
     # (control characters stand escaped in it), a line is the row's JSON as it is.
     statement = sql.SQL(
@@ -168,7 +168,7 @@ def _csv_lines(
             yield columns, (_csv_line(msgspec.json.decode(line)) for line in lines)
         return
     rows = selection.query(table, wish.filters, truth=wish.truth)
-    columns = selection.fields(connection, rows)
+    columns = selection.fields(connection, table, rows)
     statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(selection.texts(columns, rows))
     with connection.cursor().copy(statement) as copy:
         yield columns, (bytes(line) for line in copy)

@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from memorybank.errors import StoreUnavailable, WrongQuestion
-from memorybank.filters import EVERYTHING, Filters
+from memorybank.filters import EVERYTHING, Filters, instant
 from memorybank.reader import Reader
 from memorybank.viewer import pages
-from memorybank.viewer.arguments import instant
 from memorybank.viewer.check import check
 from memorybank.viewer.export import Wish, export
 from memorybank.viewer.follow import follow_events
@@ -37,7 +36,7 @@ class Menu:
             "3": ("Sessions", lambda: pages.sessions(reader, screen, self._filters, _PAGE_ROWS)),
             "4": ("Events", lambda: pages.events(reader, screen, self._filters, _PAGE_ROWS)),
             "5": ("Statistics", lambda: pages.statistics(reader, screen, self._filters)),
-            "6": (f"Export everything to {_EXPORT_FILE}", self._export),
+            "6": (f"Export to {_EXPORT_FILE}", self._export),
             "7": ("Follow what happens (Ctrl-C: back)", self._follow),
             "8": ("Filter: charge point, time, kind, severity", self._narrow),
             "9": ("Count every number again", lambda: check(reader, screen)),
@@ -73,12 +72,14 @@ class Menu:
 
     def _export(self) -> None:
         path = Path(_EXPORT_FILE)
+        wish = Wish(path=path, format="json", filters=self._filters)
         try:
-            (written,) = export(self._reader, Wish(path=path, format="json"), self._screen.file)
+            (written,) = export(self._reader, wish, self._screen.file)
         except OSError as error:
             self._screen.line(f"{path}: {error.strerror}")
             return
-        self._screen.line(f"{written.rows:,} rows in {path.resolve()}")
+        what = "everything" if self._filters == EVERYTHING else f"only {_told(self._filters)}"
+        self._screen.line(f"{written.rows:,} rows in {path.resolve()}: {what}")
 
     def _follow(self) -> None:
         known = replace(self._filters, since=None, until=None, severity=None)

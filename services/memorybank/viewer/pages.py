@@ -1,13 +1,13 @@
 """What the viewer shows for each question."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from memorybank.filters import EVERYTHING, Filters
 from memorybank.paging import Page
 from memorybank.reader import Fact, Reader
 from memorybank.sql import queries
-from memorybank.viewer.show import Column, Screen
+from memorybank.viewer.show import Block, Column, Screen, short
 from memorybank.viewer.spark import sparkline
 
 _QUERIES = queries("view.sql")
@@ -131,6 +131,10 @@ def summary(reader: Reader, screen: Screen) -> None:
     facts = dict(known)
     if known["lag_s"] is not None:
         known["lag_s"] = round(known["lag_s"], 3)
+    if screen.is_for_people:
+        known = {
+            name: f"{value:,}" if isinstance(value, int | float) else value for name, value in known.items()
+        }
     shown = [{"what": what, "value": known[field]} for what, field in _SUMMARY]
     screen.table("The memory", (Column("what", "what"), Column("value", "value")), shown, facts=[facts])
 
@@ -142,7 +146,22 @@ def events(reader: Reader, screen: Screen, filters: Filters, count: int) -> None
 
 def anomalies(reader: Reader, screen: Screen, filters: Filters, count: int) -> None:
     """Show the newest anomalies."""
-    screen.table("Anomalies", _ANOMALIES, rows(reader.anomalies, filters, count=count))
+    found = rows(reader.anomalies, filters, count=count)
+    screen.table("Anomalies", _ANOMALIES, found, block=_anomaly)
+
+
+def _anomaly(fact: Mapping[str, Any]) -> Block:
+    """Return an anomaly as a short block: the same facts but the deviation, which the explanation tells."""
+    started, ended = fact["started_at"], fact["ended_at"]
+    if ended is None:
+        end = "open"
+    elif ended.date() == started.date():
+        end = f"ended {ended:%H:%M:%S}"
+    else:
+        end = f"ended {short(ended)}"
+    where = f"{fact['charge_point_id']}/{fact['connector']}"
+    head = (short(started), where, fact["kind"], fact["severity"], f"score {fact['score']:,.1f}", end)
+    return Block(head, fact["explanation"])
 
 
 def sessions(reader: Reader, screen: Screen, filters: Filters, count: int) -> None:

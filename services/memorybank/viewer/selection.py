@@ -71,6 +71,8 @@ def chosen(table: str | None, filters: Filters, *, truth: bool) -> tuple[str, ..
     missing = _missing(TABLES[table], filters, is_named=True)
     if missing:
         raise WrongQuestion(f"{table} cannot be filtered by {missing}")
+    if table == "events":
+        filters.narrowing(table, "charge_point_id", "since", "until", "kind")
     if TABLES[table].schema == "truth" and not truth:
         raise WrongQuestion(f"{table} are ground truth: add --truth")
     return (table,)
@@ -138,14 +140,29 @@ class Field:
     type: str
 
 
-def fields(connection: Connection, rows: sql.Composed) -> Sequence[Field]:
-    """Return which columns a query gives."""
+_FIRST = ("at", "charge_point_id", "connector", "origin", "kind", "detail")
+_LAST = ("source_no", "seq")
+
+
+def fields(connection: Connection, name: str, rows: sql.Composed) -> Sequence[Field]:
+    """Return which columns a query of a table's rows gives; of what happened, first when and where it did.
+
+    The database has them in the order that saves space.
+    """
     described = connection.execute(sql.SQL("SELECT * FROM ({}) AS t LIMIT 0").format(rows)).description or ()
     types = connection.adapters.types
-    return [
+    given = [
         Field(column.name, known.name if (known := types.get(column.type_code)) is not None else "text")
         for column in described
     ]
+    return sorted(given, key=_place) if TABLES[name].at == "at" else given
+
+
+def _place(column: Field) -> int:
+    """Return where a column stands; those of one place stay as they are."""
+    if column.name in _FIRST:
+        return _FIRST.index(column.name)
+    return len(_FIRST) + (1 + _LAST.index(column.name) if column.name in _LAST else 0)
 
 
 def texts(columns: Sequence[Field], rows: sql.Composed) -> sql.Composed:

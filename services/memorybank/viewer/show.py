@@ -3,7 +3,7 @@
 import itertools
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Any
@@ -17,6 +17,9 @@ _FOLDED_WIDTH = 24
 """From this width on, in characters, a text is broken over lines rather than a column left out."""
 _NARROWEST = 8
 """A text broken into shorter pieces than this cannot be read."""
+_READABLE_WIDTH = 60
+"""In less, sentences are read more easily below the other fields than beside them."""
+_GAP, _INDENT = "  ", "  "
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,14 @@ class Column:
     folds: bool = False
     drop: int = 0
     drawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A row that is no row of a table: pieces of its first line, and what is told below."""
+
+    head: Sequence[str]
+    text: str
 
 
 class Screen:
@@ -60,15 +71,21 @@ class Screen:
         *,
         facts: Iterable[Mapping[str, Any]] | None = None,
         name: str | None = None,
+        block: Callable[[Mapping[str, Any]], Block] | None = None,
     ) -> None:
         """Show rows under a title; to a program, a line of headings and a line a row, with tabs.
 
         As JSON: the `facts` where they are more than the rows, each with its page's `name` if there is one.
+        People get each row as its `block` where a table would leave too little for its sentences.
         """
         if self._as_json:
             self.objects(rows if facts is None else facts, name)
         elif self.is_for_people:
-            self._draw(title, columns, list(rows))
+            drawn = list(rows)
+            if block is not None and drawn and self._is_narrow(columns, drawn):
+                self._draw_blocks(title, map(block, drawn))
+            else:
+                self._draw(title, columns, drawn)
         else:
             columns = [column for column in columns if not column.drawn]
             answer = iter(rows)
@@ -133,6 +150,34 @@ class Screen:
             headings = ", ".join(column.heading for column in left_out)
             self._console.print(Text(f"left out in this width: {headings}", style="dim"))
 
+    def _is_narrow(self, columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> bool:
+        """Return whether a table of all columns, and sentences as wide as they should be, does not fit."""
+        cells = {column: [_for_people(row[column.field], column) for row in rows] for column in columns}
+        widths = {column: _width(column, cells[column], _READABLE_WIDTH) for column in columns}
+        return _total(widths) > self._console.width
+
+    def _draw_blocks(self, title: str, blocks: Iterable[Block]) -> None:
+        """Show each row as a line of its facts, or two where they do not fit, and its text below."""
+        self._console.print(Text(f"{title} (times in UTC)", style="italic"))
+        for block in blocks:
+            line = Text()
+            for piece in map(printable, block.head):
+                if line and line.cell_len + len(_GAP + piece) > self._console.width:
+                    self._console.print(line, overflow="fold")
+                    line = Text(_INDENT)
+                elif line:
+                    line.append(_GAP)
+                line.append(piece, _STYLES.get(piece))
+            self._console.print(line, overflow="fold")
+            for text in textwrap.wrap(
+                printable(block.text),
+                self._console.width,
+                initial_indent=_INDENT,
+                subsequent_indent=_INDENT,
+                break_on_hyphens=False,
+            ):
+                self._console.print(Text(text), overflow="fold")
+
     def _draw_below(self, title: str, cells: Mapping[Column, Sequence[str]]) -> None:
         """Show every field on a line of its own: for terminals in which no table fits."""
         self._console.print(Text(title, style="italic"))
@@ -164,10 +209,10 @@ def remark(text: str) -> None:
     print(f"memory-viewer: {' '.join(text.split())}", file=sys.stderr, flush=True)
 
 
-def _width(column: Column, cells: Sequence[str]) -> int:
-    """Return the least width in which a column can be read."""
+def _width(column: Column, cells: Sequence[str], folded_width: int = _FOLDED_WIDTH) -> int:
+    """Return the least width in which a column can be read; texts that are broken over lines, in that one."""
     widest = max(map(len, cells), default=0)
-    width = max(min(widest, _FOLDED_WIDTH) if column.folds else widest, *map(len, column.heading.split()), 1)
+    width = max(min(widest, folded_width) if column.folds else widest, *map(len, column.heading.split()), 1)
     while len(textwrap.wrap(column.heading, width)) > _HEADING_LINES:
         width += 1
     return width
@@ -193,11 +238,11 @@ def _for_people(value: Any, column: Column) -> str:
     if value is None:
         return "-"
     if isinstance(value, datetime):
-        return _short(value, column.decimals or 0)
+        return short(value, column.decimals or 0)
     return printable(str(value)) if column.decimals is None else f"{value:,.{column.decimals}f}"
 
 
-def _short(at: datetime, decimals: int) -> str:
+def short(at: datetime, decimals: int = 0) -> str:
     """Return an instant (UTC) without what everybody knows: the year, where it is this one."""
     if at.year != datetime.now(UTC).year:
         return f"{at:%Y-%m-%d %H:%M}"

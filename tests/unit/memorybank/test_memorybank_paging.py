@@ -92,11 +92,20 @@ def test_a_stretch_needs_offsets_and_an_extent() -> None:
 
 def test_a_filter_that_a_list_lacks_is_refused() -> None:
     """It is not passed over."""
-    filters = Filters(charge_point_id="CP-1", kind="x")
+    filters = Filters(charge_point_id="CP-1", kind="status_changed")
     assert filters.narrowing("events", "charge_point_id", "since", "kind") == {
-        "charge_point_id": "CP-1", "since": None, "kind": "x",
+        "charge_point_id": "CP-1", "since": None, "kind": "status_changed",
     }  # fmt: skip
     with pytest.raises(WrongQuestion, match="sessions cannot be filtered by kind"):
         filters.narrowing("sessions", "charge_point_id", "since", "until")
     with pytest.raises(WrongQuestion, match="gaps cannot be filtered by charge point"):
         filters.narrowing("gaps", "kind")
+
+
+@pytest.mark.parametrize("kind", ["rumour", "reading", "scenario_label"])
+def test_a_kind_of_event_that_there_is_not_is_refused(kind: str) -> None:
+    """With those that there are; anomalies have kinds of their own."""
+    filters = Filters(kind=kind)
+    with pytest.raises(WrongQuestion, match=f"no kind '{kind}' of events: can_frame_seen, .*system_event$"):
+        filters.narrowing("events", "kind")
+    assert filters.narrowing("anomalies", "kind") == {"kind": kind}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memorybank.viewer.arguments import instant
+from memorybank.filters import instant
 from memorybank.viewer.pseudonyms import Pseudonyms
 from memorybank.viewer.show import Column, fitting
 from memorybank.viewer.spark import sparkline
