@@ -64,9 +64,17 @@ class BenchProcess:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         wait_until(lambda: self._runs(earlier), timeout_s=START_S, what="the bench to run")
+        # So that questions find tables: the MemoryBank makes them at its start.
+        wait_until(self._remembers, timeout_s=START_S, what="the MemoryBank's tables")
 
     def _times_it_ran(self) -> int:
         return self.output().count("the bench runs") if self.log.exists() else 0
+
+    def _remembers(self) -> bool:
+        try:
+            return self.query("SELECT to_regclass('dash.events') IS NOT NULL") == [(True,)]
+        except (psycopg.Error, OSError, KeyError, ValueError):
+            return False
 
     def _runs(self, earlier: int) -> bool:
         assert self.process is not None
