@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 from playwright.async_api import Page, expect
@@ -70,8 +71,12 @@ async def test_losing_and_regaining_the_memorybank(page: Page, whole_bench: Benc
     await page.goto(whole_bench.described["console"] + "?charge_point=CP-1")
     services = page.locator("#services")
     await expect(services.locator("li", has_text="MemoryBank")).to_contain_text("ok", timeout=BACK_MS)
-    whole_bench.kill("memorybank")
-    await expect(services.locator("li", has_text="MemoryBank")).not_to_contain_text("ok", timeout=BACK_MS)
+    # It comes back within a second, in which the console may not have asked: until the page has seen it away.
+    async with asyncio.timeout(BACK_MS / 1000):
+        while "ok" in await services.locator("li", has_text="MemoryBank").inner_text():
+            with suppress(ProcessLookupError):
+                whole_bench.kill("memorybank")
+            await asyncio.sleep(0.2)
     await expect(page.locator("#present")).to_contain_text(" A")
     await expect(services.locator("li", has_text="MemoryBank")).to_contain_text("ok", timeout=BACK_MS)
 
