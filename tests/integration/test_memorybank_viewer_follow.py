@@ -83,10 +83,9 @@ def test_what_is_followed_can_be_filtered_and_piped(
         )
     try:
         with psycopg.connect(own_postgres.superuser_url, autocommit=True) as connection:
-            asks = (
-                "SELECT FROM pg_stat_activity WHERE usename = 'memorybank_reader' AND query LIKE '%sources%'"
-            )
-            wait_until(lambda: bool(connection.execute(asks).fetchall()), what="the first poll")
+            # Each poll ends with it, so it is what a connection at rest has asked last.
+            asked = "SELECT FROM pg_stat_activity WHERE usename = 'memorybank_reader' AND query = 'COMMIT'"
+            wait_until(lambda: bool(connection.execute(asked).fetchall()), what="the first poll")
         publish(broker, tmp_path / "outbox", note(1), faulted("CP-1"), faulted("CP-2"))
         wait_until(lambda: file.read_bytes().count(b"\n") == 2, what="two lines")
         process.send_signal(signal.SIGINT)
