@@ -110,21 +110,23 @@ WITH buckets AS (
   SELECT bucket, max(high_a) OVER last_minute - min(low_a) OVER last_minute AS swing_a
   FROM buckets
   WINDOW last_minute AS (ORDER BY bucket RANGE BETWEEN interval '60 seconds' PRECEDING AND CURRENT ROW)
-), anomalies AS MATERIALIZED (
-  SELECT detected_at, ended_at, score, threshold
+), anomalies AS (
+  SELECT greatest(detected_at, $__timeFrom()::timestamptz) AS begins_at,
+         least(coalesce(ended_at, now()), $__timeTo()::timestamptz) AS ends_at, score, threshold
   FROM dash.anomalies
   WHERE charge_point_id = ${charge_point:sqlstring}
     AND connector = nullif(${connector:sqlstring}, '')::integer
     AND started_at <= $__timeTo()::timestamptz AND coalesce(ended_at, 'infinity') >= $__timeFrom()::timestamptz
+), worst AS (
+  -- Each anomaly looks for its buckets, not each bucket for its anomalies.
+  SELECT DISTINCT ON (bucket) bucket, score, threshold
+  FROM anomalies CROSS JOIN LATERAL generate_series(
+    date_bin($__interval_ms * interval '1 ms', begins_at, 'epoch'), ends_at, $__interval_ms * interval '1 ms') AS bucket
+  WHERE bucket >= begins_at
+  ORDER BY bucket, score / nullif(threshold, 0) DESC NULLS LAST
 )
 SELECT bucket AS "time", swing_a AS "swing", worst.score AS "score", worst.threshold AS "threshold"
-FROM rolling LEFT JOIN LATERAL (
-  SELECT score, threshold
-  FROM anomalies
-  WHERE detected_at <= bucket AND (ended_at IS NULL OR ended_at >= bucket)
-  ORDER BY score / nullif(threshold, 0) DESC NULLS LAST
-  LIMIT 1
-) AS worst ON true
+FROM rolling LEFT JOIN worst USING (bucket)
 WHERE bucket >= $__timeFrom()::timestamptz
 ORDER BY 1
 
@@ -175,10 +177,17 @@ WITH ends AS (
   WHERE charge_point_id = ${charge_point:sqlstring}
     AND connector = nullif(${connector:sqlstring}, '')::integer
     AND started_at <= $__timeTo()::timestamptz AND coalesce(ended_at, 'infinity') >= $__timeFrom()::timestamptz
-), edges AS (
-  SELECT at FROM ends
-  UNION SELECT started_at FROM anomalies WHERE $__timeFilter(started_at)
-  UNION SELECT ended_at FROM anomalies WHERE $__timeFilter(ended_at)
+), verdicts AS (
+  -- How many of each severity went on at each edge, counted up in order.
+  SELECT at, CASE WHEN sum(step) FILTER (WHERE code = 3) OVER past > 0 THEN 3
+                  WHEN sum(step) FILTER (WHERE code = 2) OVER past > 0 THEN 2
+                  WHEN sum(step) FILTER (WHERE code = 1) OVER past > 0 THEN 1 ELSE 0 END AS code
+  FROM (
+    SELECT at, 0 AS code, 0 AS step FROM ends
+    UNION ALL SELECT started_at, code, 1 FROM anomalies
+    UNION ALL SELECT ended_at, code, -1 FROM anomalies WHERE ended_at IS NOT NULL
+  ) AS edges
+  WINDOW past AS (ORDER BY at)
 ), pixels AS (
   SELECT pixel, pixel + $__interval_ms * interval '1 ms' AS next_pixel
   FROM generate_series($__timeFrom()::timestamptz, least(now(), $__timeTo()::timestamptz),
@@ -207,10 +216,7 @@ WITH ends AS (
   UNION ALL
   SELECT at, 'status', status_code FROM changes
   UNION ALL
-  SELECT edges.at, 'verdict', coalesce(max(code), 0)
-  FROM edges LEFT JOIN anomalies
-    ON started_at <= edges.at AND (ended_at IS NULL OR ended_at > edges.at)
-  GROUP BY edges.at
+  SELECT DISTINCT at, 'verdict', code FROM verdicts WHERE $__timeFilter(at)
 )
 SELECT at AS "time", lane AS metric, code AS "value"
 FROM lanes
