@@ -11,3 +11,14 @@ CLIENT_KEEPALIVE: dict[str, Any] = {
 }
 SERVER_KEEPALIVE = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2"
 """For libpq's `options`."""
+
+
+def as_writer(application_name: str) -> dict[str, Any]:
+    """Return psycopg's arguments for a connection of memorybank_writer, in autocommit."""
+    return {
+        "autocommit": True,
+        "connect_timeout": 5,
+        "application_name": application_name,
+        **CLIENT_KEEPALIVE,
+        "options": SERVER_KEEPALIVE,
+    }

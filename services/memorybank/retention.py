@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from memorybank.keepalive import CLIENT_KEEPALIVE, SERVER_KEEPALIVE
+from memorybank.keepalive import as_writer
 from memorybank.sql import queries
 
 log = logging.getLogger("memorybank")
@@ -29,13 +29,6 @@ _ROWS = 20_000
 _LOCK_TIMEOUT = "300ms"
 """While a drop waits for a reader, everybody else waits behind it: so it waits briefly, and comes again."""
 _GB = 1_000_000_000
-_CONNECTION = {
-    "autocommit": True,
-    "connect_timeout": 5,
-    "application_name": "memorybank retention",
-    **CLIENT_KEEPALIVE,
-    "options": SERVER_KEEPALIVE,
-}
 
 _HELD = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 """Somebody has what we want."""
@@ -96,7 +89,7 @@ class Retention:
 
     def _pass(self) -> str | None:
         try:
-            with psycopg.connect(self._url, **_CONNECTION) as connection:
+            with psycopg.connect(self._url, **as_writer("memorybank retention")) as connection:
                 outcome = enforce(connection, self._keep, datetime.now(UTC))
         except psycopg.Error as error:
             return str(error).strip().replace("\n", " ")

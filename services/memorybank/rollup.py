@@ -7,7 +7,21 @@ import psycopg
 
 from memorybank.sql import queries
 
-_QUERIES = queries("rollup.sql")
+
+def _statement() -> bytes:
+    parts = {name: text.decode() for name, text in queries("rollup.sql").items()}
+    coarser = [
+        parts["coarser"].format(rows=rows, finer=finer, stretch=stretch)
+        for rows, finer, stretch in (("minutes", "tens", "1 minute"), ("hours", "minutes", "1 hour"))
+    ]
+    written = [
+        parts["written"].format(level=level, rows=rows)
+        for level, rows in (("10s", "tens"), ("1m", "minutes"), ("1h", "hours"))
+    ]
+    return parts["advance"].format(coarser=",\n".join(coarser), written=",\n".join(written)).encode()
+
+
+_ADVANCE = _statement()
 _ROWS = 20_000
 """Readings of one call: about half a second's work, since the writer waits for it."""
 _STRETCH_S = 10.0
@@ -22,7 +36,7 @@ def advance(connection: psycopg.Connection[Any], partitions: Sequence[int], *, r
     statement, so it may be cut off anywhere, called by two at once, and called again.
     """
     parameters = {"partitions": list(partitions), "rows": rows}
-    row = connection.execute(_QUERIES["advance"], parameters).fetchone()
+    row = connection.execute(_ADVANCE, parameters).fetchone()
     return int(row[0]) if row else 0
 
 

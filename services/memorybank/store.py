@@ -23,7 +23,7 @@ from psycopg.types.json import set_json_dumps
 from chassis.backoff import delays_s
 from memorybank import migrations, retention, rollup, tables
 from memorybank.errors import StoreUnavailable
-from memorybank.keepalive import CLIENT_KEEPALIVE, SERVER_KEEPALIVE
+from memorybank.keepalive import as_writer
 from memorybank.records import Row
 from memorybank.share import Share
 from memorybank.sql import queries
@@ -35,13 +35,6 @@ log = logging.getLogger("memorybank")
 T = TypeVar("T")
 
 _QUERIES = queries("store.sql")
-_CONNECTION = {
-    "autocommit": True,
-    "connect_timeout": 5,
-    "application_name": "memorybank",
-    **CLIENT_KEEPALIVE,
-    "options": SERVER_KEEPALIVE,
-}
 _STALLED_AFTER_S = 10.0
 _GIVEN_UP_AFTER_S = 30.0
 """A server that says nothing for so long is asked anew, each time with twice the patience: it may be slow."""
@@ -163,7 +156,7 @@ class Store:
         self._asked = action, time.monotonic()
         try:
             if self._connection is None or self._connection.closed:
-                self._connection = psycopg.connect(self._url, **_CONNECTION)
+                self._connection = psycopg.connect(self._url, **as_writer("memorybank"))
                 _prepare(self._connection, self._share)
                 log.info("connected to the database")
             result = action(self._connection)
@@ -210,8 +203,7 @@ class Store:
         }
         for parent, day in sorted(wanted - self._partitions):
             try:
-                # Another share may have made it while we waited for its lock: our catalogue was older.
-                with suppress(psycopg.errors.DuplicateTable), connection.transaction():
+                with connection.transaction():
                     # A reader in the catch-all partition must not hold us up: rows go there meanwhile.
                     connection.execute("SET LOCAL lock_timeout TO '1s'")
                     connection.execute(_QUERIES["make_partition"], {"parent": parent, "day": day})

@@ -12,6 +12,7 @@ import psycopg
 
 from contracts.topics import PARTITIONS
 from memorybank import rollup
+from memorybank.sql import named
 from real_parts import Postgres
 
 CONNECTORS = 20
@@ -85,16 +86,4 @@ def _roll_up(url: str, share: range) -> None:
             pass
 
 
-def _queries() -> dict[str, bytes]:
-    """Return the queries of past.sql by name: what stands under each `-- name --`."""
-    found: dict[str, list[str]] = {}
-    lines: list[str] = []
-    for line in (Path(__file__).parent / "past.sql").read_text(encoding="utf-8").splitlines():
-        if line.startswith("-- ") and line.endswith(" --"):
-            lines = found.setdefault(line.strip("- "), [])
-        elif not line.startswith("--"):
-            lines.append(line)
-    return {name: "\n".join(lines).encode() for name, lines in found.items()}
-
-
-_QUERIES = _queries()
+_QUERIES = named((Path(__file__).parent / "past.sql").read_text(encoding="utf-8"))
