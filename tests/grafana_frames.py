@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from grafana_sql import Range, Values, expand, interval_s
+from grafana_sql import Range, RefusedByGrafana, Values, expand, interval_s
 
 GRAFANA = Path(__file__).parent.parent / "grafana"
 LEAST_INTERVAL = "1s"
@@ -90,7 +90,7 @@ def check_panel(connection: psycopg.Connection[Any], panel: Json, span: Range, v
         _check_links(panel, frame)
         if frame.rows:
             _RULES[panel["type"]](panel, frame, span, points)
-    except (AssertionError, psycopg.Error) as error:
+    except (AssertionError, RefusedByGrafana, psycopg.Error) as error:
         raise AssertionError(f"panel {panel['title']!r}: {error}") from error
     return frame
 
