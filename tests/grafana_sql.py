@@ -2,8 +2,8 @@
 
 Variables are replaced in the browser, by `grafana.variables`; macros by the PostgreSQL data source, whose
 rules are written down here (grafana/README.md says what is thereby verified and what not). Only what the
-bench's dashboards use is known: anything else is refused, so that a new macro is looked up before it is relied
-on.
+bench's dashboards use is known: anything else is refused, so that a new macro is looked up before it is
+relied on.
 """
 
 import re
