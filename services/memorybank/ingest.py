@@ -20,6 +20,7 @@ from memorybank import rollup
 from memorybank.detectors.reversals import Reversals
 from memorybank.intake import take
 from memorybank.mqtt_consumer import Consumer
+from memorybank.pace import Pace
 from memorybank.records import Poison
 from memorybank.settings import Settings
 from memorybank.store import Store
@@ -73,6 +74,7 @@ class Ingest:
         self._listening_s = now_s
         self._roll_up_s = now_s
         self._save_s = 0.0
+        self._pace = Pace(self._share.partitions[0], now_s)
         self.consumer = Consumer(settings.mqtt, self._share, settings.queue_mb * 1024 * 1024, self._tell_all)
         self.lag_s: float | None = None
         """Seconds from event time to commit in the latest transaction, of its slowest source."""
@@ -101,6 +103,9 @@ class Ingest:
                     work = await self._gathered(finishing)
                     await finishing
                     self._expire(work)
+                    work.pulse = self._pace.pulse(
+                        datetime.now(UTC), asyncio.get_running_loop().time(), self.consumer.waiting_messages
+                    )
                     finishing = asyncio.create_task(self._finish(work), name="store")
             finally:
                 finishing.cancel()
@@ -164,6 +169,8 @@ class Ingest:
             await self._store.save(work)
             self._save_s = loop.time() - begun_s
             self.transactions += 1
+            if work.advances:
+                self._pace.commit(work.tally, datetime.now(UTC))
         self._tell(work)
         if loop.time() >= self._roll_up_s:
             self.rollup_lag = await self._store.roll_up()

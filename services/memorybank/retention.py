@@ -214,10 +214,11 @@ def _delete_old(connection: Connection, keep: Keep, now: datetime) -> list[str]:
         except _HELD:
             problems.append(f"{parent}_other waits for the writer")
     if keep.days:
-        try:
-            connection.execute(_statement("delete_poison"), {"before": now - timedelta(days=keep.days)})
-        except _HELD:
-            problems.append("poison waits for the writer")
+        for name in ("poison", "pulses"):
+            try:
+                connection.execute(_statement(f"delete_{name}"), {"before": now - timedelta(days=keep.days)})
+            except _HELD:
+                problems.append(f"{name} waits for the writer")
     return problems
 
 

@@ -99,6 +99,7 @@ def save(connection: Connection, work: Work) -> None:
         if work.advances and cursor.rowcount != len(work.advances):
             raise StoreConflict("a source stands elsewhere than we left it")
         _put(cursor, "save_gaps", work.gaps)
+        _put(cursor, "save_pulse", [work.pulse] if work.pulse else [])
         _copy(cursor, "memory.events", EVENT_COLUMNS, work.rows.events)
         _copy(cursor, "memory.metrics", METRIC_COLUMNS, work.rows.metrics)
         _copy(cursor, "truth.labels", LABEL_COLUMNS, work.rows.labels)

@@ -9,6 +9,7 @@ from contracts.events import Reading
 from memorybank import ledger
 from memorybank.changes import Changes
 from memorybank.intake import SetAside, Taken
+from memorybank.pace import Pulse, Tally
 from memorybank.records import Rows
 from memorybank.watch import Finding, Watch
 
@@ -54,6 +55,8 @@ class Work:
     advances: dict[int, Advance] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+    pulse: Pulse | None = None
 
     def add(
         self, source_no: int, committed: int, topic: str, taken: Taken, watch: Watch, heard_s: float
@@ -71,6 +74,7 @@ class Work:
         advance.gap += verdict.gap
         advance.duplicates += verdict.duplicates
         advance.ahead += verdict.ahead
+        events, readings, oldest = advance.events, advance.metrics, None
         for index in range(verdict.skip, len(taken.events)):
             event = taken.events[index]
             self.rows.add(source_no, taken.first_seq + index, topic, event)
@@ -83,16 +87,19 @@ class Work:
             elif taken.channel == "events":
                 advance.events += 1
             at = event.at
+            oldest = oldest or at
             if advance.first_event_at is None or at < advance.first_event_at:
                 advance.first_event_at = at
             if advance.last_event_at is None or at > advance.last_event_at:
                 advance.last_event_at = at
+        if taken.channel == "events":
+            self.tally.add(verdict, oldest, advance.events - events, advance.metrics - readings)
         return verdict.committed
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to store."""
-        return not (self.advances or self.rows.poison or self.findings)
+        return not (self.advances or self.rows.poison or self.findings or self.pulse)
 
     def recount(self) -> list[Window]:
         """Return where sessions must count their anomalies again."""

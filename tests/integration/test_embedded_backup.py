@@ -159,11 +159,17 @@ def test_who_may_read_what_is_as_before(home: Path, file: Path, chargebench: Run
     assert chargebench("restore", file)[0] == 0
     with database(home) as server:
         for role, readings, refused in (
-            ("memorybank_reader", "memory.metrics", ("payload FROM memory.poison", "1 FROM truth.labels")),
+            (
+                "memorybank_reader",
+                "memory.metrics",
+                ("payload FROM memory.poison", "1 FROM truth.labels", "1 FROM dash.truth_runs"),
+            ),
             ("grafana_reader", "dash.metrics", ("1 FROM memory.metrics", "1 FROM truth.labels")),
         ):
             with psycopg.connect(server.url(role), autocommit=True) as reader:
                 assert reader.execute(f"SELECT count(*) FROM {readings}").fetchone() == (READINGS,)
+                if role == "grafana_reader":
+                    reader.execute("SELECT run_id FROM dash.truth_runs")
                 for query in refused:
                     with pytest.raises(psycopg.errors.InsufficientPrivilege):
                         reader.execute(f"SELECT {query}")

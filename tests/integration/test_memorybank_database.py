@@ -28,14 +28,21 @@ DASH = {
     " current_a power_w energy_wh soc_percent transaction_id open_anomalies",
     "status": "at charge_point_id connector status status_code",
     "anomalies": "id charge_point_id connector kind severity score threshold deviation started_at detected_at"
-    " ended_at explanation pattern",
+    " ended_at explanation pattern anomaly_id pattern_id connector_no",
     "sessions": "transaction_id charge_point_id connector id_tag started_at ended_at energy_wh peak_a mean_a"
     " reason anomalies duration_s",
     "events": "at charge_point_id connector kind summary",
     "sources": "source boot committed_seq gaps duplicates last_event_at lag_s ahead events metrics"
     " first_event_at last_stored_at rolled_seq dropped_seq",
     "gaps": "source boot first_seq last_seq lost noticed_at",
+    "patterns": "pattern_id charge_point_id kind count first_seen_at last_seen_at period_s amplitude_a duty",
+    "pulses": "at length_s lag_p50_s lag_p95_s lag_p99_s lag_max_s transactions messages events readings gaps"
+    " duplicates ahead waiting_messages partition",
+    "poison": "first_at last_at times topic reason",
+    "truth_runs": "run_id scenario anomaly charge_point_id started_at ended_at parameters seed",
 }
+TRUTH = {"truth_runs"}
+"""Views for people who watch, not for who judges."""
 
 
 BEYOND_TABLES = [
@@ -140,6 +147,8 @@ def test_the_dashboards_views_are_what_was_agreed(migrated: Postgres) -> None:
     "question",
     [
         "SELECT * FROM truth.labels",
+        "SELECT * FROM dash.truth_runs",
+        "SELECT dash.sizes()",
         "SELECT payload FROM memory.poison",
         "DELETE FROM memory.events",
         "CREATE TABLE memory.mine (a int)",
@@ -177,6 +186,9 @@ def test_no_reader_sees_when_the_truth_was_told(migrated: Postgres) -> None:
         with psycopg.connect(url) as connection:
             sources = connection.execute("SELECT source FROM dash.sources").fetchall()
             assert sources == [("csms:csms-0/events/03",)]
+            assert connection.execute("SELECT topic FROM dash.poison").fetchall() == [
+                ("chargebench/v1/events/03/csms/csms-0",)
+            ]
             # Were hidden rows asked too, the error would tell of them.
             assert connection.execute("SELECT FROM dash.gaps WHERE 1 / (first_seq - 2) = 9").fetchall() == []
 
@@ -187,7 +199,7 @@ def test_the_reader_sees_the_memory(migrated: Postgres) -> None:
         for table in ("sources", "events", "metrics", "sessions", "anomalies", "patterns", "charge_points"):
             connection.execute(f"SELECT * FROM memory.{table}")  # type: ignore[arg-type]
         connection.execute("SELECT reason, times FROM memory.poison")
-        for view in DASH:
+        for view in DASH.keys() - TRUTH:
             connection.execute(f"SELECT * FROM dash.{view}")  # type: ignore[arg-type]
 
 
@@ -216,6 +228,39 @@ def test_grafana_sees_its_views(migrated: Postgres) -> None:
     with psycopg.connect(migrated.grafana_url) as connection:
         for view in DASH:
             connection.execute(f"SELECT * FROM dash.{view}")  # type: ignore[arg-type]
+
+
+def test_who_watches_sees_the_truth(migrated: Postgres) -> None:
+    """A run is a row for each of its charge points; it has no end while it runs."""
+    with psycopg.connect(migrated.writer_url) as connection:
+        for seq, (run, phase, second) in enumerate(
+            [("a", "started", 0), ("a", "ended", 30), ("b", "started", 40)], start=1
+        ):
+            connection.execute(
+                "INSERT INTO truth.labels VALUES (make_timestamptz(2026, 1, 1, 0, 0, %s), %s, 1, %s, 'cycle',"
+                " 'wear', %s, ARRAY['CP-1', 'CP-2'], '{}', 18446744073709551615)",
+                (second, seq, run, phase),
+            )
+    with psycopg.connect(migrated.grafana_url) as connection:
+        runs = connection.execute(
+            "SELECT run_id, charge_point_id, extract(epoch FROM ended_at - started_at)::int, seed"
+            " FROM dash.truth_runs ORDER BY 1, 2"
+        ).fetchall()
+    seed = "18446744073709551615"
+    assert runs == [("a", "CP-1", 30, seed), ("a", "CP-2", 30, seed)] + [
+        ("b", name, None, seed) for name in ("CP-1", "CP-2")
+    ]
+
+
+def test_grafana_sees_sizes_on_disk_by_table_and_partition(migrated: Postgres) -> None:
+    """Of the memory only: not of the truth."""
+    with psycopg.connect(migrated.grafana_url) as connection:
+        sizes = connection.execute("SELECT parent, part, bytes FROM dash.sizes()").fetchall()
+    assert {("metrics", "metrics_other"), ("anomalies", None)} <= {
+        (parent, part) for parent, part, _ in sizes
+    }
+    assert all(size >= 0 for *_, size in sizes)
+    assert "labels" not in {parent for parent, *_ in sizes}
 
 
 def test_readers_have_a_time_limit(migrated: Postgres) -> None:

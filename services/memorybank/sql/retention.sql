@@ -88,6 +88,9 @@ UPDATE memory.sources s SET dropped_seq = n.seq
 FROM (SELECT source_no, max(seq) AS seq FROM gone GROUP BY source_no) n
 WHERE s.source_no = n.source_no AND s.dropped_seq < n.seq;
 
+-- delete_pulses --
+DELETE FROM memory.pulses WHERE at < %(before)s;
+
 -- forget_sources --
 -- Sources that nothing was heard of for long and that have no rows left; what they lost goes with them
 WITH gone AS (

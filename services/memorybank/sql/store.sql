@@ -64,6 +64,14 @@ WHERE s.source_no = c.source_no AND s.committed_seq = c.before;
 INSERT INTO memory.gaps (source_no, first_seq, last_seq)
 SELECT source_no, first_seq, last_seq FROM jsonb_to_recordset(%s) AS c(source_no integer, first_seq bigint, last_seq bigint);
 
+-- save_pulse --
+INSERT INTO memory.pulses (at, partition, length_s, lag_p50_s, lag_p95_s, lag_p99_s, lag_max_s, transactions, messages,
+  events, readings, gaps, duplicates, ahead, waiting_messages)
+SELECT * FROM jsonb_to_recordset(%s) AS c(at timestamptz, partition smallint, length_s float8, lag_p50_s float8,
+  lag_p95_s float8, lag_p99_s float8, lag_max_s float8, transactions integer, messages integer, events integer,
+  readings integer, gaps bigint, duplicates bigint, ahead bigint, waiting_messages integer)
+ON CONFLICT DO NOTHING;  -- the work may be tried again
+
 -- save_sessions --
 INSERT INTO memory.sessions AS s (charge_point_id, transaction_id, connector, id_tag, started_at, ended_at,
   meter_start_wh, meter_stop_wh, reason, register_wh, register_at, can_readings, can_sum_a, can_peak_a,
