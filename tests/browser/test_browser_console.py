@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 import httpx
 import msgspec
@@ -19,10 +20,14 @@ FOLLOW_MS = 500
 
 COUNT_LINE_PIXELS = """() => {
     const canvas = document.getElementById("canvas");
+    const probe = document.body.appendChild(document.createElement("i"));
+    probe.style.color = "var(--current)";
+    const current = getComputedStyle(probe).color;
+    probe.remove();
     const copy = document.createElement("canvas");
     [copy.width, copy.height] = [canvas.width, canvas.height];
     const context = copy.getContext("2d", { willReadFrequently: true });
-    context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--current");
+    context.fillStyle = current;
     context.fillRect(0, 0, 1, 1);
     const wanted = context.getImageData(0, 0, 1, 1).data;
     context.drawImage(canvas, 0, 0);
@@ -94,9 +99,14 @@ async def heard(station: Station, bench: ConsoleBench, current_a: float) -> None
                 await asyncio.sleep(0.05)
 
 
-async def opened(page: Page, bench: ConsoleBench, query: str = "") -> None:
-    """Open the page and wait for the first reading on it."""
-    await page.goto(f"{bench.console.url}/{query}")
+def address(bench: ConsoleBench, **query: str) -> str:
+    """Return the address of a view."""
+    return f"{bench.console.url}/?{urlencode(query)}"
+
+
+async def opened(page: Page, bench: ConsoleBench, charge_point_id: str = "CP-1") -> None:
+    """Open a charge point's page and wait for the first reading on it."""
+    await page.goto(address(bench, charge_point=charge_point_id))
     await expect(page.locator("#present")).to_contain_text(" A")
 
 
@@ -104,7 +114,7 @@ async def test_the_graph_appears_and_follows(page: Page, bench: ConsoleBench) ->
     """A line is drawn, and a frame on the bus is on the page within half a second."""
     async with bench.station("CP-1") as station:
         await heard(station, bench, 10)
-        await page.goto(bench.console.url)
+        await page.goto(address(bench, charge_point="CP-1"))
         await expect(page.locator("#selected-title")).to_have_text("CP-1")
         for number in range(10):
             current_a = 20.3 + number
@@ -124,12 +134,12 @@ async def test_the_graph_says_why_it_is_empty(page: Page, bench: ConsoleBench) -
     """A bus without readings is silent in words; what is old is not called present."""
     async with bench.station("CP-1") as station:
         await heard(station, bench, 10)
-        await page.goto(bench.console.url)
+        await page.goto(address(bench, charge_point="CP-1"))
         await expect(page.locator("#present")).to_have_text("10.0 A")
-        row = page.locator("#fleet-list button")
-        await expect(row).to_contain_text("no readings", timeout=10_000)
-        await expect(page.locator("#present")).to_have_text("\N{EN DASH}")
+        await expect(page.locator("#present")).to_have_text("\N{EN DASH}", timeout=10_000)
         await expect(page.locator("#max")).to_have_text("10.0 A")
+        await page.get_by_role("link", name="Fleet").click()
+        await expect(page.locator("#fleet-list button")).to_contain_text("no readings")
 
 
 async def test_the_indicator_tells_of_a_fluctuation(page: Page, bench: ConsoleBench) -> None:
@@ -144,8 +154,6 @@ async def test_the_indicator_tells_of_a_fluctuation(page: Page, bench: ConsoleBe
         await expect(indicator).to_have_text("Fluctuation detected")
         await expect(indicator.locator("svg")).to_be_visible()
         await expect(page).to_have_title("\u25b2 Fluctuation detected: CP-1 \u00b7 ChargeBench")
-        await expect(page.locator("#fleet-list button").nth(0)).to_contain_text("Fluctuation")
-        await expect(page.locator("#fleet-list button").nth(1)).not_to_contain_text("Fluctuation")
         entry = page.locator("#anomaly-list li")
         await expect(entry).to_contain_text("Repeated current fluctuation")
         await expect(entry).to_contain_text("open")
@@ -159,6 +167,16 @@ async def test_the_indicator_tells_of_a_fluctuation(page: Page, bench: ConsoleBe
         await expect(entry).to_contain_text("\N{EN DASH}")
 
 
+async def test_the_fleet_says_who_has_an_anomaly(page: Page, bench: ConsoleBench) -> None:
+    """The row of the charge point that fluctuates says so, and no other."""
+    async with stations(bench, "CP-1", "CP-2"):
+        await page.goto(address(bench))
+        await expect(page.locator("#fleet-list button")).to_have_count(2)
+        await bench.tell(fluctuation("CP-1", ago_s=2))
+        await expect(page.locator("#fleet-list button").nth(0)).to_contain_text("Fluctuation")
+        await expect(page.locator("#fleet-list button").nth(1)).not_to_contain_text("Fluctuation")
+
+
 async def test_past_anomalies_come_from_the_memory(page: Page, bench: ConsoleBench) -> None:
     """The list is the selected charge point's, newest first, each with its explanation."""
     old, older = fluctuation("CP-1", ago_s=9000, lasted_s=60), fluctuation("CP-1", ago_s=99000, lasted_s=60)
@@ -168,6 +186,7 @@ async def test_past_anomalies_come_from_the_memory(page: Page, bench: ConsoleBen
         entries = page.locator("#anomaly-list li")
         await expect(entries).to_have_count(2)
         await expect(entries.first).to_contain_text(old.explanation)
+        await page.get_by_role("link", name="Fleet").click()
         await page.locator("#fleet-list button").nth(1).click()
         await expect(entries).to_have_count(1)
         await expect(entries).to_contain_text("Other kind")
@@ -176,16 +195,18 @@ async def test_past_anomalies_come_from_the_memory(page: Page, bench: ConsoleBen
 async def test_the_page_is_used_by_keys(page: Page, bench: ConsoleBench) -> None:
     """A charge point is chosen and single values are read without a pointer."""
     async with stations(bench, "CP-1", "CP-2", "CP-10"):
-        await opened(page, bench)
-        names = await page.locator("#fleet-list .row-name").all_text_contents()
-        assert names == ["CP-1", "CP-2", "CP-10"]
+        await page.goto(address(bench))
+        await expect(page.locator("#fleet-list .row-name")).to_have_text(["CP-1", "CP-2", "CP-10"])
         await page.keyboard.press("Tab")
-        await expect(page.get_by_role("link", name="Skip to the graph")).to_be_focused()
+        await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+        await page.keyboard.press("Enter")
         await page.keyboard.press("Tab")
         await page.keyboard.press("ArrowDown")
         await page.keyboard.press("Enter")
         await expect(page.locator("#selected-title")).to_have_text("CP-2")
+        await expect(page.locator("#selected-title")).to_be_focused()
         assert page.url.endswith("/?charge_point=CP-2")
+        await page.keyboard.press("Tab")
         await page.keyboard.press("Tab")
         graph = page.get_by_role("slider")
         await expect(graph).to_be_focused()
@@ -195,7 +216,9 @@ async def test_the_page_is_used_by_keys(page: Page, bench: ConsoleBench) -> None
         await page.keyboard.press("Escape")
         await expect(page.locator("#readout")).to_have_text("")
         await page.go_back()
-        await expect(page.locator("#selected-title")).to_have_text("CP-1")
+        await expect(page.locator("#fleet-title")).to_be_focused()
+        await page.go_forward()
+        await expect(page.locator("#selected-title")).to_have_text("CP-2")
 
 
 async def test_a_pointer_reads_single_values(page: Page, bench: ConsoleBench) -> None:
@@ -230,7 +253,6 @@ async def test_it_fits_and_is_legible(page: Page, bench: ConsoleBench, width: in
     async with stations(bench, "CP-1", "CP-2", "CP-3", "CP-4", "CP-5"):
         await opened(page, bench)
         await expect(page.locator("#indicator")).to_have_text("Fluctuation detected")
-        await expect(page.locator("#run-list li")).to_have_count(1)
         wide, high = await page.evaluate(
             "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
         )
@@ -262,6 +284,7 @@ async def test_a_person_starts_and_stops_scenarios(
     async with stations(bench, "CP-1", "CP-2", "foreign"):
         bench.csms.charge_points[2]["enrolled"] = False
         await opened(page, bench)
+        await page.get_by_role("link", name="Run a scenario").click()
         message = page.locator("#scenario-message")
         await page.get_by_label("Scenario", exact=True).select_option("benign-charging")
         await expect(page.get_by_role("checkbox", name="CP-1")).to_be_checked()
@@ -294,8 +317,7 @@ async def test_it_lives_through_absences(page: Page, bench: ConsoleBench, expect
         await expect(page.locator("#indicator")).to_have_text("Detection paused")
         bench.csms.stop()
         await expect(notices).to_contain_text("The CSMS does not answer")
-        await expect(page.get_by_role("button", name="Stop all")).to_be_disabled()
-        await expect(page.locator("#fleet-list button")).to_contain_text("Charging (last known)")
+        await expect(page.locator("#selected-facts")).to_contain_text("Charging (last known)")
         first = await page.locator("#graph").get_attribute("data-newest-at")
         await expect(page.locator("#graph")).not_to_have_attribute("data-newest-at", first or "")
         bench.memorybank.start()
@@ -307,6 +329,7 @@ async def test_it_lives_through_absences(page: Page, bench: ConsoleBench, expect
         bench.console.environ["CHARGEBENCH_TOKEN"] = "another-token"
         bench.console.start()
         await expect(notices).to_be_empty()
+        await page.get_by_role("link", name="Run a scenario").click()
         await page.get_by_role("button", name="Start", exact=True).click()
         await expect(page.locator("#scenario-message")).to_contain_text("Started")
 
@@ -320,8 +343,11 @@ async def test_names_from_outside_stay_text(page: Page, bench: ConsoleBench) -> 
     bench.csms.run("repeated-current-fluctuation", [evil])["reason"] = evil
     async with stations(bench, evil):
         bench.csms.charge_points[0]["connectors"][0]["status"] = evil
-        await opened(page, bench)
+        await opened(page, bench, evil)
         await expect(page.locator("#selected-title")).to_have_text(evil)
         await expect(page.locator("#anomaly-list li").first).to_contain_text(evil)
+        await page.get_by_role("link", name="Run a scenario").click()
         await expect(page.locator("#run-list li")).to_contain_text(evil)
+        await page.get_by_role("link", name="Fleet").click()
+        await expect(page.locator("#fleet-list button")).to_contain_text(evil)
         assert await page.locator("main img").count() == 0

@@ -292,7 +292,7 @@ async def test_the_page_and_its_policy(bench: ConsoleBench, client: httpx.AsyncC
     assert page.headers["cache-control"] == "no-store"
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert "unsafe" not in page.headers["content-security-policy"]
-    sources = re.findall(r'(?:src|href)="([^"#]+)"', page.text)
+    sources = re.findall(r'(?:<(?:link|script|img)\b[^>]*?(?:src|href))="([^"#]+)"', page.text)
     assert sources
     for source in sources:
         assert source.startswith("/static/")

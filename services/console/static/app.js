@@ -1,81 +1,66 @@
-// The page: the stream fills the model, the model is shown, a person selects.
+// The page: the stream fills the model, the address says which view shows it.
 
-import { AnomalyList, showIndicator } from "./anomalies.js";
-import { byId, setText } from "./dom.js";
-import { FleetList, statusOf } from "./fleet.js";
-import { Graph, showStatistics } from "./graph.js";
+import { ask } from "./api.js";
+import { ChargePointView } from "./charge-point.js";
+import { FleetView } from "./fleet.js";
 import { Model } from "./model.js";
-import { ScenarioPanel } from "./scenarios.js";
+import { Router, addressOf, routeOf } from "./router.js";
+import { ScenariosView } from "./scenarios.js";
 import { showServices } from "./services.js";
 import { Stream } from "./stream.js";
-import { number } from "./words.js";
+import { Switch } from "./views.js";
 
-const RECALL_AGAIN_MS = 3000;
+const VIEWS = {
+  fleet: FleetView,
+  "charge-point": ChargePointView,
+  scenarios: ScenariosView,
+};
 
 const model = new Model();
-const fleet = new FleetList(select);
-const anomalies = new AnomalyList();
-const scenarios = new ScenarioPanel(model);
+const stream = new Stream("/api/stream");
+const router = new Router((route) => {
+  show(route);
+  views.root.querySelector("[data-heading]").focus();
+});
+const context = { model, stream, ask, navigate: (route) => router.navigate(route) };
 
-let wanted = fromAddress();
-let connected = false;
+const views = new Switch(
+  Object.fromEntries(
+    Object.entries(VIEWS).map(([name, View]) => {
+      const root = document.querySelector(`[data-view="${name}"]`);
+      return [name, { root, member: new View(root, context) }];
+    }),
+  ),
+);
+
 let scheduled = false;
-let recalled = null;
 
-const stream = new Stream("/api/stream", take, (now) => {
-  if (now === connected) return;
-  connected = now;
+for (const kind of ["snapshot", "update"]) {
+  stream.on(kind, (message) => {
+    model.apply(kind, message);
+    schedule();
+  });
+}
+stream.on("detail", schedule);
+stream.on("connected", () => {
   model.changed.services = true;
   schedule();
 });
+model.onLearn = schedule;
 
-const graph = new Graph(() => {
-  const view = selected();
-  return { view, anomalies: view ? model.anomaliesOf(view) : [], spanS: model.spanS, nowS: stream.nowS() };
-});
-
-addEventListener("popstate", () => {
-  wanted = fromAddress();
-  show();
-});
-
-function fromAddress() {
-  const query = new URLSearchParams(location.search);
-  const chargePointId = query.get("charge_point");
-  return chargePointId === null ? null : { chargePointId, connector: Number(query.get("connector") ?? 0) };
-}
-
-/** Return the connector that is shown: the one that was asked for, else the first. */
-function selected() {
-  return model.find(wanted?.chargePointId, wanted?.connector);
-}
-
-function select(key) {
-  const view = model.connectors.get(key);
-  if (!view) return;
-  wanted = { chargePointId: view.charge_point_id, connector: view.connector };
-  const query = new URLSearchParams({ charge_point: view.charge_point_id });
-  if (view.connector !== 1) query.set("connector", view.connector);
-  history.pushState(null, "", `?${query}`);
-  show();
-}
-
-function show() {
-  graph.reset();
-  recalled = null;
-  Object.assign(model.changed, { fleet: true, anomalies: true, scenarios: true });
+function show(route) {
+  const name = route.view in VIEWS ? route.view : "fleet";
+  for (const link of document.querySelectorAll("[data-nav]")) {
+    if (link.dataset.nav === name) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (name !== "charge-point") stream.follow();
+  views.show(name, route);
+  model.changeAll();
   schedule();
 }
 
-function take(kind, message) {
-  const remembered = model.works("memorybank");
-  model.apply(kind, message);
-  // What is past is asked for again when an anomaly ends or the MemoryBank is back.
-  const ended = (message.anomalies ?? []).some((anomaly) => anomaly.phase === "closed");
-  if (kind === "snapshot" || ended || (!remembered && model.works("memorybank"))) recalled = null;
-  schedule();
-}
-
+/** Whatever comes within a frame is shown at once. */
 function schedule() {
   if (scheduled) return;
   scheduled = true;
@@ -86,45 +71,19 @@ function schedule() {
 }
 
 function render() {
-  const view = selected();
-  if (view) scenarios.follow(view.charge_point_id);
-  if (view && recalled !== view.charge_point_id && model.works("memorybank")) {
-    recalled = view.charge_point_id;
-    anomalies.recall(model, view.charge_point_id).then((remembered) => {
-      if (!remembered) setTimeout(() => (recalled = null), RECALL_AGAIN_MS);
-      schedule();
-    });
-  }
   const changed = model.takeChanges();
-  fleet.render(model, changed, view?.key);
-  if (changed.services) showServices(model, connected);
-  if (changed.anomalies || changed.services) anomalies.render(model, view);
-  if (changed.scenarios || changed.services) scenarios.render();
-  showSelected(view);
+  if (changed.services) showServices(model, stream.connected);
+  if (changed.fleet) linkToAChargePoint();
+  views.render(changed);
+  const title = [views.shown.title, "ChargeBench"].filter(Boolean).join(" \u00B7 ");
+  if (document.title !== title) document.title = title;
 }
 
-function showSelected(view) {
-  const name = view ? model.nameOf(view) : (wanted?.chargePointId ?? "No charge point");
-  setText(byId("selected-title"), name);
-  setText(byId("selected-facts"), view ? facts(view) : "Not heard on CAN and not known to the CSMS; waiting for it.");
-  showStatistics(view);
-  showIndicator(model, view, name);
+/** The way to the charge points' page leads to the one last shown, else to the first. */
+function linkToAChargePoint() {
+  const view = views.members["charge-point"].member.connector ?? model.find();
+  const link = document.querySelector('[data-nav="charge-point"]');
+  link.href = view ? addressOf({ view: "charge-point", chargePointId: view.charge_point_id, connector: view.connector }) : "/";
 }
 
-function facts(view) {
-  const { csms, bus, module_state: state, faults, voltage_v: voltage, temperature_c: temperature, soc_percent: soc } = view;
-  const heard = [
-    state && `module ${state}${faults.length ? ` (${faults.join(", ")})` : ""}`,
-    voltage !== null && `${number(voltage, 0)} V`,
-    temperature !== null && `${number(temperature)} \u00B0C`,
-    soc !== null && `battery ${number(soc, 0)} %`,
-  ];
-  return [
-    statusOf(view, model),
-    csms?.transaction_id != null && `transaction ${csms.transaction_id}`,
-    ...(bus === "live" ? heard : []),
-    view.bus_port !== null && `CAN port ${view.bus_port}`,
-  ]
-    .filter(Boolean)
-    .join(" \u00B7 ");
-}
+show(routeOf(location.search));

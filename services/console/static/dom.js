@@ -41,3 +41,14 @@ export function sparkline() {
 export function setText(target, text) {
   if (target.textContent !== text) target.textContent = text;
 }
+
+/** Return the page's colours by name, as they are in the present theme; a canvas does not read `var()`. */
+export function colours(names) {
+  const probe = document.body.appendChild(document.createElement("i"));
+  const read = names.map((name) => {
+    probe.style.color = `var(--${name})`;
+    return [name, getComputedStyle(probe).color];
+  });
+  probe.remove();
+  return Object.fromEntries(read);
+}

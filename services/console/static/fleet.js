@@ -12,46 +12,40 @@ export function statusOf(view, model) {
   return model.works("csms") ? status : `${status} (last known)`;
 }
 
-export class FleetList {
+export class FleetView {
+  title = "Fleet";
+
   #list = byId("fleet-list");
   #rows = new Map();
   #open = new Map();
-  #selectedKey;
 
-  /** `onSelect(key)` is called when a person chooses a connector. */
-  constructor(onSelect) {
-    this.onSelect = onSelect;
+  constructor(root, { model, navigate }) {
+    Object.assign(this, { root, model });
     this.#list.addEventListener("click", (event) => {
       const button = event.target.closest("button");
-      if (button) this.onSelect(button.dataset.key);
+      const view = model.connectors.get(button?.dataset.key);
+      if (view) navigate({ view: "charge-point", chargePointId: view.charge_point_id, connector: view.connector });
     });
     this.#list.addEventListener("keydown", (event) => this.#onKey(event));
   }
 
-  render(model, changed, selectedKey) {
+  show() {}
+
+  hide() {}
+
+  render(changed) {
+    const { model } = this;
     if (changed.fleet) this.#arrange(model);
     if (changed.fleet || changed.anomalies) this.#open = model.openAnomalies();
     const all = changed.fleet || changed.anomalies || changed.services;
     for (const key of all ? this.#rows.keys() : changed.keys) {
       this.#show(this.#rows.get(key), model.connectors.get(key), model);
     }
-    if (changed.fleet || selectedKey !== this.#selectedKey) this.#mark(selectedKey);
     if (!changed.fleet) return;
     const chargePoints = new Set([...model.connectors.values()].map((view) => view.charge_point_id)).size;
     setText(byId("fleet-count"), chargePoints ? plural(chargePoints, "charge point") : "");
     byId("fleet-empty").hidden = chargePoints > 0;
     setText(byId("fleet-empty"), "No charge point is heard on CAN or known to the CSMS yet.");
-  }
-
-  #mark(selectedKey) {
-    this.#selectedKey = selectedKey;
-    const reachable = this.#rows.has(selectedKey) ? selectedKey : this.#rows.keys().next().value;
-    for (const [key, { button }] of this.#rows) {
-      // One stop of the Tab key for the whole list; arrows move within.
-      button.tabIndex = key === reachable ? 0 : -1;
-      if (key === selectedKey) button.setAttribute("aria-current", "true");
-      else button.removeAttribute("aria-current");
-    }
   }
 
   #arrange(model) {

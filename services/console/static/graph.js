@@ -17,6 +17,7 @@ export class Graph {
   #pointerX = null;
   #pinned = null;
   #drawnAt = 0;
+  #frameRequest = 0;
 
   /** `current()` returns what to draw: {view, anomalies, spanS, nowS}; view may be missing. */
   constructor(current) {
@@ -28,20 +29,25 @@ export class Graph {
     this.#frame.addEventListener("pointerleave", () => (this.#pointerX = null));
     this.#frame.addEventListener("keydown", (event) => this.#onKey(event));
     this.#frame.addEventListener("blur", () => (this.#pinned = null));
+  }
+
+  /** Move with time, until stopped; where a person read before is forgotten. */
+  start() {
+    this.#pinned = null;
+    cancelAnimationFrame(this.#frameRequest);
     const step = (time) => {
       // Who asked for reduced motion sees the graph move once a second.
       if (!this.#stillness.matches || time - this.#drawnAt >= 1000) {
         this.#drawnAt = time;
         this.#draw();
       }
-      requestAnimationFrame(step);
+      this.#frameRequest = requestAnimationFrame(step);
     };
-    requestAnimationFrame(step);
+    this.#frameRequest = requestAnimationFrame(step);
   }
 
-  /** Forget where was read: another connector is shown. */
-  reset() {
-    this.#pinned = null;
+  stop() {
+    cancelAnimationFrame(this.#frameRequest);
   }
 
   #onKey(event) {

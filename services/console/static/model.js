@@ -7,6 +7,9 @@ const KEEP_ANOMALIES = 500;
 export class Model {
   #order = null;
 
+  /** Called when something was learned outside of the stream. */
+  onLearn = () => {};
+
   constructor() {
     this.spanS = 60;
     this.reset();
@@ -19,6 +22,11 @@ export class Model {
     this.services = {};
     this.scenarios = null;
     this.runs = null;
+    this.changeAll();
+  }
+
+  /** Have everything shown anew. */
+  changeAll() {
     this.changed = { keys: new Set(), fleet: true, anomalies: true, services: true, scenarios: true };
   }
 

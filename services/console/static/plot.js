@@ -1,5 +1,6 @@
 // The graph: a canvas that shows a connector's last minute, right edge now.
 
+import { colours } from "./dom.js";
 import { nearest, niceTicks, unbroken } from "./scale.js";
 import { amperes, anomalyWord, number, secondsAgo } from "./words.js";
 
@@ -23,16 +24,13 @@ export class Plot {
     this.canvas = canvas;
     this.#context = canvas.getContext("2d");
     new ResizeObserver(() => this.#resize()).observe(canvas.parentElement);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#readColours());
+    document.addEventListener("themechange", () => this.#readColours());
     this.#readColours();
     this.#resize();
   }
 
   #readColours() {
-    const style = getComputedStyle(document.documentElement);
-    for (const name of COLOURS) {
-      this.#colours[name] = style.getPropertyValue(`--${name}`).trim();
-    }
+    this.#colours = colours(COLOURS);
   }
 
   #resize() {

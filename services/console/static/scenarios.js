@@ -6,13 +6,15 @@ import { instant, plural, sentence } from "./words.js";
 
 const ENDED_SHOWN = 3;
 
-export class ScenarioPanel {
+export class ScenariosView {
+  title = "Scenarios";
+
   #targets = new Set();
   #touched = false;
   #busy = false;
 
-  constructor(model) {
-    this.model = model;
+  constructor(root, { model }) {
+    Object.assign(this, { root, model });
     byId("scenario").addEventListener("change", () => this.#describe());
     byId("scenario-form").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -31,14 +33,15 @@ export class ScenarioPanel {
     });
   }
 
-  /** Follow the selected charge point until a person chooses others. */
-  follow(chargePointId) {
-    if (this.#touched || this.#targets.has(chargePointId)) return;
-    this.#targets = new Set([chargePointId]);
-    this.model.changed.scenarios = true;
+  /** The charge point from whose page a person comes is chosen, until they choose others. */
+  show({ chargePointId }) {
+    if (chargePointId && !this.#touched) this.#targets = new Set([chargePointId]);
   }
 
-  render() {
+  hide() {}
+
+  render(changed) {
+    if (!changed.scenarios && !changed.services && !changed.fleet) return;
     this.#renderChoices();
     this.#renderTargets();
     this.#renderRuns();
@@ -109,7 +112,7 @@ export class ScenarioPanel {
       }),
     ];
     if (stillRuns) {
-      const button = element("button", { type: "button", text: "Stop", "data-run": run.run_id, "aria-label": `Stop ${title} on ${where}` });
+      const button = element("button", { className: "button", type: "button", text: "Stop", "data-run": run.run_id, "aria-label": `Stop ${title} on ${where}` });
       button.disabled = !this.model.works("csms");
       children.push(button);
     }

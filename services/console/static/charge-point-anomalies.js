@@ -1,44 +1,87 @@
 // The anomalies of the selected charge point: the open ones from the stream, the past from the MemoryBank.
 
-import { ask } from "./api.js";
 import { byId, element, icon, setText } from "./dom.js";
 import { iconOf } from "./fleet.js";
 import { anomalyWord, duration, instant, period, sentence } from "./words.js";
 
 const SHOWN = 50;
+const RECALL_AGAIN_MS = 3000;
 
-export class AnomalyList {
-  #asked = null;
+export class AnomaliesPanel {
+  #chargePointId = null;
+  #connector = null;
+  #recalled = null;
   #trouble = "";
+  #off = [];
+  #again = 0;
 
-  /** Ask the MemoryBank for a charge point's past, which the model learns. Returns whether it answered. */
-  async recall(model, chargePointId) {
-    const asked = (this.#asked = Symbol(chargePointId));
+  constructor(root, context) {
+    Object.assign(this, { root, context });
+  }
+
+  show({ chargePointId, connector }) {
+    this.hide();
+    if (chargePointId !== this.#chargePointId) this.#trouble = "";
+    this.#chargePointId = chargePointId;
+    this.#connector = connector;
+    this.#recalled = null;
+    // What is past is asked for again when an anomaly ends, and after the stream was away.
+    this.#off = [
+      this.context.stream.on("snapshot", () => (this.#recalled = null)),
+      this.context.stream.on("update", ({ anomalies = [] }) => {
+        if (anomalies.some((anomaly) => anomaly.phase === "closed")) this.#recalled = null;
+      }),
+    ];
+  }
+
+  hide() {
+    clearTimeout(this.#again);
+    for (const off of this.#off) off();
+    this.#off = [];
+  }
+
+  render(changed) {
+    const { model } = this.context;
+    if (!model.works("memorybank")) this.#recalled = null;
+    else if (this.#recalled !== this.#chargePointId) this.#recall();
+    if (changed.anomalies || changed.services || changed.fleet) this.#show(model.find(this.#chargePointId, this.#connector));
+  }
+
+  /** Ask the MemoryBank for the charge point's past, which the model learns. */
+  async #recall() {
+    const { model, ask } = this.context;
+    const chargePointId = (this.#recalled = this.#chargePointId);
+    let trouble = "";
     try {
       const path = `/api/anomalies?charge_point_id=${encodeURIComponent(chargePointId)}&limit=${SHOWN}`;
       for (const anomaly of (await ask("GET", path)).items) model.learn(anomaly);
-      if (asked === this.#asked) this.#trouble = "";
-      return true;
     } catch (error) {
-      if (asked === this.#asked) this.#trouble = error.message;
-      return false;
-    } finally {
-      model.changed.anomalies = true;
+      trouble = error.message;
     }
+    if (chargePointId !== this.#chargePointId) return;
+    this.#trouble = trouble;
+    if (trouble) {
+      clearTimeout(this.#again);
+      this.#again = setTimeout(() => {
+        this.#recalled = null;
+        model.onLearn();
+      }, RECALL_AGAIN_MS);
+    }
+    model.changed.anomalies = true;
+    model.onLearn();
   }
 
-  render(model, view) {
-    const anomalies = view ? model.anomaliesOf(view).slice(0, SHOWN) : [];
+  #show(view) {
+    const anomalies = view ? this.context.model.anomaliesOf(view).slice(0, SHOWN) : [];
     byId("anomaly-list").replaceChildren(...anomalies.map(entry));
-    setText(byId("anomalies-aside"), view ? view.charge_point_id : "");
-    setText(byId("anomalies-empty"), view ? this.#remark(model, view, anomalies.length) : "");
+    setText(byId("anomalies-empty"), this.#remark(anomalies.length));
     byId("anomalies-empty").hidden = !byId("anomalies-empty").textContent;
   }
 
-  #remark(model, view, count) {
-    const trouble = model.works("memorybank") ? this.#trouble : "The MemoryBank is away.";
+  #remark(count) {
+    const trouble = this.context.model.works("memorybank") ? this.#trouble : "The MemoryBank is away.";
     if (trouble) return `Only what this page heard itself is shown. ${trouble}`;
-    return count ? "" : `No anomaly is remembered for ${view.charge_point_id}.`;
+    return count ? "" : `No anomaly is remembered for ${this.#chargePointId}.`;
   }
 }
 
@@ -63,8 +106,8 @@ function entry(anomaly) {
   });
 }
 
-/** Show whether something is detected now: in words and with an icon, and in the page's title. */
-export function showIndicator(model, view, name) {
+/** Show whether something is detected now: in words and with an icon. */
+export function showIndicator(model, view) {
   const open = view ? model.anomaliesOf(view).filter((anomaly) => anomaly.open) : [];
   // The MemoryBank detects, and the broker brings it what to detect in.
   const blind = !model.works("broker") || !model.works("memorybank");
@@ -81,7 +124,4 @@ export function showIndicator(model, view, name) {
     indicator.className = `indicator ${state} ${state === "alarm" ? iconName : ""}`;
     indicator.replaceChildren(icon(iconName), element("span", { text }));
   }
-  const title = view ? `${name} \u00B7 ChargeBench` : "ChargeBench";
-  const full = open.length ? `\u25B2 ${text}: ${title}` : title;
-  if (document.title !== full) document.title = full;
 }
