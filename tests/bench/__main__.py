@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from bench import chaos, ingest, memory
+from bench import chaos, console, ingest, memory
 from bench.queries import LEAST
 from bench.report import Measure, Report, told
 
@@ -18,6 +18,7 @@ def main() -> int:
         "ingest": ingest.measure,
         "memory": partial(memory.measure, sizes=(LEAST,)),
         "chaos": chaos.measure,
+        "console": console.measure,
     }
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(parts)}; default all")
     parser.add_argument(

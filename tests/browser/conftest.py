@@ -2,27 +2,15 @@
 
 import asyncio
 import re
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import ConsoleMessage, Page, Request, async_playwright
 
+import chromium
 from console_parts import ConsoleBench, console_bench
 from real_parts import Broker
-
-ARGUMENTS = [
-    "--no-sandbox",  # tests run as root in containers
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 
 NETWORK_CHANGED = "ERR_NETWORK_CHANGED"
 """Another program's network interface came or went, and Chromium dropped what it was loading."""
@@ -37,9 +25,8 @@ def expected_errors() -> list[str]:
 @pytest.fixture
 async def page(tmp_path: Path, expected_errors: list[str]) -> AsyncIterator[Page]:
     """An empty page of a browser of its own, 1280 by 800, light; its errors fail the test."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium is here (Debian: apt-get install chromium)")
+    if chromium.path() is None:
+        pytest.skip(chromium.MISSING)
     errors: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:
@@ -55,8 +42,8 @@ async def page(tmp_path: Path, expected_errors: list[str]) -> AsyncIterator[Page
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch_persistent_context(
             tmp_path / "chromium",
-            executable_path=chromium,
-            args=ARGUMENTS,
+            executable_path=chromium.path(),
+            args=chromium.ARGUMENTS,
             viewport={"width": 1280, "height": 800},
             color_scheme="light",
         )
