@@ -126,7 +126,11 @@ def run(
     connection: psycopg.Connection[Any], target: Json, span: Range, variables: Values, every_s: float
 ) -> Frame:
     """Return the frame of a target, as the data source makes it."""
-    sql = expand(target["rawSql"], span, variables, every_s)
+    return framed(connection, expand(target["rawSql"], span, variables, every_s), target["format"])
+
+
+def framed(connection: psycopg.Connection[Any], sql: str, form: str) -> Frame:
+    """Return the frame that SQL gives, without variables and macros, as `time_series` or `table`."""
     cursor = connection.execute(sql)
     description = cursor.description or []
     names = [column.name for column in description]
@@ -141,7 +145,7 @@ def run(
     for one in fields:
         if one.name in ("time", "timeend"):
             _to_time(one)
-    if target["format"] == "time_series":
+    if form == "time_series":
         fields = _wide(fields)
     return Frame(names, fields)
 

@@ -87,3 +87,11 @@ def test_file_is_small_and_says_what_it_is(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= MAX_LINES
     assert ast.get_docstring(ast.parse(text)), "every module says in one line what it is for"
+
+
+def test_grafana_api_stands_behind_one_seam() -> None:
+    """So that its successor is a change of one file (docs/decisions.md)."""
+    root = SERVICES.parent
+    everywhere = [*modules(), *(root / "grafana").glob("*.py"), *(root / "tests").rglob("*.py")]
+    users = {path for path in everywhere if any(reaches(name, {"grafana_api"}) for name in imports_of(path))}
+    assert users == {SERVICES / "chassis" / "grafana_link.py"}
