@@ -64,7 +64,7 @@ def open_sender(group: str, port: int, interface: str) -> socket.socket:
     return sender
 
 
-class _Datagram(Struct, frozen=True):
+class Datagram(Struct, frozen=True):
     """A frame as python-can packs it, as far as classic CAN goes. Strict: it comes from anybody."""
 
     timestamp: float
@@ -84,7 +84,16 @@ class _Datagram(Struct, frozen=True):
         return not is_other_kind and has_fitting_id and self.dlc == len(self.data)
 
 
-_DECODER = msgspec.msgpack.Decoder(_Datagram)
+_DECODER = msgspec.msgpack.Decoder(Datagram)
+
+
+def unpack(datagram: bytes) -> Datagram | None:
+    """Return the classic CAN data frame in a datagram, or None where there is none."""
+    try:
+        frame = _DECODER.decode(datagram)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return frame if frame.is_classic_data_frame else None
 
 
 class MulticastBus(can.BusABC):
@@ -127,12 +136,8 @@ class MulticastBus(can.BusABC):
             return None, False
         if sender == self._own_address:
             return None, False
-        try:
-            frame = _DECODER.decode(datagram)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            self.malformed += 1
-            return None, False
-        if not frame.is_classic_data_frame:
+        frame = unpack(datagram)
+        if frame is None:
             self.malformed += 1
             return None, False
         message = can.Message(

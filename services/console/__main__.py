@@ -40,7 +40,7 @@ async def main(settings: Settings) -> None:
             "service": "console",
             **{name: state.working for name, state in live.services.items()},
             "connectors": len(live.fleet),
-            "pages": live.clients,
+            "pages": live.pages,
             "dropped": live.dropped,
             "malformed": can_listener.malformed + anomaly_listener.malformed,
         }

@@ -40,7 +40,7 @@ class AnomalyListener:
             self.malformed += 1
             log.warning("%s: not an anomaly: %s", delivery.topic, error)
             return
-        self._live.fleet.hear_anomaly(anomaly, time.time())
+        self._live.anomalies.hear(anomaly, time.time())
 
     def _report(self, *, connected: bool) -> None:
         where = f"{self._mqtt.host}:{self._mqtt.port}"

@@ -7,13 +7,25 @@ from msgspec import Meta, Struct
 from contracts.events import Anomaly
 
 
+class TransactionFacts(Struct, frozen=True, kw_only=True):
+    """The transaction that is active at a connector."""
+
+    transaction_id: int
+    id_tag: str
+    started_at: str
+    meter_start_wh: float
+
+
 class ConnectorStatus(Struct, frozen=True, kw_only=True):
-    """A connector as the CSMS knows it."""
+    """A connector as the CSMS knows it: `commanded_a` is the limit last sent, the other the one accepted."""
 
     connector: Annotated[int, Meta(ge=0, le=255)]
     status: str | None = None
     error_code: str | None = None
     transaction_id: int | None = None
+    commanded_a: float | None = None
+    acknowledged_a: float | None = None
+    transaction: TransactionFacts | None = None
 
 
 class ChargePoint(Struct, frozen=True, kw_only=True):

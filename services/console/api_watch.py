@@ -42,7 +42,7 @@ class ApiWatch:
                 self._live.report("csms", working=False, text=text)
             else:
                 self._live.know_scenarios(scenarios, runs)
-                self._live.fleet.know_charge_points(charge_points)
+                self._live.fleet.know_charge_points(charge_points, time.time())
                 self._live.report("csms", working=True, text="The CSMS answers.")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PERIOD_S):
@@ -63,7 +63,7 @@ class ApiWatch:
             else:
                 # What is missing from a list cut short may be open all the same.
                 if anomalies.next is None:
-                    self._live.fleet.know_open_anomalies(anomalies.items, asked_at_s)
+                    self._live.anomalies.know_open(anomalies.items, asked_at_s)
                 self._report_health(health)
             await asyncio.sleep(PERIOD_S)
 

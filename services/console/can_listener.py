@@ -2,20 +2,22 @@
 
 import asyncio
 import logging
+import socket
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import can
 
-from chassis.backoff import delays_s
-from chassis.backplane_link import BackplaneLink
-from chassis.can_link import CanLink, open_bus
+from chassis.can_bus import unpack
+from chassis.can_link import open_bus
 from chassis.process import every
 from console.connector import Key
 from console.live import Live
-from contracts import can_frames
+from console.multicast_rounds import MulticastRounds
+from contracts import backplane
 from contracts.backplane import LEASE_TIMEOUT_S, Lease
-from contracts.errors import MalformedFrame
+from contracts.errors import MalformedDatagram
 
 log = logging.getLogger("console")
 
@@ -23,98 +25,120 @@ QUIET_S = 15.0
 """Without any lease for so long the backplane is opened anew: its network may have been replaced."""
 
 
+class NoSuchBus(Exception):  # noqa: N818 - named after what is wrong
+    """The connector's bus is not known."""
+
+
 @dataclass
 class _Bus:
     port: int
-    task: "asyncio.Task[None]"
+    receiver: socket.socket
     leased_s: float
 
 
 class CanListener:
-    """Opens a bus for each lease and closes it when the lease ends. It never sends."""
+    """Hears a bus from its first lease until the lease ends. It sends only what a person wants sent."""
 
     def __init__(self, live: Live, backplane_port: int, interface_address: str) -> None:
         self._live = live
         self._backplane_port = backplane_port
         self._interface = interface_address
+        self._rounds = MulticastRounds(interface_address)
+        self._backplane: socket.socket | None = None
+        self._quiet_since_s = 0.0
         self._buses: dict[Key, _Bus] = {}
         self._trouble: str | None = None
-        self.heard = 0
-        """Whole frames on our identifiers."""
-        self.malformed = 0
-        """Frames on our identifiers that were no whole frame."""
+        self._malformed = 0
+        self.sent = 0
+        """Frames that persons sent."""
 
     @property
     def buses(self) -> int:
         """How many buses are listened to."""
         return len(self._buses)
 
+    @property
+    def malformed(self) -> int:
+        """What was no datagram of ours, and frames on our identifiers that were no whole frame."""
+        return self._malformed + self._live.malformed
+
     async def run(self) -> None:
         """Listen for ever, also while there is nothing to hear."""
-        delays = delays_s(0.5, 5.0)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(every(1.0, self._expire))
-            while True:
-                try:
-                    await self._listen_to_leases(tasks)
-                except TimeoutError:
-                    delays = delays_s(0.5, 5.0)
-                except OSError as error:
-                    self._trouble = error.strerror or str(error)
-                    self._expire()
-                    await asyncio.sleep(next(delays))
+            tasks.create_task(self._rounds.run())
+            tasks.create_task(every(1.0, self._look_after))
 
-    async def _listen_to_leases(self, tasks: asyncio.TaskGroup) -> None:
-        loop = asyncio.get_running_loop()
-        async with BackplaneLink(self._backplane_port, self._interface) as link:
+    def send(self, key: Key, can_id: int, data: bytes) -> None:
+        """Send one frame with an 11-bit identifier on a connector's bus; raises NoSuchBus."""
+        bus = self._buses.get(key)
+        if bus is None:
+            raise NoSuchBus(f"connector {key[1]} of {key[0]} announces no bus")
+        try:
+            sender = open_bus(bus.port, self._interface)
+        except can.CanInitializationError as error:
+            raise NoSuchBus(str(error)) from error
+        try:
+            sender.send(can.Message(arbitration_id=can_id, data=data, is_extended_id=False))
+            self.sent += 1
+        finally:
+            sender.shutdown()
+
+    def _look_after(self) -> None:
+        now_s = time.monotonic()
+        if self._backplane is None or now_s - self._quiet_since_s > QUIET_S:
+            self._open_backplane(now_s)
+        for key, bus in list(self._buses.items()):
+            if now_s - bus.leased_s > LEASE_TIMEOUT_S:
+                self._rounds.close(bus.receiver)
+                del self._buses[key]
+        self._report()
+
+    def _open_backplane(self, now_s: float) -> None:
+        if self._backplane is not None:
+            self._rounds.close(self._backplane)
+            self._backplane = None
+        self._quiet_since_s = now_s
+        try:
+            self._backplane = self._rounds.open(self._backplane_port, self._hear_backplane)
             self._trouble = None
-            async with asyncio.timeout(QUIET_S) as quiet:
-                async for datagram in link.datagrams():
-                    if isinstance(datagram, Lease):
-                        quiet.reschedule(loop.time() + QUIET_S)
-                        self._take(datagram, tasks)
+        except OSError as error:
+            self._trouble = error.strerror or str(error)
 
-    def _take(self, lease: Lease, tasks: asyncio.TaskGroup) -> None:
+    def _hear_backplane(self, payload: bytes) -> None:
+        try:
+            datagram = backplane.decode(payload)
+        except MalformedDatagram:
+            self._malformed += 1
+            return
+        if isinstance(datagram, Lease):
+            self._take(datagram)
+
+    def _take(self, lease: Lease) -> None:
         key = self._live.fleet.hear_lease(lease, time.time())
         if key is None:
             return
-        now_s = time.monotonic()
+        now_s = self._quiet_since_s = time.monotonic()
         bus = self._buses.get(key)
-        if bus is not None and bus.port == lease.bus_port and not bus.task.done():
+        if bus is not None and bus.port == lease.bus_port:
             bus.leased_s = now_s
             return
         if bus is not None:
-            bus.task.cancel()
-        task = tasks.create_task(self._listen(key, lease.bus_port), name=f"bus {lease.bus_port}")
-        self._buses[key] = _Bus(lease.bus_port, task, now_s)
-        self._report()
-
-    async def _listen(self, key: Key, port: int) -> None:
+            self._rounds.close(bus.receiver)
+            del self._buses[key]
         try:
-            bus = open_bus(port, self._interface)
-        except can.CanInitializationError as error:  # the next lease tries again
-            log.warning("%s, connector %d: %s", *key, error)
+            receiver = self._rounds.open(lease.bus_port, partial(self._hear, key))
+        except OSError as error:  # the next lease tries again
+            log.warning("%s, connector %d: no bus at port %d: %s", *key, lease.bus_port, error)
             return
-        async with CanLink(bus) as link:
-            async for raw in link.frames():
-                if raw.extended:
-                    continue
-                try:
-                    frame = can_frames.decode(raw.can_id, raw.data)
-                except MalformedFrame:
-                    self.malformed += 1
-                    continue
-                if frame is not None:
-                    self.heard += 1
-                    self._live.fleet.hear_frame(key, frame, time.time())
-
-    def _expire(self) -> None:
-        now_s = time.monotonic()
-        for key, bus in list(self._buses.items()):
-            if now_s - bus.leased_s > LEASE_TIMEOUT_S:
-                bus.task.cancel()
-                del self._buses[key]
+        self._buses[key] = _Bus(lease.bus_port, receiver, now_s)
         self._report()
+
+    def _hear(self, key: Key, payload: bytes) -> None:
+        frame = unpack(payload)
+        if frame is None:
+            self._malformed += 1
+            return
+        self._live.hear_can(key, frame.arbitration_id, frame.data, time.time(), extended=frame.is_extended_id)
 
     def _report(self) -> None:
         where = f"UDP port {self._backplane_port} on {self._interface}"

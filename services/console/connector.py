@@ -1,18 +1,19 @@
-"""One connector: what its bus, its module and the CSMS say of it, and how the page is told."""
+"""One connector: what its bus, its module and the CSMS say of it, and how the pages are told."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections import deque
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from console import window
-from console.window import EMPTY, Sample, Statistics, Window
+from console.answers import TransactionFacts
+from console.window import SPAN_S, Sample, Statistics, Window
 from contracts import can_frames
 from contracts.backplane import LEASE_TIMEOUT_S
-from contracts.can_frames import Current, Faults, Frame, ModuleState, Output, Status, Thermal
+from contracts.can_frames import Current, Faults, Frame, ModuleState, Output, SetLimit, Status, Thermal
 
 _SAME_CYCLE_S = 0.9
+_SPARKLINE_SAMPLES = 30
+_MAX_STATUSES = 240
 
 Key: TypeAlias = tuple[str, int]
 Bus: TypeAlias = Literal["live", "silent", "lost", "none"]
@@ -20,7 +21,7 @@ Bus: TypeAlias = Literal["live", "silent", "lost", "none"]
 
 
 class CsmsView(Struct, frozen=True, kw_only=True):
-    """A connector as the CSMS knows it."""
+    """A connector as the CSMS knows it, for the fleet."""
 
     connected: bool
     enrolled: bool
@@ -30,94 +31,227 @@ class CsmsView(Struct, frozen=True, kw_only=True):
     scenario: str | None
 
 
-class ConnectorView(Struct, frozen=True, kw_only=True):
-    """A connector as the page is told of it; `samples` are the new (at_s, current_a, offered_a)."""
+class Knowledge(Struct, frozen=True, kw_only=True):
+    """All that the CSMS knows of a connector."""
+
+    view: CsmsView
+    commanded_a: float | None = None
+    acknowledged_a: float | None = None
+    transaction: TransactionFacts | None = None
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """A connector in the fleet; `samples` are (at_s, current_a): all of them thinned, or the new ones."""
 
     charge_point_id: str
     connector: int
     bus: Bus
     bus_port: int | None
-    statistics: Statistics
+    present_a: float | None
+    power_w: float | None
+    stale: bool
     module_state: str | None
+    csms: CsmsView | None
+    samples: list[tuple[float, float]]
+    # What the page of before reads.
+    statistics: Statistics
     faults: list[str]
     voltage_v: float | None
     temperature_c: float | None
     soc_percent: float | None
-    csms: CsmsView | None
-    samples: list[tuple[float, float, float | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Connector:
-    """Everything known of one connector."""
+class Detail(Struct, frozen=True, kw_only=True):
+    """Everything of one connector; `samples` are all of the span where it is the `whole`, else the new ones.
 
+    `commanded_a` is the limit that the CSMS last sent, `acknowledged_a` the one last accepted, `bus_limit_a`
+    what was last seen on the bus, `offered_a` what the module offers. `statuses` are (at_s, status).
+    """
+
+    now_s: float
     charge_point_id: str
     connector: int
-    window: Window = EMPTY
-    leased_at_s: float | None = None
-    bus_port: int | None = None
-    output: Output | None = None
-    output_at_s: float = 0.0
-    module: Status | None = None
-    thermal: Thermal | None = None
-    csms: CsmsView | None = None
-
-    def bus(self, now_s: float) -> Bus:
-        """Return how it stands with its bus."""
-        samples = self.window.samples
-        if samples and now_s - samples[-1].at_s <= window.STALE_AFTER_S:
-            return "live"
-        if self.leased_at_s is None:
-            return "none"
-        return "silent" if now_s - self.leased_at_s <= LEASE_TIMEOUT_S else "lost"
-
-    def view(self, now_s: float, samples: Iterable[Sample]) -> ConnectorView:
-        """Return what the page is told, with these samples."""
-        return ConnectorView(
-            charge_point_id=self.charge_point_id,
-            connector=self.connector,
-            bus=self.bus(now_s),
-            bus_port=self.bus_port,
-            statistics=window.statistics(self.window, now_s),
-            module_state=_STATE_WORDS[self.module.state] if self.module else None,
-            faults=[_FAULT_WORDS[fault] for fault in self.module.faults] if self.module else [],
-            voltage_v=self.output.voltage_v if self.output else None,
-            temperature_c=self.thermal.temperature_c if self.thermal else None,
-            soc_percent=self.thermal.soc_percent if self.thermal else None,
-            csms=self.csms,
-            samples=[(sample.at_s, sample.current_a, sample.offered_a) for sample in samples],
-        )
+    statistics: Statistics
+    module_state: str | None
+    faults: list[str]
+    voltage_v: float | None
+    power_w: float | None
+    temperature_c: float | None
+    soc_percent: float | None
+    bus: Bus
+    bus_port: int | None
+    commanded_a: float | None
+    acknowledged_a: float | None
+    bus_limit_a: float | None
+    offered_a: float | None
+    transaction: TransactionFacts | None
+    statuses: list[tuple[float, str]]
+    samples: list[Sample]
+    whole: bool
 
 
 _STATE_WORDS = {state: state.name.lower() for state in ModuleState}
 _FAULT_WORDS = {fault: (fault.name or "").lower().replace("_", " ") for fault in Faults}
 
 
-def with_frame(connector: Connector, frame: Frame, at_s: float) -> tuple[Connector, Sample | None]:
-    """Return the connector after a frame of its module, and the sample that the frame completes."""
-    match frame:
-        case Current(current_a):
-            sample = _sample(connector, current_a, at_s)
-            return replace(connector, window=window.add(connector.window, sample)), sample
-        case Output():
-            return replace(connector, output=frame, output_at_s=at_s), None
-        case Status():
-            return replace(connector, module=frame), None
-        case Thermal():
-            return replace(connector, thermal=frame), None
-    return connector, None
+class Connector:
+    """Everything known of one connector. Changed in place: 1,000 of them hear 4,000 frames a second."""
+
+    __slots__ = (
+        "_output",
+        "_output_at_s",
+        "_statuses",
+        "_thermal",
+        "bus_limit_a",
+        "bus_port",
+        "charge_point_id",
+        "connector",
+        "knowledge",
+        "leased_at_s",
+        "module",
+        "told",
+        "told_bus",
+        "window",
+    )
+
+    def __init__(self, charge_point_id: str, connector: int) -> None:
+        self.charge_point_id = charge_point_id
+        self.connector = connector
+        self.window = Window()
+        self.leased_at_s: float | None = None
+        self.bus_port: int | None = None
+        self.module: Status | None = None
+        self.bus_limit_a: float | None = None
+        self.knowledge: Knowledge | None = None
+        self.told = 0
+        """How many samples of its window the pages were told of."""
+        self.told_bus: Bus | None = None
+        self._output: Output | None = None
+        self._output_at_s = 0.0
+        self._thermal: Thermal | None = None
+        self._statuses: deque[tuple[float, str]] = deque(maxlen=_MAX_STATUSES)
+
+    def hear(self, frame: Frame, at_s: float) -> bool:
+        """Take a frame from its bus; return whether that changes its row."""
+        match frame:
+            case Current(current_a):
+                self.window.add(self._sample(current_a, at_s))
+                return True
+            case Output():
+                self._output, self._output_at_s = frame, at_s
+            case Status(state):
+                changed = self.module is None or self.module.state is not state
+                self.module = frame
+                return changed
+            case Thermal():
+                self._thermal = frame
+            case SetLimit(limit_a):
+                self.bus_limit_a = float(limit_a)
+        return False
+
+    def _sample(self, current_a: int, at_s: float) -> Sample:
+        output, thermal, known = self._output, self._thermal, self.knowledge
+        temperature_c = thermal.temperature_c if thermal else None
+        commanded_a = known.commanded_a if known else None
+        if output is None or not -_SAME_CYCLE_S <= at_s - self._output_at_s <= _SAME_CYCLE_S:
+            return Sample(
+                at_s, float(current_a), None, self.bus_limit_a, commanded_a, None, None, temperature_c
+            )
+        # 0x301 says it more precisely; where the two differ, what stands on 0x300 is what the bus says.
+        precise = can_frames.reading(output.current_a).current_a == current_a
+        precise_a = output.current_a if precise else float(current_a)
+        return Sample(
+            at_s,
+            precise_a,
+            output.offered_a,
+            self.bus_limit_a,
+            commanded_a,
+            output.voltage_v,
+            round(precise_a * output.voltage_v, 1),
+            temperature_c,
+        )
+
+    def know(self, knowledge: Knowledge | None, at_s: float) -> bool:
+        """Take what the CSMS knows; return whether that changes its row."""
+        before, self.knowledge = self.knowledge, knowledge
+        status = knowledge.view.status if knowledge else None
+        if status is not None and (not self._statuses or self._statuses[-1][1] != status):
+            self._statuses.append((at_s, status))
+        return (before.view if before else None) != (knowledge.view if knowledge else None)
+
+    def statuses(self, now_s: float) -> list[tuple[float, str]]:
+        """Return the statuses of the last SPAN_S, with the one that held when it began."""
+        begin_s = now_s - SPAN_S
+        before = [status for at_s, status in self._statuses if at_s <= begin_s]
+        within = [(at_s, status) for at_s, status in self._statuses if at_s > begin_s]
+        return [(begin_s, before[-1]), *within] if before else within
+
+    def bus(self, now_s: float) -> Bus:
+        """Return how it stands with its bus."""
+        if not self.window.is_stale(now_s):
+            return "live"
+        if self.leased_at_s is None:
+            return "none"
+        return "silent" if now_s - self.leased_at_s <= LEASE_TIMEOUT_S else "lost"
+
+    def row(self, now_s: float, samples: list[Sample]) -> Row:
+        """Return its row in the fleet, with these samples."""
+        newest, module, known = self.window.newest, self.module, self.knowledge
+        return Row(
+            charge_point_id=self.charge_point_id,
+            connector=self.connector,
+            bus=self.bus(now_s),
+            bus_port=self.bus_port,
+            present_a=newest.current_a if newest else None,
+            power_w=newest.power_w if newest else None,
+            stale=self.window.is_stale(now_s),
+            module_state=_STATE_WORDS[module.state] if module else None,
+            csms=known.view if known else None,
+            samples=[sample[:2] for sample in samples],
+            statistics=self.window.statistics(now_s),
+            faults=_fault_words(module),
+            voltage_v=self._output.voltage_v if self._output else None,
+            temperature_c=self._thermal.temperature_c if self._thermal else None,
+            soc_percent=self._thermal.soc_percent if self._thermal else None,
+        )
+
+    def new_row(self, now_s: float) -> Row:
+        """Return its row with the samples that no row had yet."""
+        row = self.row(now_s, self.window.since(self.told))
+        self.told, self.told_bus = self.window.added, row.bus
+        return row
+
+    def whole_row(self, now_s: float) -> Row:
+        """Return its row with its window, thinned."""
+        return self.row(now_s, self.window.thinned(now_s, _SPARKLINE_SAMPLES))
+
+    def detail(self, now_s: float, told: int | None) -> Detail:
+        """Return everything of it, with the samples after `told` of its window; None: the whole window."""
+        module, output, known = self.module, self._output, self.knowledge
+        newest = self.window.newest
+        return Detail(
+            now_s=now_s,
+            charge_point_id=self.charge_point_id,
+            connector=self.connector,
+            statistics=self.window.statistics(now_s),
+            module_state=_STATE_WORDS[module.state] if module else None,
+            faults=_fault_words(module),
+            voltage_v=output.voltage_v if output else None,
+            power_w=newest.power_w if newest else None,
+            temperature_c=self._thermal.temperature_c if self._thermal else None,
+            soc_percent=self._thermal.soc_percent if self._thermal else None,
+            bus=self.bus(now_s),
+            bus_port=self.bus_port,
+            commanded_a=known.commanded_a if known else None,
+            acknowledged_a=known.acknowledged_a if known else None,
+            bus_limit_a=self.bus_limit_a,
+            offered_a=output.offered_a if output else None,
+            transaction=known.transaction if known else None,
+            statuses=self.statuses(now_s),
+            samples=self.window.recent(now_s) if told is None else self.window.since(told),
+            whole=told is None,
+        )
 
 
-def _sample(connector: Connector, current_a: int, at_s: float) -> Sample:
-    output = connector.output
-    if output is None or abs(at_s - connector.output_at_s) > _SAME_CYCLE_S:
-        return Sample(at_s, float(current_a))
-    # 0x301 says it more precisely; where the two differ, what stands on 0x300 is what the bus says.
-    precise = can_frames.reading(output.current_a).current_a == current_a
-    return Sample(at_s, output.current_a if precise else float(current_a), output.offered_a)
-
-
-def aged(connector: Connector, now_s: float) -> Connector:
-    """Return the connector without the samples that left the window."""
-    samples = window.recent(connector.window, now_s)
-    return replace(connector, window=Window(samples, connector.window.dropped))
+def _fault_words(module: Status | None) -> list[str]:
+    return [_FAULT_WORDS[fault] for fault in module.faults] if module else []

@@ -1,48 +1,28 @@
-"""The fleet from leases, frames, anomalies and what the CSMS knows; what changed is drained for the page.
+"""The fleet from leases, frames and what the CSMS knows; what changed is drained for the pages.
 
-Pure but not copied: the records are frozen, the index of them is not, because 1,000 charge points send 4,000
-frames a second. Time is an argument everywhere (seconds since the epoch).
+Changed in place: 1,000 charge points send 4,000 frames a second. Time is an argument everywhere (seconds
+since the epoch).
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
-from uuid import UUID
 
-import msgspec
-from msgspec import Struct
-
-from console import window
 from console.answers import ChargePoint
-from console.connector import Bus, Connector, ConnectorView, CsmsView, Key, aged, with_frame
-from console.window import Sample
+from console.connector import Connector, CsmsView, Key, Knowledge, Row
 from contracts.backplane import Lease
-from contracts.can_frames import Frame, Status
-from contracts.events import Anomaly
+from contracts.can_frames import Frame
 
 MAX_CONNECTORS = 4096
-MAX_ANOMALIES = 2000
 FORGET_AFTER_S = 600.0
-"""A connector without a lease, or an anomaly after its end, is shown for so long."""
-
-
-class Changes(Struct, frozen=True, kw_only=True):
-    """What changed in the fleet since it was last asked."""
-
-    connectors: list[ConnectorView]
-    gone: list[Key]
-    anomalies: list[Anomaly]
+"""A connector without a lease is shown for so long."""
 
 
 class Fleet:
-    """All connectors and the anomalies that are open or recent."""
+    """All connectors."""
 
     def __init__(self) -> None:
         self._connectors: dict[Key, Connector] = {}
-        self._told: dict[Key, Bus] = {}
-        self._new_samples: dict[Key, list[Sample]] = {}
+        self._changed: set[Key] = set()
         self._gone: list[Key] = []
-        self._anomalies: dict[UUID, tuple[Anomaly, float]] = {}
-        self._new_anomalies: dict[UUID, Anomaly] = {}
         self.refused = 0
         """Leases beyond MAX_CONNECTORS."""
 
@@ -50,126 +30,105 @@ class Fleet:
         """Return how many connectors are known."""
         return len(self._connectors)
 
+    def get(self, key: Key) -> Connector | None:
+        """Return a connector, None where it is not known."""
+        return self._connectors.get(key)
+
     def hear_lease(self, lease: Lease, at_s: float) -> Key | None:
         """Take a charge point's word that this bus is its connector's; None when there are too many."""
         key = (lease.charge_point_id, lease.connector)
-        known = self._known(key)
-        if known is None:
+        connector = self._connectors.get(key) or self._added(key)
+        if connector is None:
             return None
-        if known.bus_port != lease.bus_port:
-            self._changed(key)
-        self._connectors[key] = replace(known, leased_at_s=at_s, bus_port=lease.bus_port)
+        if connector.bus_port != lease.bus_port:
+            connector.bus_port = lease.bus_port
+            self._changed.add(key)
+        connector.leased_at_s = at_s
         return key
 
     def hear_frame(self, key: Key, frame: Frame, at_s: float) -> None:
         """Take a frame from the bus of a connector."""
         connector = self._connectors.get(key)
-        if connector is None:
-            return
-        self._connectors[key], sample = with_frame(connector, frame, at_s)
-        if sample is not None:
-            self._changed(key).append(sample)
-        elif isinstance(frame, Status) and (
-            connector.module is None or connector.module.state != frame.state
-        ):
-            self._changed(key)
+        if connector is not None and connector.hear(frame, at_s):
+            self._changed.add(key)
 
-    def know_charge_points(self, charge_points: Iterable[ChargePoint]) -> None:
+    def know_charge_points(self, charge_points: Iterable[ChargePoint], at_s: float) -> None:
         """Take what the CSMS knows, of all of its charge points."""
-        known: dict[Key, CsmsView] = {}
+        ours: dict[str, set[int]] = {}
+        for name, number in self._connectors:
+            ours.setdefault(name, set()).add(number)
+        known: dict[Key, Knowledge] = {}
         for charge_point in charge_points:
-            statuses = {status.connector: status for status in charge_point.connectors}
-            ours = {number for name, number in self._connectors if name == charge_point.charge_point_id}
-            for number in (set(statuses) | ours or {1}) - {0}:
-                status = statuses.get(number)
-                known[charge_point.charge_point_id, number] = CsmsView(
-                    connected=charge_point.connected,
-                    enrolled=charge_point.enrolled,
-                    status=status.status if status else None,
-                    error_code=status.error_code if status else None,
-                    transaction_id=status.transaction_id if status else None,
-                    scenario=charge_point.scenario,
-                )
+            known |= _knowledge(charge_point, ours.get(charge_point.charge_point_id, set()))
         for key in known.keys() | self._connectors.keys():
-            connector = self._known(key)
-            if connector is not None and connector.csms != known.get(key):
-                self._connectors[key] = replace(connector, csms=known.get(key))
-                self._changed(key)
+            self._know(key, known.get(key), at_s)
 
-    def hear_anomaly(self, anomaly: Anomaly, at_s: float) -> None:
-        """Take the MemoryBank's word on an anomaly; an older word on the same one is passed over."""
-        known = self._anomalies.get(anomaly.id)
-        if known is not None and _is_older(anomaly, known[0]):
-            return
-        self._anomalies[anomaly.id] = (anomaly, at_s)
-        if known is None or known[0] != anomaly:
-            self._new_anomalies[anomaly.id] = anomaly
-        while len(self._anomalies) > MAX_ANOMALIES:
-            oldest = next(iter(self._anomalies))
-            del self._anomalies[oldest]
+    def know_charge_point(self, charge_point: ChargePoint, at_s: float) -> None:
+        """Take what the CSMS knows of one charge point."""
+        ours = {number for name, number in self._connectors if name == charge_point.charge_point_id}
+        for key, knowledge in _knowledge(charge_point, ours).items():
+            self._know(key, knowledge, at_s)
 
-    def know_open_anomalies(self, anomalies: Iterable[Anomaly], asked_at_s: float) -> None:
-        """Take the list of all open anomalies: whatever else was heard before it was asked for has ended."""
-        listed = {anomaly.id: anomaly for anomaly in anomalies}
-        for anomaly in listed.values():
-            self.hear_anomaly(anomaly, asked_at_s)
-        for known, heard_at_s in list(self._anomalies.values()):
-            if known.phase != "closed" and known.id not in listed and heard_at_s < asked_at_s:
-                ended = msgspec.structs.replace(known, phase="closed", ended_at=known.updated_at)
-                self.hear_anomaly(ended, asked_at_s)
+    def _know(self, key: Key, knowledge: Knowledge | None, at_s: float) -> None:
+        connector = self._connectors.get(key) or self._added(key)
+        if connector is not None and connector.know(knowledge, at_s):
+            self._changed.add(key)
 
     def sweep(self, now_s: float) -> None:
         """Notice what happened by nothing happening; call it about once a second."""
         for key, connector in list(self._connectors.items()):
             bus = connector.bus(now_s)
             leased_at_s = connector.leased_at_s or 0.0
-            if connector.csms is None and bus in ("lost", "none") and now_s - leased_at_s > FORGET_AFTER_S:
+            is_lost = connector.knowledge is None and bus in ("lost", "none")
+            if is_lost and now_s - leased_at_s > FORGET_AFTER_S:
                 self._forget(key)
-            elif bus != self._told.get(key) or (bus != "live" and connector.window.samples):
-                self._connectors[key] = aged(connector, now_s)
-                self._changed(key)
-        for known, heard_at_s in list(self._anomalies.values()):
-            if known.phase == "closed" and now_s - heard_at_s > FORGET_AFTER_S:
-                del self._anomalies[known.id]
+            elif bus != connector.told_bus or (bus != "live" and len(connector.window)):
+                connector.window.forget(now_s)
+                self._changed.add(key)
 
-    def drain(self, now_s: float) -> Changes:
-        """Return what changed since the last call."""
-        views = [self._connectors[key].view(now_s, samples) for key, samples in self._new_samples.items()]
-        for view in views:
-            self._told[view.charge_point_id, view.connector] = view.bus
-        changes = Changes(connectors=views, gone=self._gone, anomalies=list(self._new_anomalies.values()))
-        self._new_samples, self._gone, self._new_anomalies = {}, [], {}
-        return changes
+    def drain(self, now_s: float) -> tuple[list[Row], list[Key]]:
+        """Return the rows that changed since the last call, and the connectors that are gone."""
+        rows = [self._connectors[key].new_row(now_s) for key in self._changed]
+        gone = self._gone
+        self._changed, self._gone = set(), []
+        return rows, gone
 
-    def snapshot(self, now_s: float) -> Changes:
-        """Return everything, as the changes from nothing; what `drain` returns is left as it is."""
-        return Changes(
-            connectors=[c.view(now_s, window.recent(c.window, now_s)) for c in self._connectors.values()],
-            gone=[],
-            anomalies=[anomaly for anomaly, _ in self._anomalies.values()],
-        )
+    def snapshot(self, now_s: float) -> list[Row]:
+        """Return all rows; what `drain` returns is left as it is."""
+        return [connector.whole_row(now_s) for connector in self._connectors.values()]
 
-    def _known(self, key: Key) -> Connector | None:
-        connector = self._connectors.get(key)
-        if connector is None:
-            if len(self._connectors) >= MAX_CONNECTORS:
-                self.refused += 1
-                return None
-            connector = self._connectors[key] = Connector(*key)
-            self._changed(key)
+    def _added(self, key: Key) -> Connector | None:
+        if len(self._connectors) >= MAX_CONNECTORS:
+            self.refused += 1
+            return None
+        connector = self._connectors[key] = Connector(*key)
+        self._changed.add(key)
         return connector
-
-    def _changed(self, key: Key) -> list[Sample]:
-        return self._new_samples.setdefault(key, [])
 
     def _forget(self, key: Key) -> None:
         del self._connectors[key]
-        self._told.pop(key, None)
-        self._new_samples.pop(key, None)
+        self._changed.discard(key)
         self._gone.append(key)
 
 
-def _is_older(word: Anomaly, known: Anomaly) -> bool:
-    # A close may carry the instant of the last update; the close is the later word.
-    closed = known.phase == "closed" and word.phase != "closed"
-    return word.updated_at < known.updated_at or (closed and word.updated_at == known.updated_at)
+def _knowledge(charge_point: ChargePoint, ours: set[int]) -> dict[Key, Knowledge]:
+    """Return what the CSMS knows of each connector of a charge point; `ours` are those heard on CAN."""
+    statuses = {status.connector: status for status in charge_point.connectors}
+    known: dict[Key, Knowledge] = {}
+    for number in (statuses.keys() | ours or {1}) - {0}:
+        status = statuses.get(number)
+        view = CsmsView(
+            connected=charge_point.connected,
+            enrolled=charge_point.enrolled,
+            status=status.status if status else None,
+            error_code=status.error_code if status else None,
+            transaction_id=status.transaction_id if status else None,
+            scenario=charge_point.scenario,
+        )
+        known[charge_point.charge_point_id, number] = Knowledge(
+            view=view,
+            commanded_a=status.commanded_a if status else None,
+            acknowledged_a=status.acknowledged_a if status else None,
+            transaction=status.transaction if status else None,
+        )
+    return known

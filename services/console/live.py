@@ -1,30 +1,42 @@
-"""What the page shows, pushed to every open page: first all of it, then ten times a second what changed."""
+"""What the pages show, pushed to every open one: first all of it, then what changed.
+
+Rows are the same bytes for all pages. A page that looks at one connector gets that connector's details, and
+its log, beside them.
+"""
 
 import asyncio
+import itertools
 import logging
 import time
-from collections import deque
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from chassis.process import every
+from console import log_entry
+from console.anomalies import Anomalies
 from console.answers import Scenario, ScenarioRun
-from console.connector import ConnectorView, Key
+from console.connector import Key, Row
 from console.fleet import Fleet
+from console.log_entry import LogEntry
+from console.page import Page
 from console.window import SPAN_S
+from contracts import can_frames
+from contracts.errors import MalformedFrame
 from contracts.events import Anomaly
 
 log = logging.getLogger("console")
 
 TICK_S = 0.1
+ROWS_S = 0.5
+"""A large fleet's rows are collected for so long; nobody reads 1,000 sparklines more often."""
+LARGE_FLEET = 64
+DETAIL_S = 0.5
 SWEEP_S = 1.0
 HEARTBEAT_S = 3.0
-QUEUE_MESSAGES = 50
-MAX_CLIENTS = 64
+MAX_PAGES = 64
 
 ServiceName: TypeAlias = Literal["can", "csms", "memorybank", "broker"]
 
@@ -41,7 +53,7 @@ class Message(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     now_s: float
     span_s: float = 0.0
-    connectors: list[ConnectorView] = []
+    connectors: list[Row] = []
     gone: list[Key] = []
     anomalies: list[Anomaly] = []
     services: dict[ServiceName, ServiceState] = {}
@@ -49,17 +61,17 @@ class Message(Struct, frozen=True, kw_only=True, omit_defaults=True):
     scenario_runs: list[ScenarioRun] | None = None
 
 
-class TooManyClients(Exception):  # noqa: N818 - named after what is wrong
-    """MAX_CLIENTS pages are open already."""
+class TooManyPages(Exception):  # noqa: N818 - named after what is wrong
+    """MAX_PAGES pages are open already."""
 
 
-@dataclass(eq=False)
-class _Client:
-    """One open page; it is behind when its queue overflowed, and then gets a snapshot instead."""
+class _Focus:
+    """A connector that pages look at, and how far they were told of it."""
 
-    queue: deque[bytes]
-    ready: asyncio.Event
-    behind: bool = False
+    def __init__(self) -> None:
+        self.pages: set[Page] = set()
+        self.told = 0
+        self.told_s = 0.0
 
 
 class Live:
@@ -67,13 +79,24 @@ class Live:
 
     def __init__(self) -> None:
         self.fleet = Fleet()
-        self.dropped = 0
-        """Messages that slow pages did not get."""
+        self.anomalies = Anomalies()
+        self.malformed = 0
+        """Frames on our identifiers that were no whole frame."""
+        self.heard = 0
+        """Whole frames on our identifiers."""
+        self.on_log: Callable[[Page], None] = lambda page: page.log.know_past([]) if page.log else None
+        """Called when a page opens a log: whoever knows the past tells the page's log of it."""
+        self._dropped = 0
+        self._dropped_entries = 0
         self._services: dict[ServiceName, ServiceState] = {}
         self._scenarios: list[Scenario] | None = None
         self._scenario_runs: list[ScenarioRun] | None = None
         self._changed: set[str] = set()
-        self._clients: set[_Client] = set()
+        self._pages: set[Page] = set()
+        self._focuses: dict[Key, _Focus] = {}
+        self._logs: dict[Key, list[Page]] = {}
+        self._numbers = itertools.count(1)
+        self._rows_due_s = 0.0
         self._closed = False
 
     @property
@@ -82,9 +105,29 @@ class Live:
         return dict(self._services)
 
     @property
-    def clients(self) -> int:
+    def pages(self) -> int:
         """How many pages are open."""
-        return len(self._clients)
+        return len(self._pages)
+
+    @property
+    def dropped(self) -> int:
+        """Messages that slow pages did not get."""
+        return self._dropped + sum(page.dropped for page in self._pages)
+
+    @property
+    def dropped_entries(self) -> int:
+        """Lines of logs that pages did not get."""
+        return self._dropped_entries + sum(page.log.dropped for page in self._pages if page.log)
+
+    @property
+    def focused(self) -> set[str]:
+        """The charge points that pages look at."""
+        return {name for name, _ in self._focuses}
+
+    @property
+    def logged(self) -> set[str]:
+        """The charge points whose logs are open."""
+        return {name for name, _ in self._logs}
 
     def report(self, service: ServiceName, *, working: bool, text: str) -> None:
         """Say how a service fares; a change is logged and pushed."""
@@ -105,97 +148,180 @@ class Live:
             self._scenario_runs = runs
             self._changed.add("scenario_runs")
 
+    def hear_can(self, key: Key, can_id: int, data: bytes, at_s: float, *, extended: bool = False) -> None:
+        """Take what came on a connector's bus, whatever it is."""
+        if key in self._logs:
+            number = f"can-{next(self._numbers)}"
+            self.add_to_log(key, log_entry.of_frame(number, at_s, can_id, data, extended=extended))
+        if extended:
+            return
+        try:
+            frame = can_frames.decode(can_id, data)
+        except MalformedFrame:
+            self.malformed += 1
+            return
+        if frame is not None:
+            self.heard += 1
+            self.fleet.hear_frame(key, frame, at_s)
+
+    def add_to_log(self, key: Key, entry: LogEntry) -> None:
+        """Add a line to a connector's log, on the pages where it is open."""
+        for page in self._logs.get(key, ()):
+            if page.log is not None:
+                page.log.add(entry)
+
     async def run(self) -> None:
         """Push what changed, for ever."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(every(TICK_S, self.tick))
-            tasks.create_task(every(SWEEP_S, lambda: self.fleet.sweep(time.time())))
+            tasks.create_task(every(SWEEP_S, self._sweep))
+
+    def _sweep(self) -> None:
+        now_s = time.time()
+        self.fleet.sweep(now_s)
+        self.anomalies.sweep(now_s)
 
     def tick(self) -> None:
-        """Push what changed since the last tick."""
+        """Push what changed since the last tick; a large fleet's rows wait until they are due."""
         now_s = time.time()
-        fleet, changed, self._changed = self.fleet.drain(now_s), self._changed, set()
-        if not (fleet.connectors or fleet.gone or fleet.anomalies or changed):
+        is_due = not 0 <= self._rows_due_s - now_s <= ROWS_S
+        self._tell(now_s, with_rows=is_due or len(self.fleet) <= LARGE_FLEET)
+        for key, focus in self._focuses.items():
+            self._tell_detail(key, focus, now_s)
+        for pages in self._logs.values():
+            for page in pages:
+                self._tell_log(page)
+
+    def _tell(self, now_s: float, *, with_rows: bool) -> None:
+        rows: list[Row] = []
+        gone: list[Key] = []
+        if with_rows:
+            self._rows_due_s = now_s + ROWS_S
+            rows, gone = self.fleet.drain(now_s)
+        anomalies, changed, self._changed = self.anomalies.drain(), self._changed, set()
+        if not (rows or gone or anomalies or changed):
+            return
+        for key in gone:
+            for page in self._focuses[key].pages if key in self._focuses else ():
+                page.needs_whole = True
+        if not self._pages:
             return
         message = Message(
             now_s=now_s,
-            connectors=fleet.connectors,
-            gone=fleet.gone,
-            anomalies=fleet.anomalies,
+            connectors=rows,
+            gone=gone,
+            anomalies=anomalies,
             services={name: state for name, state in self._services.items() if name in changed},
             scenarios=self._scenarios if "scenarios" in changed else None,
             scenario_runs=self._scenario_runs if "scenario_runs" in changed else None,
         )
-        self._push(_server_sent("update", message))
+        self._push(server_sent("update", message), self._pages)
+
+    def _tell_detail(self, key: Key, focus: _Focus, now_s: float) -> None:
+        connector = self.fleet.get(key)
+        if connector is None:
+            return
+        newcomers = {page for page in focus.pages if page.needs_whole}
+        others = focus.pages - newcomers
+        added = connector.window.added
+        if others and (added != focus.told or not 0 <= now_s - focus.told_s < DETAIL_S):
+            self._push(server_sent("detail", connector.detail(now_s, focus.told)), others)
+            focus.told, focus.told_s = added, now_s
+        if newcomers:
+            if not others:
+                focus.told, focus.told_s = added, now_s
+            # Whoever is told of the whole is told of what the others hear of later, too: never less.
+            self._push(server_sent("detail", connector.detail(now_s, None)), newcomers)
+            for page in newcomers:
+                page.needs_whole = False
+
+    def _tell_log(self, page: Page) -> None:
+        for message in page.log.messages() if page.log else ():
+            page.push(server_sent("log", message))
 
     def snapshot(self) -> Message:
-        """Return everything that a page shows."""
+        """Return everything that a page shows of the fleet."""
         now_s = time.time()
-        fleet = self.fleet.snapshot(now_s)
         return Message(
             now_s=now_s,
             span_s=SPAN_S,
-            connectors=fleet.connectors,
-            anomalies=fleet.anomalies,
+            connectors=self.fleet.snapshot(now_s),
+            anomalies=self.anomalies.all(),
             services=self._services,
             scenarios=self._scenarios,
             scenario_runs=self._scenario_runs,
         )
 
-    def open(self) -> AsyncIterator[bytes]:
-        """Return the stream of Server-Sent Events for a page; raises TooManyClients."""
-        if len(self._clients) >= MAX_CLIENTS:
-            raise TooManyClients
-        return self._stream()
+    def open(self, focus: Key | None = None, *, log: bool = False) -> AsyncIterator[bytes]:
+        """Return the stream of Server-Sent Events for a page; raises TooManyPages."""
+        if len(self._pages) >= MAX_PAGES:
+            raise TooManyPages
+        return self._stream(Page(focus, log=log))
 
-    async def _stream(self) -> AsyncIterator[bytes]:
-        self.tick()  # so that no later update repeats what the snapshot holds
-        client = _Client(deque(), asyncio.Event())
-        self._clients.add(client)
+    async def _stream(self, page: Page) -> AsyncIterator[bytes]:
+        self._enter(page)
         try:
-            yield _server_sent("snapshot", self.snapshot())
+            yield self._everything(page)
             while not self._closed:
-                if messages := await self._next(client):
+                messages = await page.next(HEARTBEAT_S)
+                if page.is_behind:
+                    yield self._everything(page)
+                elif messages is None:
+                    # A page must notice a connection that died silently, so this is an event and no comment.
+                    yield server_sent("heartbeat", Message(now_s=time.time()))
+                elif messages:
                     yield messages
         finally:
-            self._clients.discard(client)
+            self._leave(page)
 
-    async def _next(self, client: _Client) -> bytes:
-        try:
-            async with asyncio.timeout(HEARTBEAT_S):
-                await client.ready.wait()
-        except TimeoutError:
-            # A page must notice a connection that died silently, so this is an event and no comment.
-            return _server_sent("heartbeat", Message(now_s=time.time()))
-        client.ready.clear()
-        if client.behind:
-            self.tick()
-            self.dropped += len(client.queue)
-            client.queue.clear()
-            client.behind = False
-            return _server_sent("snapshot", self.snapshot())
-        messages = b"".join(client.queue)
-        client.queue.clear()
-        return messages
+    def _everything(self, page: Page) -> bytes:
+        """Return the snapshot, and the whole detail; no later update repeats what they hold."""
+        page.start_anew()
+        self._tell(time.time(), with_rows=True)
+        page.take()
+        self._push(server_sent("snapshot", self.snapshot()), (page,))
+        if page.focus is not None:
+            self._tell_detail(page.focus, self._focuses[page.focus], time.time())
+        return page.take()
 
-    def _push(self, message: bytes) -> None:
-        for client in self._clients:
-            if len(client.queue) >= QUEUE_MESSAGES:
-                client.queue.popleft()
-                client.behind = True
-                self.dropped += 1
-            client.queue.append(message)
-            client.ready.set()
+    def _enter(self, page: Page) -> None:
+        self._pages.add(page)
+        if page.focus is None:
+            return
+        self._focuses.setdefault(page.focus, _Focus()).pages.add(page)
+        if page.log is not None:
+            self._logs.setdefault(page.focus, []).append(page)
+            self.on_log(page)
+
+    def _leave(self, page: Page) -> None:
+        self._pages.discard(page)
+        self._dropped += page.dropped
+        if page.focus is None:
+            return
+        focus = self._focuses[page.focus]
+        focus.pages.discard(page)
+        if not focus.pages:
+            del self._focuses[page.focus]
+        if page.log is not None:
+            self._dropped_entries += page.log.dropped
+            self._logs[page.focus].remove(page)
+            if not self._logs[page.focus]:
+                del self._logs[page.focus]
+
+    def _push(self, message: bytes, pages: Iterable[Page]) -> None:
+        for page in pages:
+            page.push(message)
 
     def close(self) -> None:
         """End all streams."""
         self._closed = True
-        for client in self._clients:
-            client.ready.set()
+        for page in self._pages:
+            page.wake()
 
 
 _encoder = msgspec.json.Encoder()
 
 
-def _server_sent(event: str, message: Message) -> bytes:
+def server_sent(event: str, message: Struct) -> bytes:
+    """Return a Server-Sent Event."""
     return b"event: %b\ndata: %b\n\n" % (event.encode(), _encoder.encode(message))

@@ -22,8 +22,8 @@ class Parts:
 METRICS: tuple[Metric[Parts], ...] = (
     Metric("connectors", "Connectors on the page", lambda parts: len(parts.live.fleet)),
     Metric("buses", "CAN buses that are listened to", lambda parts: parts.can.buses),
-    Metric("pages", "Open pages", lambda parts: parts.live.clients),
-    Metric("frames_total", "CAN frames heard and understood", lambda parts: parts.can.heard),
+    Metric("pages", "Open pages", lambda parts: parts.live.pages),
+    Metric("frames_total", "CAN frames heard and understood", lambda parts: parts.live.heard),
     Metric(
         "malformed_total",
         "CAN frames and anomalies that could not be read",

@@ -19,7 +19,7 @@ from chassis.http import add_health
 from console.answers import Anomalies, ScenarioRun
 from console.api_watch import ApiWatch
 from console.apis import Api, ApiAway, ApiRefused
-from console.live import Live, TooManyClients
+from console.live import Live, TooManyPages
 
 STATIC = Path(str(files("console") / "static"))
 _TOKEN_PLACE = "{{token}}"  # noqa: S105 - where the token is put into the page
@@ -108,10 +108,16 @@ def _add_picture(app: FastAPI, live: Live, page: str) -> None:
         return _json(live.snapshot())
 
     @app.get("/api/stream", summary="Everything that the page shows, live, as Server-Sent Events")
-    async def stream() -> Response:
+    async def stream(
+        charge_point_id: Annotated[str | None, Query(min_length=1, max_length=255)] = None,
+        connector: Annotated[int, Query(ge=1, le=255)] = 1,
+        *,
+        log: bool = False,
+    ) -> Response:
+        focus = None if charge_point_id is None else (charge_point_id, connector)
         try:
-            events = live.open()
-        except TooManyClients:
+            events = live.open(focus, log=log)
+        except TooManyPages:
             return JSONResponse({"detail": "too many pages are open; close one"}, 503)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)

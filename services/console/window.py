@@ -1,8 +1,11 @@
-"""A rolling window of one connector's current, by event time: the samples and what they say."""
+"""A rolling window of one connector's readings, by the time they were heard, and what it says."""
 
-import bisect
 import math
-from dataclasses import dataclass
+from collections import deque
+from itertools import islice
+from typing import NamedTuple
+
+from msgspec import Struct
 
 SPAN_S = 60.0
 STALE_AFTER_S = 3.5
@@ -10,31 +13,20 @@ STALE_AFTER_S = 3.5
 MAX_SAMPLES = 1200
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """The current on the bus at one instant (seconds since the epoch), and what the module offered then."""
+class Sample(NamedTuple):
+    """What stood on a bus at one instant (seconds since the epoch), and what was commanded then."""
 
     at_s: float
     current_a: float
     offered_a: float | None = None
+    bus_limit_a: float | None = None
+    commanded_a: float | None = None
+    voltage_v: float | None = None
+    power_w: float | None = None
+    temperature_c: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Samples in order of event time, none older than SPAN_S before the newest.
-
-    `dropped` counts samples that a flood pushed out before their time.
-    """
-
-    samples: tuple[Sample, ...] = ()
-    dropped: int = 0
-
-
-EMPTY = Window()
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
+class Statistics(Struct, frozen=True, kw_only=True):
     """What a window says at one instant; None where it is empty. Stale: nothing came for STALE_AFTER_S."""
 
     present_a: float | None = None
@@ -47,46 +39,83 @@ class Statistics:
     stale: bool = True
 
 
-def add(window: Window, sample: Sample) -> Window:
-    """Return the window with the sample at its place in time and what is now too old gone."""
-    if not window.samples or sample.at_s >= window.samples[-1].at_s:
-        samples = (*window.samples, sample)
-    elif sample.at_s <= window.samples[-1].at_s - SPAN_S:
-        # Frames are sampled as they arrive, so it is the clock that was set back: begin anew.
-        samples = (sample,)
-    else:
-        at = bisect.bisect_right(window.samples, sample.at_s, key=_at_s)
-        samples = (*window.samples[:at], sample, *window.samples[at:])
-    first = bisect.bisect_right(samples, samples[-1].at_s - SPAN_S, key=_at_s)
-    too_many = max(0, len(samples) - first - MAX_SAMPLES)
-    return Window(samples[first + too_many :], window.dropped + too_many)
+class Window:
+    """Samples in order of time, none older than SPAN_S before the newest; changed in place, for speed.
 
+    `added` counts all that ever came, `dropped` those that a flood pushed out before their time.
+    """
 
-def recent(window: Window, now_s: float) -> tuple[Sample, ...]:
-    """Return the samples of the last SPAN_S."""
-    return window.samples[bisect.bisect_right(window.samples, now_s - SPAN_S, key=_at_s) :]
+    __slots__ = ("_samples", "added", "dropped")
 
+    def __init__(self) -> None:
+        self._samples: deque[Sample] = deque()
+        self.added = 0
+        self.dropped = 0
 
-def statistics(window: Window, now_s: float) -> Statistics:
-    """Return present, lowest, highest and mean current of the last SPAN_S."""
-    samples = recent(window, now_s)
-    if not samples:
-        return Statistics()
-    currents_a = [sample.current_a for sample in samples]
-    lowest_a, highest_a = min(currents_a), max(currents_a)
-    mean_a = math.fsum(currents_a) / len(currents_a)
-    newest = samples[-1]
-    return Statistics(
-        present_a=newest.current_a,
-        offered_a=newest.offered_a,
-        min_a=lowest_a,
-        max_a=highest_a,
-        mean_a=min(highest_a, max(lowest_a, mean_a)),  # rounding must not put the mean outside
-        at_s=newest.at_s,
-        count=len(samples),
-        stale=now_s - newest.at_s > STALE_AFTER_S,
-    )
+    def __len__(self) -> int:
+        """Return how many samples are kept."""
+        return len(self._samples)
 
+    @property
+    def newest(self) -> Sample | None:
+        """The latest sample."""
+        return self._samples[-1] if self._samples else None
 
-def _at_s(sample: Sample) -> float:
-    return sample.at_s
+    def add(self, sample: Sample) -> None:
+        """Add a sample and let go what is now too old."""
+        samples, at_s = self._samples, sample.at_s
+        # Samples come as they are heard, so it is the clock that was set back: what it calls the future goes.
+        while samples and samples[-1].at_s > at_s:
+            samples.pop()
+        samples.append(sample)
+        self.added += 1
+        self.forget(at_s)
+        if len(samples) > MAX_SAMPLES:
+            samples.popleft()
+            self.dropped += 1
+
+    def forget(self, now_s: float) -> None:
+        """Let go what is older than SPAN_S."""
+        samples, first_s = self._samples, now_s - SPAN_S
+        while samples and samples[0].at_s <= first_s:
+            samples.popleft()
+
+    def since(self, added: int) -> list[Sample]:
+        """Return the samples that came after `added` had, as far as they are kept."""
+        kept = len(self._samples)
+        return list(islice(self._samples, max(0, kept - (self.added - added)), kept))
+
+    def recent(self, now_s: float) -> list[Sample]:
+        """Return the samples of the last SPAN_S."""
+        self.forget(now_s)
+        return list(self._samples)
+
+    def thinned(self, now_s: float, most: int) -> list[Sample]:
+        """Return at most `most` samples of the last SPAN_S, the newest among them, evenly chosen."""
+        samples = self.recent(now_s)
+        every = -(-len(samples) // most)
+        return samples[(len(samples) - 1) % every :: every] if samples else []
+
+    def is_stale(self, now_s: float) -> bool:
+        """Return whether nothing came for STALE_AFTER_S."""
+        return not self._samples or now_s - self._samples[-1].at_s > STALE_AFTER_S
+
+    def statistics(self, now_s: float) -> Statistics:
+        """Return present, lowest, highest and mean current of the last SPAN_S."""
+        samples = self.recent(now_s)
+        if not samples:
+            return Statistics()
+        currents_a = [sample.current_a for sample in samples]
+        lowest_a, highest_a = min(currents_a), max(currents_a)
+        mean_a = math.fsum(currents_a) / len(currents_a)
+        newest = samples[-1]
+        return Statistics(
+            present_a=newest.current_a,
+            offered_a=newest.offered_a,
+            min_a=lowest_a,
+            max_a=highest_a,
+            mean_a=min(highest_a, max(lowest_a, mean_a)),  # rounding must not put the mean outside
+            at_s=newest.at_s,
+            count=len(samples),
+            stale=self.is_stale(now_s),
+        )

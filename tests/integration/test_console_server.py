@@ -15,7 +15,7 @@ import pytest
 
 from chassis.guard import TOKEN_HEADER
 from console_parts import CSMS_TOKEN, TOKEN, ConsoleBench, Station, console_bench, fluctuation
-from contracts.can_frames import Current
+from contracts.can_frames import Current, SetLimit
 from real_parts import Broker
 
 DEADLINE_S = 15.0
@@ -41,8 +41,12 @@ class Watcher:
 
     def __init__(self, lines: AsyncIterator[str]) -> None:
         self._lines = lines
+        self._kind = ""
         self.connectors: dict[tuple[str, int], dict[str, Any]] = {}
         self.currents_a: dict[str, list[float]] = {}
+        self.detail: dict[str, Any] = {}
+        self.samples: list[Any] = []
+        self.log: list[dict[str, Any]] = []
         self.services: dict[str, Any] = {}
         self.anomalies: dict[str, Any] = {}
         self.runs: list[Any] = []
@@ -57,13 +61,22 @@ class Watcher:
             pytest.fail(f"waited in vain for {what}; services: {self.services}")
 
     def _take(self, line: str) -> None:
+        if line.startswith("event: "):
+            self._kind = line.removeprefix("event: ")
         if not line.startswith("data: "):
             return
         message = json.loads(line.removeprefix("data: "))
+        if self._kind == "log":
+            self.log += message["entries"]
+            return
+        if self._kind == "detail":
+            self.samples = ([] if message["whole"] else self.samples) + message["samples"]
+            self.detail = message
+            return
         for view in message.get("connectors", []):
             self.connectors[view["charge_point_id"], view["connector"]] = view
             told = self.currents_a.setdefault(view["charge_point_id"], [])
-            told += [current_a for _, current_a, _ in view["samples"]]
+            told += [sample[1] for sample in view["samples"]]
         self.services |= message.get("services", {})
         self.anomalies |= {anomaly["id"]: anomaly for anomaly in message.get("anomalies", [])}
         self.runs = message.get("scenario_runs", self.runs)
@@ -73,8 +86,8 @@ class Watcher:
 
 
 @asynccontextmanager
-async def watching(client: httpx.AsyncClient) -> AsyncIterator[Watcher]:
-    async with client.stream("GET", "/api/stream") as response:
+async def watching(client: httpx.AsyncClient, **focus: Any) -> AsyncIterator[Watcher]:
+    async with client.stream("GET", "/api/stream", params=focus) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
         yield Watcher(response.aiter_lines())
 
@@ -88,20 +101,44 @@ def _is_live(station: Station, page: Watcher) -> bool:
 async def test_a_frame_reaches_the_page_within_half_a_second(
     bench: ConsoleBench, client: httpx.AsyncClient
 ) -> None:
-    """The console finds the bus by its lease, and every sample is pushed within 500 ms."""
-    async with bench.station("CP-1") as station, watching(client) as page:
+    """The console finds the bus by its lease, and every reading is pushed within 500 ms."""
+    async with bench.station("CP-1") as station, watching(client, charge_point_id="CP-1") as page:
         await page.until(lambda: _is_live(station, page), "the bus")
         delays_s = []
         for current_a in (11.0, 22.0, 33.0, 57.31):
             sent_s = time.monotonic()
             station.send(current_a, offered_a=63)
-            await page.until(lambda wanted=current_a: wanted in page.currents_a["CP-1"], "the sample")
+            await page.until(lambda wanted=current_a: wanted in [s[1] for s in page.samples], "the sample")
             delays_s.append(time.monotonic() - sent_s)
         assert max(delays_s) < 0.5
-        view = page.connectors["CP-1", 1]
-        assert view["statistics"]["present_a"] == 57.31
-        assert view["statistics"]["offered_a"] == 63.0
-        assert (view["voltage_v"], view["temperature_c"], view["module_state"]) == (400.0, 31.4, "charging")
+        await page.until(lambda: page.connectors["CP-1", 1]["present_a"] == 57.31, "the row")
+        detail = page.detail
+        assert (detail["statistics"]["present_a"], detail["offered_a"]) == (57.31, 63.0)
+        assert (detail["voltage_v"], detail["temperature_c"], detail["module_state"]) == (
+            400.0,
+            31.4,
+            "charging",
+        )
+
+
+async def test_the_log_shows_what_is_on_the_bus(bench: ConsoleBench, client: httpx.AsyncClient) -> None:
+    """Frames of the charge point, of the module, of a stranger, and nonsense: each a line."""
+    focus = {"charge_point_id": "CP-1", "log": "true"}
+    async with bench.station("CP-1") as station, watching(client, **focus) as page:
+        await page.until(lambda: _is_live(station, page), "the bus")
+        station.send_frame(SetLimit(32))
+        station.send_raw(0x123, b"\x01\x02")
+        station.send_raw(0x300, b"\x01")
+        await page.until(lambda: any(line["malformed"] for line in page.log), "the nonsense")
+        await page.until(lambda: page.detail["bus_limit_a"] == 32, "the limit")
+    told = {(line["name"], line["text"]) for line in page.log}
+    assert told >= {
+        ("0x210 SetLimit", "limit 32 A"),
+        ("0x123", "unknown identifier"),
+        ("0x300 Current", "current 5 A"),
+        ("0x300 Current", "0x300: 1 bytes instead of 2"),
+    }
+    assert len({line["id"] for line in page.log}) == len(page.log)
 
 
 async def test_each_bus_is_its_own_connector(bench: ConsoleBench, client: httpx.AsyncClient) -> None:
@@ -118,7 +155,7 @@ async def test_each_bus_is_its_own_connector(bench: ConsoleBench, client: httpx.
             one.send(10)
             two.send(20)
             other.send(30)
-            return {key: view["statistics"]["present_a"] for key, view in page.connectors.items()}
+            return {key: view["present_a"] for key, view in page.connectors.items()}
 
         await page.until(lambda: told() == {("CP-1", 1): 10.0, ("CP-1", 2): 20.0, (odd, 1): 30.0}, "each")
 

@@ -1,19 +1,14 @@
 """The fleet: what leases, frames, anomalies and the CSMS make of it."""
 
-import uuid
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
-import msgspec
 import pytest
 
 from console import fleet as fleet_module
-from console.answers import ChargePoint, ConnectorStatus
-from console.connector import ConnectorView, CsmsView
+from console.answers import ChargePoint, ConnectorStatus, TransactionFacts
+from console.connector import CsmsView, Detail, Row
 from console.fleet import FORGET_AFTER_S, Fleet
+from console.window import Sample
 from contracts.backplane import LEASE_TIMEOUT_S, Lease
 from contracts.can_frames import Current, Faults, ModuleState, Output, SetLimit, Start, Status, Thermal
-from contracts.events import Anomaly
 
 NOW_S = 1_700_000_000.0
 CP_1 = ("CP-1", 1)
@@ -32,46 +27,37 @@ def leased(*charge_point_ids: str) -> Fleet:
     return fleet
 
 
-def view_of(fleet: Fleet, now_s: float = NOW_S, key: tuple[str, int] = CP_1) -> ConnectorView:
-    return next(v for v in fleet.snapshot(now_s).connectors if (v.charge_point_id, v.connector) == key)
+def row_of(fleet: Fleet, now_s: float = NOW_S, key: tuple[str, int] = CP_1) -> Row:
+    return next(row for row in fleet.snapshot(now_s) if (row.charge_point_id, row.connector) == key)
 
 
-def anomaly(**more: Any) -> Anomaly:
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-    values: dict[str, Any] = {
-        "id": uuid.UUID(int=1),
-        "charge_point_id": "CP-1",
-        "connector": 1,
-        "kind": "repeated-current-fluctuation",
-        "severity": "warning",
-        "phase": "opened",
-        "started_at": at,
-        "detected_at": at,
-        "updated_at": at,
-        "score": 8.0,
-        "threshold": 6.0,
-        "deviation": 97.0,
-        "explanation": "8 reversals",
-    }
-    return Anomaly(**{**values, **more})
+def detail_of(fleet: Fleet, now_s: float = NOW_S) -> Detail:
+    connector = fleet.get(CP_1)
+    assert connector is not None
+    return connector.detail(now_s, None)
+
+
+def drained(fleet: Fleet, now_s: float = NOW_S) -> list[Row]:
+    rows, _ = fleet.drain(now_s)
+    return rows
 
 
 def test_a_lease_makes_a_connector() -> None:
     """A charge point that announces its bus is in the fleet before any reading."""
     fleet = Fleet()
     assert fleet.hear_lease(lease(), NOW_S) == CP_1
-    (view,) = fleet.drain(NOW_S).connectors
-    assert (view.charge_point_id, view.connector, view.bus, view.bus_port) == ("CP-1", 1, "silent", 43200)
+    (row,) = drained(fleet, NOW_S)
+    assert (row.charge_point_id, row.connector, row.bus, row.bus_port) == ("CP-1", 1, "silent", 43200)
 
 
 def test_the_base_frame_alone_is_a_sample() -> None:
     """A module that knows only 0x300 is plotted, in whole amperes."""
     fleet = leased()
     fleet.hear_frame(CP_1, Current(87), NOW_S)
-    (view,) = fleet.drain(NOW_S).connectors
-    assert view.samples == [(NOW_S, 87.0, None)]
-    assert view.bus == "live"
-    assert view.statistics.present_a == 87.0
+    (row,) = drained(fleet, NOW_S)
+    assert row.samples == [(NOW_S, 87.0)]
+    assert row.bus == "live"
+    assert (row.present_a, row.stale, row.power_w) == (87.0, False, None)
 
 
 def test_the_precise_frame_refines_the_base_frame() -> None:
@@ -79,7 +65,9 @@ def test_the_precise_frame_refines_the_base_frame() -> None:
     fleet = leased()
     fleet.hear_frame(CP_1, Output(87.31, 400.0, 100.0), NOW_S)
     fleet.hear_frame(CP_1, Current(87), NOW_S + 0.01)
-    assert view_of(fleet).samples == [(NOW_S + 0.01, 87.31, 100.0)]
+    assert row_of(fleet).samples == [(NOW_S + 0.01, 87.31)]
+    assert row_of(fleet).power_w == 34924.0
+    assert detail_of(fleet).offered_a == 100.0
 
 
 def test_a_spoofed_base_frame_is_shown_as_it_is() -> None:
@@ -87,7 +75,8 @@ def test_a_spoofed_base_frame_is_shown_as_it_is() -> None:
     fleet = leased()
     fleet.hear_frame(CP_1, Output(87.31, 400.0, 100.0), NOW_S)
     fleet.hear_frame(CP_1, Current(3), NOW_S + 0.01)
-    assert view_of(fleet).samples == [(NOW_S + 0.01, 3.0, 100.0)]
+    assert row_of(fleet).samples == [(NOW_S + 0.01, 3.0)]
+    assert row_of(fleet).power_w == 1200.0
 
 
 def test_an_old_precise_frame_refines_nothing() -> None:
@@ -95,7 +84,7 @@ def test_an_old_precise_frame_refines_nothing() -> None:
     fleet = leased()
     fleet.hear_frame(CP_1, Output(87.31, 400.0, 100.0), NOW_S)
     fleet.hear_frame(CP_1, Current(87), NOW_S + 1)
-    assert view_of(fleet).samples == [(NOW_S + 1, 87.0, None)]
+    assert row_of(fleet).samples == [(NOW_S + 1, 87.0)]
 
 
 def test_status_and_temperature_are_words_and_numbers() -> None:
@@ -104,10 +93,11 @@ def test_status_and_temperature_are_words_and_numbers() -> None:
     faults = Faults.OVER_TEMPERATURE | Faults.CONTACTOR_WELDED
     fleet.hear_frame(CP_1, Status(ModuleState.FAULTED, False, False, faults, 1, 12, 0), NOW_S)
     fleet.hear_frame(CP_1, Thermal(91.5, 48.0), NOW_S)
-    view = view_of(fleet)
-    assert view.module_state == "faulted"
-    assert view.faults == ["over temperature", "contactor welded"]
-    assert (view.temperature_c, view.soc_percent) == (91.5, 48.0)
+    assert row_of(fleet).module_state == "faulted"
+    detail = detail_of(fleet)
+    assert detail.module_state == "faulted"
+    assert detail.faults == ["over temperature", "contactor welded"]
+    assert (detail.temperature_c, detail.soc_percent) == (91.5, 48.0)
 
 
 @pytest.mark.parametrize("frame", [Start(), SetLimit(32)])
@@ -115,7 +105,7 @@ def test_commands_are_no_readings(frame) -> None:
     """What the charge point sends on the same bus changes nothing."""
     fleet = leased()
     fleet.hear_frame(CP_1, frame, NOW_S)
-    assert fleet.drain(NOW_S).connectors == []
+    assert drained(fleet, NOW_S) == []
 
 
 def test_a_frame_of_an_unknown_connector_is_passed_over() -> None:
@@ -130,10 +120,59 @@ def test_what_changed_is_told_once() -> None:
     fleet = leased("CP-1", "CP-2")
     fleet.hear_frame(CP_1, Current(1), NOW_S)
     fleet.hear_frame(CP_1, Current(2), NOW_S + 1)
-    (view,) = fleet.drain(NOW_S + 1).connectors
-    assert [sample[1] for sample in view.samples] == [1.0, 2.0]
-    assert fleet.drain(NOW_S + 1).connectors == []
-    assert len(view_of(fleet, NOW_S + 1).samples) == 2
+    (row,) = drained(fleet, NOW_S + 1)
+    assert [sample[1] for sample in row.samples] == [1.0, 2.0]
+    assert drained(fleet, NOW_S + 1) == []
+    assert len(row_of(fleet, NOW_S + 1).samples) == 2
+
+
+def test_a_detail_has_every_limit_apart() -> None:
+    """Commanded and acknowledged by OCPP, last seen on the bus, offered by the module: four numbers."""
+    fleet = leased()
+    running = TransactionFacts(
+        transaction_id=7, id_tag="BENCH", started_at="2026-01-01T00:00:00Z", meter_start_wh=0
+    )
+    status = ConnectorStatus(
+        connector=1, status="Charging", commanded_a=63, acknowledged_a=32, transaction=running
+    )
+    fleet.know_charge_points([ChargePoint(charge_point_id="CP-1", connectors=[status])], NOW_S)
+    fleet.hear_frame(CP_1, SetLimit(31), NOW_S)
+    fleet.hear_frame(CP_1, Output(30.5, 400.0, 30.9), NOW_S)
+    fleet.hear_frame(CP_1, Thermal(41.0, 50.0), NOW_S)
+    fleet.hear_frame(CP_1, Current(31), NOW_S)
+    detail = detail_of(fleet)
+    assert (detail.commanded_a, detail.acknowledged_a) == (63, 32)
+    assert (detail.bus_limit_a, detail.offered_a) == (31.0, 30.9)
+    assert detail.transaction == running
+    assert detail.samples == [Sample(NOW_S, 30.5, 30.9, 31.0, 63, 400.0, 12200.0, 41.0)]
+    assert detail.whole
+
+
+def test_the_status_lane_begins_with_the_status_at_its_begin() -> None:
+    """What changed before the span is known by its last status alone."""
+    fleet = leased()
+    for at_s, word in ((0, "Available"), (10, "Preparing"), (10.5, "Preparing"), (50, "Charging")):
+        status = ConnectorStatus(connector=1, status=word)
+        known = ChargePoint(charge_point_id="CP-1", connectors=[status])
+        fleet.know_charge_points([known], NOW_S + at_s)
+    connector = fleet.get(CP_1)
+    assert connector is not None
+    assert connector.statuses(NOW_S + 55) == [
+        (NOW_S, "Available"),
+        (NOW_S + 10, "Preparing"),
+        (NOW_S + 50, "Charging"),
+    ]
+    assert connector.statuses(NOW_S + 80) == [(NOW_S + 20, "Preparing"), (NOW_S + 50, "Charging")]
+
+
+def test_one_charge_point_alone_is_learnt() -> None:
+    """Whoever looks at a charge point asks for it alone: nothing is said of the others."""
+    fleet = leased("CP-1", "CP-2")
+    everything = [ChargePoint(charge_point_id=name, connected=True) for name in ("CP-1", "CP-2")]
+    fleet.know_charge_points(everything, NOW_S)
+    fleet.know_charge_point(ChargePoint(charge_point_id="CP-1", connected=False), NOW_S)
+    told = {row.charge_point_id: row.csms.connected for row in drained(fleet) if row.csms}
+    assert told == {"CP-1": False, "CP-2": True}
 
 
 def test_silence_is_told_by_the_sweep() -> None:
@@ -142,35 +181,36 @@ def test_silence_is_told_by_the_sweep() -> None:
     fleet.hear_frame(CP_1, Current(9), NOW_S)
     fleet.drain(NOW_S)
     fleet.sweep(NOW_S + 1)
-    assert fleet.drain(NOW_S + 1).connectors == []
+    assert drained(fleet, NOW_S + 1) == []
     fleet.sweep(NOW_S + LEASE_TIMEOUT_S - 0.1)
-    (view,) = fleet.drain(NOW_S + LEASE_TIMEOUT_S - 0.1).connectors
-    assert (view.bus, view.statistics.stale) == ("silent", True)
+    (row,) = drained(fleet, NOW_S + LEASE_TIMEOUT_S - 0.1)
+    assert (row.bus, row.stale) == ("silent", True)
     fleet.sweep(NOW_S + LEASE_TIMEOUT_S + 1)
-    (view,) = fleet.drain(NOW_S + LEASE_TIMEOUT_S + 1).connectors
-    assert view.bus == "lost"
+    (row,) = drained(fleet, NOW_S + LEASE_TIMEOUT_S + 1)
+    assert row.bus == "lost"
     fleet.sweep(NOW_S + 62)
-    (view,) = fleet.drain(NOW_S + 62).connectors
-    assert view.statistics.count == 0
+    (row,) = drained(fleet, NOW_S + 62)
+    assert row.samples == []
+    assert detail_of(fleet, NOW_S + 62).statistics.count == 0
 
 
 def test_a_charge_point_that_left_is_forgotten() -> None:
     """A bus that is not announced any more is shown as lost for a while, then it is gone."""
     fleet = leased()
     fleet.sweep(NOW_S + FORGET_AFTER_S - 1)
-    assert view_of(fleet, NOW_S + FORGET_AFTER_S - 1).bus == "lost"
+    assert row_of(fleet, NOW_S + FORGET_AFTER_S - 1).bus == "lost"
     fleet.sweep(NOW_S + FORGET_AFTER_S + 1)
-    assert fleet.drain(NOW_S + FORGET_AFTER_S + 1).gone == [CP_1]
+    assert fleet.drain(NOW_S + FORGET_AFTER_S + 1) == ([], [CP_1])
     assert len(fleet) == 0
 
 
 def test_what_the_csms_knows_is_not_forgotten() -> None:
     """A charge point without a bus is shown for as long as the CSMS knows it."""
     fleet = Fleet()
-    fleet.know_charge_points([ChargePoint(charge_point_id="foreign", connected=True)])
+    fleet.know_charge_points([ChargePoint(charge_point_id="foreign", connected=True)], NOW_S)
     fleet.sweep(NOW_S + FORGET_AFTER_S + 1)
-    assert view_of(fleet, key=("foreign", 1)).bus == "none"
-    fleet.know_charge_points([])
+    assert row_of(fleet, key=("foreign", 1)).bus == "none"
+    fleet.know_charge_points([], NOW_S)
     fleet.sweep(NOW_S + FORGET_AFTER_S + 1)
     assert len(fleet) == 0
 
@@ -187,9 +227,9 @@ def test_can_and_csms_meet_in_one_connector() -> None:
         connectors=[station, status],
         scenario="benign-charging",
     )
-    fleet.know_charge_points([known])
-    (view,) = fleet.drain(NOW_S).connectors
-    assert view.csms == CsmsView(
+    fleet.know_charge_points([known], NOW_S)
+    (row,) = drained(fleet, NOW_S)
+    assert row.csms == CsmsView(
         connected=True,
         enrolled=True,
         status="Charging",
@@ -197,59 +237,8 @@ def test_can_and_csms_meet_in_one_connector() -> None:
         transaction_id=7,
         scenario="benign-charging",
     )
-    fleet.know_charge_points([known])
-    assert fleet.drain(NOW_S).connectors == []
-
-
-def test_an_anomaly_is_told_as_it_changes() -> None:
-    """Opened, updated, closed: each once, the same word again not at all."""
-    fleet = leased()
-    opened = anomaly()
-    fleet.hear_anomaly(opened, NOW_S)
-    fleet.hear_anomaly(opened, NOW_S)
-    assert fleet.drain(NOW_S).anomalies == [opened]
-    later = opened.updated_at + timedelta(seconds=5)
-    closed = msgspec.structs.replace(opened, phase="closed", updated_at=later, ended_at=later)
-    fleet.hear_anomaly(closed, NOW_S + 5)
-    assert fleet.drain(NOW_S).anomalies == [closed]
-
-
-@pytest.mark.parametrize("late_s", [0, 3])
-def test_a_late_word_does_not_open_an_anomaly_again(late_s: int) -> None:
-    """The list from the MemoryBank may be older than what MQTT told since."""
-    fleet = leased()
-    opened = anomaly()
-    later = opened.updated_at + timedelta(seconds=late_s)
-    closed = msgspec.structs.replace(opened, phase="closed", updated_at=later, ended_at=later)
-    fleet.hear_anomaly(closed, NOW_S)
-    fleet.hear_anomaly(opened, NOW_S + 1)
-    assert fleet.snapshot(NOW_S).anomalies == [closed]
-
-
-def test_an_anomaly_whose_close_was_missed_ends_with_the_list() -> None:
-    """QoS 0 may lose a close; the list of the open ones tells."""
-    fleet = leased()
-    fleet.hear_anomaly(anomaly(), NOW_S)
-    fleet.know_open_anomalies([], asked_at_s=NOW_S + 2)
-    (told,) = fleet.drain(NOW_S).anomalies
-    assert (told.phase, told.ended_at) == ("closed", told.updated_at)
-
-
-def test_a_list_asked_for_before_does_not_end_an_anomaly() -> None:
-    """What opened while the MemoryBank was answering is not in its list and is open all the same."""
-    fleet = leased()
-    fleet.hear_anomaly(anomaly(), NOW_S + 2)
-    fleet.know_open_anomalies([], asked_at_s=NOW_S)
-    assert fleet.snapshot(NOW_S).anomalies[0].phase == "opened"
-
-
-def test_an_ended_anomaly_is_forgotten_after_a_while() -> None:
-    """It stays for the graph's marks, then only the MemoryBank has it; an open one stays."""
-    fleet = leased()
-    fleet.hear_anomaly(anomaly(phase="closed"), NOW_S)
-    fleet.hear_anomaly(anomaly(id=uuid.UUID(int=2)), NOW_S)
-    fleet.sweep(NOW_S + FORGET_AFTER_S + 1)
-    assert [known.id for known in fleet.snapshot(NOW_S).anomalies] == [uuid.UUID(int=2)]
+    fleet.know_charge_points([known], NOW_S)
+    assert drained(fleet, NOW_S) == []
 
 
 def test_the_fleet_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
