@@ -52,8 +52,8 @@ class Row(Struct, frozen=True, kw_only=True):
     stale: bool
     module_state: str | None
     csms: CsmsView | None
-    samples: list[tuple[float, float]]
-    # What the page of before reads.
+    samples: list[tuple[float, float, float | None]]
+    # What the page of before reads, as the third of a sample, which is what was offered.
     statistics: Statistics
     faults: list[str]
     voltage_v: float | None
@@ -207,7 +207,7 @@ class Connector:
             stale=self.window.is_stale(now_s),
             module_state=_STATE_WORDS[module.state] if module else None,
             csms=known.view if known else None,
-            samples=[sample[:2] for sample in samples],
+            samples=[sample[:3] for sample in samples],
             statistics=self.window.statistics(now_s),
             faults=_fault_words(module),
             voltage_v=self._output.voltage_v if self._output else None,
