@@ -7,10 +7,10 @@ CHARGE_POINTS ?= 2
 DURATION ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo viewer backup restore test soak bench bench-large check format lock settings dashboards clean distclean
+.PHONY: help demo viewer backup restore test soak bench bench-large check format lock settings dashboards verify-grafana clean distclean
 
 help: ## what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 	@echo "  with containers: docker compose up --scale chargepoint=8"
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -77,6 +77,10 @@ settings: $(VENV)/dev ## write docs/settings.md and docs/metrics.md anew from th
 
 dashboards: $(VENV)/dev ## write grafana/dashboards/*.json anew from their source
 	@$(BIN)/python -m grafana.generate
+
+# Both may be given to make or stand in the environment; make hands them on.
+verify-grafana: $(VENV)/demo ## check a running Grafana: GRAFANA_URL=http://127.0.0.1:3000 (GRAFANA_TOKEN=...)
+	@exec $(BIN)/python -m grafana.verify
 
 clean: ## remove the embedded bench's data and what builds left
 	@rm -rf .chargebench build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import psycopg
 
 from chassis.grafana_address import Address
-from grafana_frames import dashboards, framed
+from grafana_frames import Frame, dashboards, framed
 from grafana_sql import Range, RefusedByGrafana, expand_macros
 from grafana_wire import as_json
 from real_parts import free_port
@@ -54,6 +54,8 @@ class GrafanaStandin:
     slow_s: float = 0.0
     failing: int = 0
     """A status with which everything is answered."""
+    goes_after: int = 0
+    """Requests after which everything is answered with 503."""
     page: bytes = b""
     """What is answered instead of JSON."""
     moved_to: str = ""
@@ -65,6 +67,9 @@ class GrafanaStandin:
     authorizations: set[str] = field(default_factory=set)
     _server: ThreadingHTTPServer | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _asking: threading.Lock = field(default_factory=threading.Lock)
+    _connection: "psycopg.Connection[Any] | None" = None
+    _connected_to: str = ""
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -101,6 +106,8 @@ class GrafanaStandin:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
+        with self._asking:
+            self._disconnect()
 
     def with_tag(self, tag: str) -> list[Json]:
         """Return the annotations that carry a tag."""
@@ -112,6 +119,8 @@ class GrafanaStandin:
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
         self.asked.append(f"{request.command} {request.path}")
         self.authorizations.add(request.headers.get("Authorization", ""))
+        if self.goes_after and len(self.asked) > self.goes_after:
+            self.failing = 503
         if self._stopping.wait(self.slow_s):
             return
         status, answer = (
@@ -189,13 +198,25 @@ class GrafanaStandin:
             if query["datasource"]["uid"] != DATA_SOURCE:
                 return 404, {"message": "Data source not found"}
             try:
-                with psycopg.connect(self.database_url) as connection:
-                    frame = framed(connection, expand_macros(query["rawSql"], span), query["format"])
+                frame = self._framed(expand_macros(query["rawSql"], span), query["format"])
                 results[query["refId"]] = {"status": 200, "frames": [as_json(frame, query["refId"])]}
             except (psycopg.Error, RefusedByGrafana, AssertionError) as error:
                 results[query["refId"]] = {"status": 500, "error": f"db query error: {error}", "frames": []}
         failed = any("error" in result for result in results.values())
         return 400 if failed else 200, {"results": results}
+
+    def _framed(self, sql: str, form: str) -> Frame:
+        # One connection for all, as from a pool; another where the database is another.
+        with self._asking:
+            if self._connection is None or self._connection.closed or self._connected_to != self.database_url:
+                self._disconnect()
+                self._connection = psycopg.connect(self.database_url, autocommit=True)
+                self._connected_to = self.database_url
+            return framed(self._connection, sql, form)
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
 
     def _find(self, query: dict[str, list[str]]) -> Reply:
         wanted = set(_kept(query.get("tags", [])))
