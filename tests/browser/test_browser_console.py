@@ -286,21 +286,23 @@ async def test_a_person_starts_and_stops_scenarios(
         await opened(page, bench)
         await page.get_by_role("link", name="Run a scenario").click()
         message = page.locator("#scenario-message")
-        await page.get_by_label("Scenario", exact=True).select_option("benign-charging")
+        await page.get_by_role("radio", name="Benign charging").check()
         await expect(page.get_by_role("checkbox", name="CP-1")).to_be_checked()
         await page.get_by_role("checkbox", name="CP-2").check()
-        await page.get_by_role("button", name="Start", exact=True).click()
+        await page.get_by_role("button", name="Start on 2 charge points").click()
         await expect(message).to_have_text("Started Benign charging on CP-1, CP-2.")
         run = page.locator("#run-list li").first
-        await expect(run).to_contain_text("CP-1, CP-2 \u00b7 0 cycles since")
+        await expect(run).to_contain_text("Running on CP-1, CP-2")
+        await expect(run).to_contain_text("0 cycles since")
         await page.get_by_role("button", name="Stop Benign charging on CP-1, CP-2").click()
         await expect(message).to_have_text("Stopped Benign charging on CP-1, CP-2.")
-        await expect(run).to_contain_text("stopped")
+        await expect(run).to_contain_text("Stopped on CP-1, CP-2")
         await page.get_by_role("button", name="Stop all").click()
         await expect(message).to_have_text("Stopped 0 runs and 1 transaction.")
-        await page.get_by_role("checkbox", name="foreign (not enrolled)").check()
-        await page.get_by_role("button", name="Start", exact=True).click()
-        await expect(message).to_have_text("foreign is not enrolled as the bench's own")
+        await expect(page.get_by_role("checkbox", name="foreign not enrolled")).to_be_disabled()
+        bench.csms.charge_points[0]["enrolled"] = False  # the page does not know yet
+        await page.get_by_role("button", name="Start on 2 charge points").click()
+        await expect(message).to_have_text("CP-1 is not enrolled as the bench's own")
 
 
 async def test_it_lives_through_absences(page: Page, bench: ConsoleBench, expected_errors: list[str]) -> None:

@@ -43,7 +43,7 @@ async def test_cp_2_shows_no_anomaly(page: Page, whole_bench: BenchProcess) -> N
 async def test_a_scenario_is_started_and_stopped_by_hand(page: Page, whole_bench: BenchProcess) -> None:
     """Start the base scenario on CP-2 in place of what runs there, see it run, stop it."""
     await page.goto(whole_bench.described["console"] + "?view=scenarios")
-    await page.locator("#scenario").select_option("repeated-current-fluctuation")
+    await page.get_by_role("radio", name="Repeated current fluctuation").check()
     for box in await page.locator("#scenario-targets input").all():
         await box.set_checked((await box.get_attribute("value")) == "CP-2")
     await page.locator("#scenario-start").click()

@@ -1,5 +1,6 @@
 // The page: the stream fills the model, the address says which view shows it.
 
+import { AnomalyView } from "./anomaly-page.js";
 import { ask } from "./api.js";
 import { ChargePointView } from "./charge-point.js";
 import { FleetView } from "./fleet.js";
@@ -13,6 +14,7 @@ import { Switch } from "./views.js";
 const VIEWS = {
   fleet: FleetView,
   "charge-point": ChargePointView,
+  anomaly: AnomalyView,
   scenarios: ScenariosView,
 };
 

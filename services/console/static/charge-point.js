@@ -2,8 +2,11 @@
 
 import { AnomaliesPanel, showIndicator } from "./charge-point-anomalies.js";
 import { byId, setText } from "./dom.js";
+import { ExportPanel } from "./exports.js";
 import { statusOf } from "./fleet.js";
 import { Graph, showStatistics } from "./graph.js";
+import { LogPanel } from "./message-log.js";
+import { RoguePanel } from "./rogue.js";
 import { addressOf } from "./router.js";
 import { Tabs } from "./tabs.js";
 import { Switch } from "./views.js";
@@ -12,6 +15,9 @@ import { anomalyWord, number } from "./words.js";
 /** The panels by the name of their tab (`tab-NAME`, `NAME-panel`); a tab without a panel is not shown. */
 const PANELS = {
   anomalies: AnomaliesPanel,
+  log: LogPanel,
+  rogue: RoguePanel,
+  export: ExportPanel,
 };
 
 export class ChargePointView {

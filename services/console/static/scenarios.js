@@ -1,180 +1,227 @@
-// The scenarios: choose one, choose charge points, start, stop, stop all.
+// The scenarios: choose one, set its parameters, choose charge points, start; watch what runs, stop it.
 
-import { ask } from "./api.js";
-import { byId, element, setText } from "./dom.js";
-import { instant, plural, sentence } from "./words.js";
+import { AnswerLine } from "./answer-line.js";
+import { ChargePointPicker } from "./charge-point-picker.js";
+import { element, setText } from "./dom.js";
+import { ParameterForm } from "./parameter-form.js";
+import { RunList } from "./runs.js";
+import { plural, sentence } from "./words.js";
 
-const ENDED_SHOWN = 3;
+const PROGRESS_MS = 1000;
+const NAMED = 3;
 
 export class ScenariosView {
   title = "Scenarios";
 
-  #targets = new Set();
-  #touched = false;
+  #chosen = null;
   #busy = false;
+  #timer = 0;
+  #parameters = new ParameterForm();
+  #picker = new ChargePointPicker(() => this.#enable());
+  #runs = new RunList((run) => this.#stop(run));
+  #list = element("div", { id: "scenario-list", className: "scenario-list", role: "radiogroup", "aria-label": "Scenario" });
+  #name = element("h2", { id: "scenario-name" });
+  #description = element("p", { id: "scenario-description", className: "description" });
+  #facts = element("dl", { className: "facts-list" });
+  #replace = element("input", { id: "scenario-replace", type: "checkbox", checked: "" });
+  #start = element("button", { id: "scenario-start", className: "primary", text: "Start" });
+  #reset = element("button", { type: "button", className: "button small", text: "Defaults" });
+  #stopAll = element("button", { id: "stop-all", type: "button", className: "danger small", text: "Stop all" });
+  #answer = new AnswerLine("scenario-message");
 
-  constructor(root, { model }) {
-    Object.assign(this, { root, model });
-    byId("scenario").addEventListener("change", () => this.#describe());
-    byId("scenario-form").addEventListener("submit", (event) => {
+  constructor(root, { model, ask, stream }) {
+    Object.assign(this, { root, model, ask, stream });
+    const form = element("form", {
+      id: "scenario-form",
+      className: "panel scenario-form",
+      novalidate: "",
+      "aria-labelledby": "scenario-name",
+      children: [
+        element("div", {
+          className: "scenario-chosen",
+          children: [
+            this.#name,
+            this.#description,
+            this.#facts,
+            element("div", {
+              className: "scenario-set",
+              children: [
+                element("fieldset", {
+                  className: "parameter-set",
+                  children: [element("legend", { text: "Parameters" }), this.#reset, this.#parameters.root],
+                }),
+                this.#picker.root,
+              ],
+            }),
+          ],
+        }),
+        element("div", {
+          className: "start",
+          children: [element("label", { className: "check", children: [this.#replace, "Replace what runs there"] }), this.#start],
+        }),
+        this.#answer.root,
+      ],
+    });
+    root.replaceChildren(
+      element("div", {
+        className: "panel scenario-choice",
+        children: [element("h1", { id: "scenarios-title", "data-heading": "", tabindex: "-1", text: "Scenarios" }), this.#list],
+      }),
+      form,
+      element("section", {
+        className: "panel scenario-runs",
+        "aria-labelledby": "runs-title",
+        children: [
+          element("div", { className: "panel-head", children: [element("h2", { id: "runs-title", text: "Runs" }), this.#stopAll] }),
+          this.#runs.root,
+        ],
+      }),
+    );
+    this.#list.addEventListener("change", ({ target }) => this.#choose(target.value));
+    this.#reset.addEventListener("click", () => this.#parameters.reset());
+    this.#stopAll.addEventListener("click", () => this.#stopEverything());
+    form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#start();
-    });
-    byId("stop-all").addEventListener("click", () => this.#stopAll());
-    byId("scenario-targets").addEventListener("change", ({ target }) => {
-      this.#touched = true;
-      if (target.checked) this.#targets.add(target.value);
-      else this.#targets.delete(target.value);
-      this.#enable();
-    });
-    byId("run-list").addEventListener("click", ({ target }) => {
-      const button = target.closest("button");
-      if (button) this.#stop(button.dataset.run);
+      this.#startRun();
     });
   }
 
-  /** The charge point from whose page a person comes is chosen, until they choose others. */
+  /** From whose page a person comes, that charge point is chosen. */
   show({ chargePointId }) {
-    if (chargePointId && !this.#touched) this.#targets = new Set([chargePointId]);
+    if (chargePointId) this.#picker.choose([chargePointId]);
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => this.#renderRuns(), PROGRESS_MS);
   }
 
-  hide() {}
+  hide() {
+    clearInterval(this.#timer);
+  }
 
   render(changed) {
     if (!changed.scenarios && !changed.services && !changed.fleet) return;
-    this.#renderChoices();
-    this.#renderTargets();
+    this.#renderChoice();
+    this.#picker.render(this.model.chargePoints());
     this.#renderRuns();
     this.#enable();
   }
 
-  #renderChoices() {
-    const select = byId("scenario");
+  get #scenario() {
+    return this.model.scenarios?.find(({ name }) => name === this.#chosen);
+  }
+
+  #titleOf(name) {
+    return this.model.scenarios?.find((scenario) => scenario.name === name)?.title || sentence(name);
+  }
+
+  #renderChoice() {
     const scenarios = this.model.scenarios ?? [];
-    const names = JSON.stringify(scenarios.map((scenario) => scenario.name));
-    if (select.dataset.names !== names) {
-      const chosen = select.value;
-      select.dataset.names = names;
-      select.replaceChildren(
-        ...scenarios.map(({ name, title }) => element("option", { value: name, text: title || sentence(name) })),
+    const shown = JSON.stringify(scenarios);
+    if (this.#list.dataset.shown !== shown) {
+      const focused = this.#list.contains(document.activeElement);
+      this.#list.dataset.shown = shown;
+      if (!this.#scenario) this.#chosen = scenarios[0]?.name ?? null;
+      this.#list.replaceChildren(...scenarios.map((scenario) => choice(scenario, scenario.name === this.#chosen)));
+      if (focused) this.#list.querySelector(":checked")?.focus();
+    }
+    if (this.#scenario) this.#describe(this.#scenario);
+    else setText(this.#name, this.model.works("csms") ? "The CSMS has no scenario" : "The CSMS is away, which has the scenarios");
+  }
+
+  #choose(name) {
+    this.#chosen = name;
+    this.#answer.say("");
+    this.#describe(this.#scenario);
+    this.#enable();
+  }
+
+  #describe(scenario) {
+    setText(this.#name, this.#titleOf(scenario.name));
+    setText(this.#description, scenario.description ?? "");
+    const facts = [
+      ["Imitates", scenario.imitates],
+      ["Source", scenario.source],
+      ["Ground truth", scenario.anomaly ? sentence(scenario.anomaly) : "benign: whatever is detected is a false alarm"],
+    ].filter(([, words]) => words);
+    const shown = JSON.stringify(facts);
+    if (this.#facts.dataset.shown !== shown) {
+      this.#facts.dataset.shown = shown;
+      this.#facts.replaceChildren(
+        ...facts.map(([term, words]) => element("div", { children: [element("dt", { text: term }), element("dd", { text: words })] })),
       );
-      if (scenarios.some(({ name }) => name === chosen)) select.value = chosen;
     }
-    this.#describe();
-  }
-
-  #describe() {
-    const chosen = this.model.scenarios?.find(({ name }) => name === byId("scenario").value);
-    setText(byId("scenario-description"), chosen?.description ?? "");
-    byId("scenario-description").title = chosen?.description ?? "";
-  }
-
-  #renderTargets() {
-    const chargePoints = this.model.chargePoints();
-    const box = byId("scenario-targets");
-    const shown = JSON.stringify([...chargePoints].map(([id, csms]) => [id, csms.enrolled]));
-    if (box.dataset.shown !== shown) {
-      const focused = box.contains(document.activeElement) ? document.activeElement.value : null;
-      box.dataset.shown = shown;
-      box.replaceChildren(...[...chargePoints].map(([id, csms]) => target(id, csms)));
-      if (focused !== null) [...box.querySelectorAll("input")].find((input) => input.value === focused)?.focus();
-    }
-    for (const input of box.querySelectorAll("input")) input.checked = this.#targets.has(input.value);
+    this.#parameters.show(scenario);
   }
 
   #renderRuns() {
-    const runs = this.model.runs ?? [];
-    const running = runs.filter((run) => run.state === "running");
-    const ended = runs.filter((run) => run.state !== "running").slice(0, ENDED_SHOWN);
-    const list = byId("run-list");
-    const shown = JSON.stringify([running, ended, this.model.works("csms")]);
-    if (list.dataset.shown !== shown) {
-      const focused = list.contains(document.activeElement) ? document.activeElement.dataset.run : null;
-      list.dataset.shown = shown;
-      list.replaceChildren(...[...running, ...ended].map((run) => this.#run(run)));
-      if (focused) (list.querySelector(`[data-run="${CSS.escape(focused)}"]`) ?? byId("stop-all")).focus();
-    }
-    byId("runs-empty").hidden = list.children.length > 0;
-  }
-
-  #run(run) {
-    const stillRuns = run.state === "running";
-    const since = run.started_at ? ` since ${instant(new Date(run.started_at))}` : "";
-    const title = this.#title(run.scenario);
-    const where = run.charge_point_ids.join(", ");
-    const state = stillRuns ? `${plural(run.cycles, "cycle")}${since}` : [run.state, run.reason].filter(Boolean).join(": ");
-    const children = [
-      element("div", {
-        children: [
-          element("p", { className: "run-title", title, text: title }),
-          element("p", { className: "run-state", title: where, text: `${where} \u00B7 ${state}` }),
-        ],
-      }),
-    ];
-    if (stillRuns) {
-      const button = element("button", { className: "button", type: "button", text: "Stop", "data-run": run.run_id, "aria-label": `Stop ${title} on ${where}` });
-      button.disabled = !this.model.works("csms");
-      children.push(button);
-    }
-    return element("li", { className: `run ${run.state}`, children });
-  }
-
-  #title(name) {
-    return this.model.scenarios?.find((scenario) => scenario.name === name)?.title || sentence(name);
+    const { model } = this;
+    this.#runs.render({ runs: model.runs ?? [], scenarios: model.scenarios, there: model.works("csms"), nowS: this.stream.nowS() });
   }
 
   #enable() {
     const there = this.model.works("csms") && !this.#busy;
-    const known = [...this.#targets].some((id) => this.model.chargePoints().has(id));
-    byId("stop-all").disabled = !there;
-    byId("scenario-start").disabled = !(there && known && byId("scenario").value);
+    const count = this.#picker.chosen.length;
+    this.#stopAll.disabled = !there;
+    this.#start.disabled = !there || count === 0 || !this.#scenario;
+    setText(this.#start, count > 1 ? `Start on ${count} charge points` : "Start");
+    this.#start.title = count === 0 ? "Choose a charge point first" : "";
   }
 
-  #start() {
-    const scenario = byId("scenario").value;
-    const known = this.model.chargePoints();
-    const chargePointIds = [...this.#targets].filter((id) => known.has(id));
-    const wish = { scenario, charge_point_ids: chargePointIds, replace: byId("scenario-replace").checked };
-    this.#perform(`Starting ${this.#title(scenario)}\u2026`, async () => {
-      await ask("POST", "/api/scenario-runs", wish);
-      return `Started ${this.#title(scenario)} on ${chargePointIds.join(", ")}.`;
+  #startRun() {
+    const chosen = this.#parameters.values();
+    if (!chosen) {
+      this.#answer.say("A parameter is out of its range; nothing was started.", true);
+      return;
+    }
+    const wish = { scenario: this.#chosen, charge_point_ids: this.#picker.chosen, ...chosen, replace: this.#replace.checked };
+    const title = this.#titleOf(wish.scenario);
+    this.#perform(`Starting ${title}\u2026`, async () => {
+      await this.ask("POST", "/api/scenario-runs", wish);
+      return `Started ${title} on ${names(wish.charge_point_ids)}.`;
     });
   }
 
-  #stop(runId) {
+  #stop({ run_id: runId }) {
     this.#perform("Stopping\u2026", async () => {
-      const run = await ask("DELETE", `/api/scenario-runs/${encodeURIComponent(runId)}`);
-      return `Stopped ${this.#title(run.scenario)} on ${run.charge_point_ids.join(", ")}.`;
+      const run = await this.ask("DELETE", `/api/scenario-runs/${encodeURIComponent(runId)}`);
+      return `Stopped ${this.#titleOf(run.scenario)} on ${names(run.charge_point_ids)}.`;
     });
   }
 
-  #stopAll() {
+  #stopEverything() {
     this.#perform("Stopping everything\u2026", async () => {
-      const stopped = await ask("POST", "/api/stop-all");
-      const transactions = stopped.stopped_transactions ?? 0;
-      return `Stopped ${plural(stopped.stopped_runs ?? 0, "run")} and ${plural(transactions, "transaction")}.`;
+      const { stopped_runs: runs = 0, stopped_transactions: transactions = 0 } = await this.ask("POST", "/api/stop-all");
+      return `Stopped ${plural(runs, "run")} and ${plural(transactions, "transaction")}.`;
     });
   }
 
   async #perform(before, action) {
-    const message = byId("scenario-message");
     this.#busy = true;
     this.#enable();
-    message.className = "message";
-    setText(message, before);
+    this.#answer.say(before);
     try {
-      setText(message, await action());
+      this.#answer.say(await action());
     } catch (error) {
-      message.className = "message refused";
-      setText(message, error.message);
+      this.#answer.say(error.message, true);
     }
     this.#busy = false;
     this.#enable();
   }
 }
 
-function target(id, csms) {
-  const input = element("input", { type: "checkbox", value: id });
-  const words = csms.enrolled ? id : `${id} (not enrolled)`;
-  return element("label", { className: "target", children: [input, element("span", { text: words })] });
+function choice({ name, title, imitates, description, anomaly }, chosen) {
+  const input = element("input", { type: "radio", name: "scenario", value: name });
+  input.checked = chosen;
+  return element("label", {
+    className: `choice ${anomaly ? "attack" : "benign"}`,
+    children: [
+      input,
+      element("span", { className: "choice-title", text: title || sentence(name) }),
+      element("span", { className: "choice-says", text: imitates || description || "" }),
+    ],
+  });
+}
+
+function names(chargePointIds) {
+  const more = chargePointIds.length - NAMED;
+  return more > 0 ? `${chargePointIds.slice(0, NAMED).join(", ")} and ${more} more` : chargePointIds.join(", ");
 }

@@ -1,0 +1,53 @@
+// How runs of scenarios, their parameters and their charge points are said.
+
+import { element } from "./dom.js";
+import { number, sentence } from "./words.js";
+
+const UNITS = { a: "A", s: "s", v: "V", w: "W", wh: "Wh", c: "\u00B0C", hz: "Hz", percent: "%" };
+const SHARES = ["duty", "ratio", "share"];
+
+/** Return [word, unit] of a name that carries its unit: `amplitude_a` is the amplitude in A. */
+export function quantity(name) {
+  const [, stem, suffix] = /^(.*?)(?:_([a-z]+))?$/.exec(name);
+  const unit = suffix && UNITS[suffix];
+  return [sentence(unit ? stem : name), unit ?? ""];
+}
+
+/** Return a value with the unit that its name carries. */
+export function quantityText(name, value) {
+  if (SHARES.includes(name)) return `${number(value * 100, 0)} %`;
+  const [, unit] = quantity(name);
+  return `${plain(value)}${unit && ` ${unit}`}`;
+}
+
+/** A number without zeros that say nothing. */
+export function plain(value) {
+  return number(value, Number.isInteger(value) ? 0 : Math.abs(value) < 10 ? 2 : 1).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
+}
+
+/** Return parameters in words; those of a known scenario with its units. */
+export function parametersText(parameters, scenario) {
+  return Object.entries(parameters ?? {})
+    .map(([name, value]) => {
+      const unit = scenario?.parameters?.[name]?.unit;
+      return `${quantity(name)[0].toLowerCase()} ${unit === undefined ? quantityText(name, value) : `${plain(value)} ${unit}`.trim()}`;
+    })
+    .join(", ");
+}
+
+/** Return the address of a charge point's page. */
+export function chargePointAddress(chargePointId, connector = 1) {
+  const query = new URLSearchParams({ charge_point: chargePointId });
+  if (connector > 1) query.set("connector", connector);
+  return `/?${query}`;
+}
+
+/** Return links to charge points, at most `most` of them, and how many more there are. */
+export function chargePointLinks(chargePointIds, most = 6) {
+  const links = chargePointIds.slice(0, most).flatMap((id, n) => [
+    ...(n ? [", "] : []),
+    element("a", { href: chargePointAddress(id), text: id }),
+  ]);
+  const more = chargePointIds.length - most;
+  return more > 0 ? [...links, ` and ${more} more`] : links;
+}
