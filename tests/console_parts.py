@@ -149,6 +149,7 @@ class CsmsApi(ApiServer):
         super().__init__()
         self.charge_points: list[dict[str, Any]] = []
         self.runs: list[dict[str, Any]] = []
+        self.wishes: list[dict[str, Any]] = []
         self.scenarios = [
             {
                 "name": "repeated-current-fluctuation",
@@ -220,6 +221,7 @@ class CsmsApi(ApiServer):
         return 404, {"detail": "no such run"}
 
     def _started(self, wish: dict[str, Any], running: list[dict[str, Any]]) -> tuple[int, Any]:
+        self.wishes.append(wish)
         wanted = set(wish["charge_point_ids"])
         foreign = [
             c["charge_point_id"]

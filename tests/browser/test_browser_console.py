@@ -1,8 +1,6 @@
 """The console's page in a real Chromium, as a person uses it; the bench's other services are played."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -11,7 +9,7 @@ import msgspec
 import pytest
 from playwright.async_api import Page, expect
 
-from chassis.process import every
+from browser_parts import stations
 from console_parts import ConsoleBench, Station, fluctuation
 
 pytestmark = pytest.mark.browser
@@ -64,24 +62,6 @@ LOW_CONTRAST = """() => {
     }
     return poor;
 }"""
-
-
-@asynccontextmanager
-async def stations(bench: ConsoleBench, *charge_point_ids: str) -> AsyncIterator[list[Station]]:
-    """Stations that the CSMS knows, each reads five times a second: the first 10 A, the next 20 A."""
-    async with AsyncExitStack() as stack:
-        made = []
-        for charge_point_id in charge_point_ids:
-            made.append(await stack.enter_async_context(bench.station(charge_point_id)))
-            bench.csms.add(charge_point_id)
-
-        def send() -> None:
-            for number, station in enumerate(made):
-                station.send(10.0 * (number + 1), offered_a=32)
-
-        sending = asyncio.create_task(every(0.2, send))
-        stack.callback(sending.cancel)
-        yield made
 
 
 async def heard(station: Station, bench: ConsoleBench, current_a: float) -> None:

@@ -51,7 +51,7 @@ export const FRAMES = [
       { name: "state", start: 0, length: 8, ...WHOLE, unit: "", min: 0, max: 3, initial: 1, choices: { 0: "Idle", 1: "Charging", 2: "Stopping", 3: "Faulted" } },
       { name: "contactor_closed", start: 8, length: 1, ...WHOLE, unit: "", min: 0, max: 1, initial: 1, choices: YES_NO },
       { name: "vehicle_limited", start: 9, length: 1, ...WHOLE, unit: "", min: 0, max: 1, initial: 0, choices: YES_NO },
-      { name: "faults", start: 16, length: 8, ...WHOLE, unit: "", min: 0, max: 31, initial: 0 },
+      { name: "faults", start: 16, length: 8, ...WHOLE, unit: "", min: 0, max: 255, initial: 0 },
       { name: "counter", start: 24, length: 8, ...WHOLE, unit: "", min: 0, max: 255, initial: 0 },
       { name: "closures", start: 32, length: 16, ...WHOLE, unit: "", min: 0, max: 65535, initial: 0 },
       { name: "hot_openings", start: 48, length: 16, ...WHOLE, unit: "", min: 0, max: 65535, initial: 0 },

@@ -7,7 +7,7 @@ import { number } from "./words.js";
 const MARGIN = { left: 54, right: 18, top: 26, bottom: 26 };
 const LEAST_RANGE_A = 10;
 const HEADROOM = 1.06;
-const TICK_PIXELS = 110;
+const TICK_PIXELS = 84;
 const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
 
 /** How many seconds one sample of each fineness stands for. */

@@ -1,0 +1,231 @@
+"""The page's views of one thing at a time, as a person uses them: messages, scenarios, a frame by hand."""
+
+import asyncio
+import random
+from dataclasses import fields
+from typing import Any
+
+import cantools
+import pytest
+from playwright.async_api import Page, expect
+
+from browser_parts import assert_accessible, stations
+from console_parts import ConsoleBench
+from contracts import can_frames
+from contracts.can_frames import Output, SetLimit, Status, Thermal
+
+pytestmark = pytest.mark.browser
+
+DBC = "services/contracts/charger.dbc"
+
+
+async def module(page: Page, name: str, script: str, argument: Any = None) -> Any:
+    """Run a script with what one of the page's modules exports."""
+    return await page.evaluate(
+        f"async (argument) => {{ const it = await import('/static/{name}.js'); {script} }}", argument
+    )
+
+
+async def test_the_forms_know_the_contract(page: Page, bench: ConsoleBench) -> None:
+    """Every signal stands where charger.dbc puts it, and whole frames are encoded as the services do it."""
+    await page.goto(bench.console.url)
+    known = await module(page, "can-frames", "return it.FRAMES")
+    contract = cantools.database.load_file(DBC).messages
+    said = {
+        frame["id"]: (
+            frame["name"],
+            frame["size"],
+            [
+                (s["name"], s["start"], s["length"], s.get("signed", False), s["factor"], s["min"], s["max"])
+                for s in frame["signals"]
+            ],
+        )
+        for frame in known
+    }
+    assert said == {
+        message.frame_id: (
+            message.name,
+            message.length,
+            [
+                (s.name, s.start, s.length, s.is_signed, s.scale, s.minimum, s.maximum)
+                for s in message.signals
+            ],
+        )
+        for message in contract
+    }
+    draw = random.Random(4)
+    for _ in range(50):
+        frames = [
+            SetLimit(draw.randrange(0x10000)),
+            Output(draw.uniform(-400, 400), draw.uniform(0, 1000), draw.uniform(0, 500)),
+            Status(
+                can_frames.ModuleState(draw.randrange(4)),
+                *(draw.random() < 0.5, draw.random() < 0.5),
+                can_frames.Faults(draw.randrange(32)),
+                *(draw.randrange(256), draw.randrange(0x10000), draw.randrange(0x10000)),
+            ),
+            Thermal(draw.uniform(-40, 120), draw.uniform(0, 100)),
+        ]
+        values = [
+            [frame.can_id, {field.name: float(getattr(frame, field.name)) for field in fields(frame)}]
+            for frame in frames
+        ]
+        script = "return argument.map(([id, values]) => it.toHex(it.encode(it.frameOf(id), values)))"
+        assert await module(page, "can-frames", script, values) == [
+            can_frames.encode(frame)[1].hex(" ") for frame in frames
+        ]
+
+
+async def test_a_log_is_bounded_and_holds_back_while_paused(page: Page, bench: ConsoleBench) -> None:
+    """The oldest lines go; what comes in a pause waits, up to the bound; history is not told twice."""
+    await page.goto(bench.console.url)
+    seen = await module(
+        page,
+        "log-buffer",
+        """
+        const line = (at_s) => ({ at_s, layer: "ocpp", name: "Heartbeat", text: "", raw: "{}" });
+        const lines = (from, to) => Array.from({ length: to - from }, (_, n) => line(from + n));
+        const log = new it.LogBuffer(10);
+        const ends = () => {
+            const { lines, waiting, dropped } = log;
+            return [lines[0].at_s, lines.at(-1).at_s, lines.length, waiting.length, dropped];
+        };
+        log.take({ entries: lines(0, 15), past: true });
+        const first = ends();
+        log.pause();
+        log.take({ entries: lines(15, 30), past: false, dropped: 2 });
+        const paused = ends();
+        log.resume();
+        const resumed = ends();
+        log.take({ entries: lines(20, 32), past: true });
+        const again = ends();
+        log.take({ entries: [line(25.5)], past: false });
+        return { first, paused, resumed, again, late: log.lines.map(({ at_s }) => at_s) };
+        """,
+    )
+    assert seen == {
+        "first": [5, 14, 10, 0, 0],
+        "paused": [5, 14, 10, 10, 7],  # 2 that the server left out, 5 that the pause did not hold
+        "resumed": [20, 29, 10, 0, 7],
+        "again": [22, 31, 10, 0, 7],
+        "late": [23, 24, 25, 25.5, 26, 27, 28, 29, 30, 31],
+    }
+
+
+async def open_log(page: Page, bench: ConsoleBench, charge_point_id: str = "CP-1") -> None:
+    await page.goto(f"{bench.console.url}/?charge_point={charge_point_id}")
+    await page.get_by_role("tab", name="Messages").click()
+    await expect(page.locator(".virtual-row").first).to_be_visible()
+
+
+async def test_messages_are_filtered_and_opened(page: Page, bench: ConsoleBench) -> None:
+    """Frames come decoded; name, text and trouble choose among them; a line opens to its bytes."""
+    async with stations(bench, "CP-1") as (station,):
+        await open_log(page, bench)
+        lines = page.locator("#log-lines")
+        await expect(lines).to_contain_text("current 10.00 A, 400.0 V, offered 32.0 A")
+        station.send_frame(SetLimit(64))
+        station.send_raw(0x300, b"\x01")
+        await page.get_by_role("searchbox", name="Filter by name or text").fill("setlimit 64")
+        await expect(page.locator(".virtual-row")).to_have_count(1)
+        await expect(lines).to_contain_text("limit 64 A")
+        await page.get_by_role("searchbox", name="Filter by name or text").fill("")
+        await page.get_by_role("button", name="Errors only").click()
+        await expect(page.locator(".virtual-row")).to_have_count(1)
+        await expect(lines).to_contain_text("malformed 0x300: 1 bytes instead of 2")
+        await page.locator(".virtual-row").click()
+        await expect(page.locator(".log-raw")).to_contain_text("01")
+        await expect(page.locator(".log-open-title")).to_contain_text("CAN \u00b7 0x300 Current")
+        await assert_accessible(page)
+        await page.keyboard.press("Escape")
+        await expect(page.locator(".log-open")).to_be_hidden()
+        await page.get_by_role("button", name="CAN", exact=True).click()
+        await expect(page.locator(".log-empty")).to_have_text("No line passes the filter.")
+
+
+async def test_messages_pause_and_go_on(page: Page, bench: ConsoleBench) -> None:
+    """Paused, nothing moves and the page says how many wait; resumed, they are there."""
+    async with stations(bench, "CP-1") as (station,):
+        await open_log(page, bench)
+        await page.get_by_role("button", name="Pause").click()
+        held = await page.locator(".log-status").text_content()
+        station.send_frame(SetLimit(77))
+        resume = page.get_by_role("button", name="Resume")
+        await expect(resume).to_contain_text("wait)")
+        assert (held or "").split(" \u00b7 ")[0] in (await page.locator(".log-status").text_content() or "")
+        await expect(page.locator("#log-lines")).not_to_contain_text("limit 77 A")
+        await resume.click()
+        await page.get_by_role("searchbox", name="Filter by name or text").fill("limit 77")
+        await expect(page.locator("#log-lines")).to_contain_text("limit 77 A")
+
+
+async def test_messages_are_read_by_keys_and_stay_few_in_the_page(page: Page, bench: ConsoleBench) -> None:
+    """Hundreds of lines are as many rows as fit; keys move among them; the way back to the end is offered."""
+    async with stations(bench, "CP-1") as (station,):
+        await open_log(page, bench)
+        for number in range(60):
+            for _ in range(5):
+                station.send_frame(SetLimit(number))
+            await asyncio.sleep(0.02)  # so that no queue on the way overflows
+        await expect(page.locator("#log-lines")).to_contain_text("limit 59 A")
+        assert await page.locator(".virtual-row").count() < 80
+        size = await page.locator(".virtual-row").first.get_attribute("aria-setsize")
+        assert int(size or 0) > 250
+        await page.locator("#log-lines").focus()
+        await page.keyboard.press("Home")
+        await expect(page.get_by_role("option", selected=True)).to_have_attribute("aria-posinset", "1")
+        newest = page.get_by_role("button", name="Newest")
+        await newest.click()
+        await expect(newest).to_be_hidden()
+
+
+async def test_a_scenario_takes_parameters(page: Page, bench: ConsoleBench) -> None:
+    """A value out of range is named and nothing starts; a good one, and the seed, go to the CSMS."""
+    limit = {
+        "default": 63,
+        "unit": "A",
+        "minimum": 6,
+        "maximum": 300,
+        "description": "The limit of every session",
+    }
+    bench.csms.scenarios[1]["parameters"] = {"limit_a": limit}
+    async with stations(bench, "CP-1"):
+        await page.goto(f"{bench.console.url}/?view=scenarios&charge_point=CP-1")
+        await page.get_by_role("radio", name="Benign charging").check()
+        field = page.get_by_label("Limit (A)")
+        await expect(field).to_have_value("63")
+        await field.fill("900")
+        await expect(page.locator(".scenario-form")).to_contain_text("It must be from 6 to 300 A.")
+        await page.get_by_role("button", name="Start", exact=True).click()
+        message = page.locator("#scenario-message")
+        await expect(message).to_have_text("A parameter is out of its range; nothing was started.")
+        await expect(field).to_be_focused()
+        assert bench.csms.runs == []
+        await assert_accessible(page)
+        await field.fill("32.5")
+        await page.get_by_label("Seed").fill("7")
+        await page.get_by_role("button", name="Start", exact=True).click()
+        await expect(message).to_have_text("Started Benign charging on CP-1.")
+        assert bench.csms.wishes[-1]["parameters"] == {"limit_a": 32.5}
+        assert bench.csms.wishes[-1]["seed"] == 7
+        await page.get_by_role("button", name="Defaults").click()
+        await expect(field).to_have_value("63")
+        await page.get_by_role("link", name="CP-1").click()
+        await expect(page.locator("#selected-title")).to_have_text("CP-1")
+
+
+async def test_a_thousand_charge_points_are_chosen(page: Page, bench: ConsoleBench) -> None:
+    """The page holds a few of them, a search finds one, All means every one that may be chosen."""
+    for number in range(1, 1001):
+        bench.csms.add(f"CP-{number}", enrolled=number != 7)
+    await page.goto(f"{bench.console.url}/?view=scenarios")
+    await expect(page.get_by_text("940 more: search for them")).to_be_visible()
+    assert await page.locator("#scenario-targets input").count() == 60
+    await page.get_by_role("button", name="All 999").click()
+    await expect(page.get_by_role("button", name="Start on 999 charge points")).to_be_enabled()
+    await page.get_by_role("button", name="None").click()
+    await page.get_by_label("Search charge points").fill("cp-99")
+    await page.get_by_role("checkbox", name="CP-993").check()
+    await page.get_by_role("button", name="Start", exact=True).click()
+    await expect(page.locator("#scenario-message")).to_contain_text("on CP-993.")
+    assert bench.csms.wishes[-1]["charge_point_ids"] == ["CP-993"]

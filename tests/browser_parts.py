@@ -1,0 +1,39 @@
+"""What the browser tests share: stations to look at, and the look for what keeps people from using a page."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page
+
+from chassis.process import every
+from console_parts import ConsoleBench, Station
+
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
+
+
+@asynccontextmanager
+async def stations(bench: ConsoleBench, *charge_point_ids: str) -> AsyncIterator[list[Station]]:
+    """Stations that the CSMS knows, each reads five times a second: the first 10 A, the next 20 A."""
+    async with AsyncExitStack() as stack:
+        made = []
+        for charge_point_id in charge_point_ids:
+            made.append(await stack.enter_async_context(bench.station(charge_point_id)))
+            bench.csms.add(charge_point_id)
+
+        def send() -> None:
+            for number, station in enumerate(made):
+                station.send(10.0 * (number + 1), offered_a=32)
+
+        sending = asyncio.create_task(every(0.2, send))
+        stack.callback(sending.cancel)
+        yield made
+
+
+async def assert_accessible(page: Page) -> None:
+    """Assert that axe finds nothing against WCAG A and AA, in the light scheme and in the dark one."""
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=scheme)
+        found = (await Axe().run(page, options=WCAG)).response["violations"]
+        assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == [], scheme
