@@ -4,10 +4,11 @@ from grafana import dashboard as frame
 from grafana import words
 from grafana.dashboard import MOMENT, live_link
 from grafana.panels import (
+    BAND,
+    DASHED,
     FRESHNESS,
     column,
     fixed,
-    hidden,
     override,
     stat,
     state_timeline,
@@ -19,8 +20,7 @@ from grafana.words import Json
 SQL = frame.queries("charge_point_live")
 UNKNOWN = "This charge point has not reported yet"
 NO_READING = "No reading of this connector in this time range"
-DASHED = {"fill": "dash", "dash": [8, 6]}
-BAND = {"color": fixed("green"), "custom_lineWidth": 0, "custom_showPoints": "never"}
+STEPPED: Json = {"custom_lineInterpolation": "stepAfter", "custom_showPoints": "never"}
 
 STATUS = stat(
     "Status",
@@ -113,16 +113,50 @@ CURRENT = time_series(
     ),
 )
 
+LIMITS = time_series(
+    "Limits, commanded to observed",
+    "What the CSMS commanded, what the charge point accepted, what it sent to its module on CAN, what the "
+    "module offers, and the current that flows. Where two part, the link between them is broken or lies. "
+    "Accepted limits are kept with single readings only: over long ranges they are missing.",
+    SQL["limits"],
+    unit="amp",
+    empty=NO_READING,
+    legend=("lastNotNull",),
+    min=0,
+    overrides=(
+        override("commanded by OCPP", color=fixed("orange"), **STEPPED),
+        override("accepted by OCPP", color=fixed("yellow"), **STEPPED),
+        override("sent on CAN", color=fixed("purple"), **STEPPED),
+        override("offered by the module", color=fixed("green"), **STEPPED),
+        override("current", color=fixed("blue"), custom_fillOpacity=10),
+    ),
+)
+
+ORIGINS = time_series(
+    "Current, OCPP against CAN",
+    "The current as observed on CAN, as the charge point reports it by OCPP, and the difference. A moment's "
+    "difference on a steep edge is normal, one that stays is a wrong meter or a forged frame.",
+    SQL["origins"],
+    unit="amp",
+    empty=NO_READING,
+    legend=("lastNotNull", "max"),
+    overrides=(
+        override("observed on CAN", color=fixed("blue")),
+        override("reported by OCPP", color=fixed("orange")),
+        override("difference", color=fixed("red"), custom_fillOpacity=10),
+    ),
+)
+
 SWING = time_series(
-    "Swing, score and threshold",
-    "Swing: highest minus lowest current of the 60 s before (left). Score of the worst anomaly that goes on, "
-    "and its detector's threshold (right).",
+    "Swing, residual, score and threshold",
+    "Swing: highest minus lowest current of the 60 s before; residual: the current less their mean (left). "
+    "Score of the worst anomaly that goes on, and its detector's threshold (right).",
     SQL["swing"],
     unit="amp",
     empty=NO_READING,
-    min=0,
     overrides=(
         override("swing", color=fixed("blue"), custom_fillOpacity=10),
+        override("residual", color=fixed("purple"), custom_showPoints="never"),
         override("score", unit="none", color=fixed("red"), custom_axisPlacement="right"),
         override(
             "threshold",
@@ -184,9 +218,7 @@ ANOMALIES = table(
     empty="No anomaly of this connector in this time range",
     overrides=(
         column("time", "Detected", links=[live_link("charge_point", "connector", MOMENT)]),
-        *frame.anomaly_columns(),
-        hidden("moment_from_ms"),
-        hidden("moment_to_ms"),
+        *frame.anomaly_columns("charge_point"),
     ),
 )
 
@@ -224,15 +256,13 @@ def dashboard() -> Json:
             frame.row(11, (24, CURRENT)),
             frame.row(8, (24, SWING)),
             frame.row(5, (24, LANES)),
+            frame.row(8, (12, LIMITS), (12, ORIGINS)),
             frame.row(8, (8, POWER), (8, VOLTAGE), (8, TEMPERATURE)),
             frame.row(9, (12, ANOMALIES), (12, EVENTS)),
         ),
         refresh="5s",
         time_from="now-5m",
-        variables=[
-            frame.query_variable("charge_point", "Charge point", SQL["charge_points_to_choose"], many=False),
-            frame.query_variable("connector", "Connector", SQL["connectors_to_choose"], many=False),
-        ],
-        annotations=frame.anomaly_annotations(SQL["annotations"]),
+        variables=[frame.charge_point_variable(many=False), frame.connector_variable()],
+        annotations=frame.annotations(SQL["annotations"]),
         console_path="/?charge_point=${charge_point:percentencode}",
     )

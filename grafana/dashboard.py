@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from grafana.panels import DATA_SOURCE, column, link, query, worded
-from grafana.words import SEVERITIES, Json, by_word
+from grafana.panels import DATA_SOURCE, column, hidden, link, query, worded
+from grafana.words import BENIGN_COLOR, SEVERITIES, TRUTH_COLOR, Json, by_word
 
 TAG = "chargebench"
 WIDTH = 24
@@ -12,6 +12,10 @@ CONSOLE = "http://127.0.0.1:8080"
 
 FLEET_UID = "chargebench-fleet"
 LIVE_UID = "chargebench-live"
+ANOMALIES_UID = "chargebench-anomalies"
+SESSIONS_UID = "chargebench-sessions"
+PATTERNS_UID = "chargebench-patterns"
+PIPELINE_UID = "chargebench-pipeline"
 
 MOMENT = "from=${__data.fields.moment_from_ms.numeric}&to=${__data.fields.moment_to_ms.numeric}"
 """The time range of a link to an anomaly's moment, from the row's hidden columns."""
@@ -27,6 +31,9 @@ def queries(name: str) -> dict[str, str]:
         else:
             lines.append(line)
     return {query_name: "\n".join(body).strip() for query_name, body in found.items()}
+
+
+SHARED = queries("shared")
 
 
 def row(height: int, *panels: tuple[int, Json]) -> list[Json]:
@@ -60,28 +67,54 @@ def live_link(charge_point: str, connector: str | None = None, time: str = "${__
     return link("Watch it live", url)
 
 
+def patterns_link(charge_point: str) -> Json:
+    """Return the link to the charge point's patterns; the argument is a Grafana expression."""
+    chosen = f"var-charge_point=${{{charge_point}:percentencode}}"
+    return link("Its patterns", f"/d/{PATTERNS_UID}/learned-patterns?${{__url_time_range}}&{chosen}")
+
+
 def console_link(charge_point: str) -> Json:
     """Return the link to the charge point in the console; the argument is a Grafana expression."""
     url = f"${{console:raw}}/?charge_point=${{{charge_point}:percentencode}}"
     return link("Open it in the console", url, new_tab=True)
 
 
-def anomaly_columns() -> tuple[Json, ...]:
-    """Return the columns that every table of anomalies has."""
+def anomaly_links(charge_point: str) -> list[Json]:
+    """Return a row's links to its anomaly, by the hidden columns; the argument is a Grafana expression."""
+    moment = f"{MOMENT}&var-charge_point=${{{charge_point}:percentencode}}"
+    anomaly = "${__data.fields.id:percentencode}"
+    return [
+        link("Its waveform", f"/d/{ANOMALIES_UID}/anomaly-explorer?{moment}&var-anomaly={anomaly}"),
+        link("Open it in the console", f"${{console:raw}}/?anomaly={anomaly}", new_tab=True),
+    ]
+
+
+def anomaly_columns(charge_point: str = "__data.fields.charge_point_id") -> tuple[Json, ...]:
+    """Return the columns that every table of anomalies has; the argument is a Grafana expression."""
     return (
         worded("severity", "Severity", by_word(SEVERITIES)),
-        column("kind", "Kind"),
+        column("kind", "Kind", links=anomaly_links(charge_point)),
         column("deviation", "Deviation", decimals=1),
         column("score", "Score", decimals=1),
         column("lasted_s", "Lasted", unit="s", decimals=0),
         column("state", "State"),
         column("explanation", "Explanation"),
         column("pattern", "Pattern"),
+        *moment_columns(),
+        hidden("id"),
     )
 
 
-def query_variable(name: str, label: str, sql: str, *, many: bool) -> Json:
-    """Return a variable with the values that the query finds; with `many`, several or all can be chosen."""
+def moment_columns() -> tuple[Json, ...]:
+    """Return the hidden columns that MOMENT reads."""
+    return hidden("moment_from_ms"), hidden("moment_to_ms")
+
+
+def query_variable(name: str, label: str, sql: str, *, many: bool = False, sort: int = 7) -> Json:
+    """Return a variable with the values that the query finds; with `many`, several or all can be chosen.
+
+    `sort` 7 is natural, CP-2 before CP-10; 0 is the query's own order.
+    """
     variable = {
         "type": "query",
         "name": name,
@@ -90,12 +123,22 @@ def query_variable(name: str, label: str, sql: str, *, many: bool) -> Json:
         "query": sql,
         "definition": sql,
         "refresh": 2,  # with each refresh, so that a charge point shows up when it comes
-        "sort": 7,  # natural: CP-2 before CP-10
+        "sort": sort,
         "multi": many,
         "includeAll": many,
         "options": [],
     }
     return variable | ({"current": {"text": "All", "value": "$__all"}} if many else {})
+
+
+def charge_point_variable(*, many: bool) -> Json:
+    """Return the variable that all dashboards share, so that a choice goes along from one to the other."""
+    return query_variable("charge_point", "Charge point", SHARED["charge_points_to_choose"], many=many)
+
+
+def connector_variable() -> Json:
+    """Return the variable of the connectors of the charge point chosen."""
+    return query_variable("connector", "Connector", SHARED["connectors_to_choose"])
 
 
 def _console_variable() -> Json:
@@ -110,19 +153,35 @@ def _console_variable() -> Json:
     }
 
 
-def anomaly_annotations(sql: str) -> list[Json]:
-    """Return one annotation a severity, each in its colour; `sql` has `:severity` where the word goes."""
+def annotations(anomalies: str = SHARED["anomaly_annotations"]) -> list[Json]:
+    """Return the regions of anomalies, one annotation a severity, and of the ground truth, coloured apart.
+
+    In `anomalies` `:severity` stands where the word goes. Benign scenarios are there to be switched on.
+    """
+    truth = SHARED["truth_annotations"]
     return [
-        {
-            "name": f"{severity.capitalize()} anomalies",
-            "datasource": DATA_SOURCE,
-            "enable": True,
-            "hide": False,
-            "iconColor": color,
-            "target": query(sql.replace(":severity", f"'{severity}'"), "table"),
-        }
-        for severity, color in SEVERITIES
+        *(
+            _annotation(
+                f"{severity.capitalize()} anomalies",
+                color,
+                anomalies.replace(":severity", f"'{severity}'"),
+            )
+            for severity, color in SEVERITIES
+        ),
+        _annotation("Ground truth", TRUTH_COLOR, truth.replace(":benign", "false")),
+        _annotation("Benign scenarios", BENIGN_COLOR, truth.replace(":benign", "true"), shown=False),
     ]
+
+
+def _annotation(name: str, color: str, sql: str, *, shown: bool = True) -> Json:
+    return {
+        "name": name,
+        "datasource": DATA_SOURCE,
+        "enable": shown,
+        "hide": False,
+        "iconColor": color,
+        "target": query(sql, "table"),
+    }
 
 
 def _links(console_path: str) -> list[Json]:

@@ -8,7 +8,6 @@ from grafana.panels import (
     bar_gauge,
     column,
     fixed,
-    hidden,
     override,
     stat,
     state_timeline,
@@ -171,7 +170,7 @@ ANOMALIES_PER_HOUR = time_series(
 NEWEST_ANOMALIES = table(
     "Newest anomalies",
     "The newest 50 anomalies that touch the time range. A click on the charge point leads to the moment: two "
-    "minutes before the start to two minutes after the detection.",
+    "minutes before the start to two minutes after the detection; on the kind to its waveform.",
     SQL["newest_anomalies"],
     empty="No anomaly in this time range",
     overrides=(
@@ -186,8 +185,6 @@ NEWEST_ANOMALIES = table(
         ),
         column("connector", "Connector"),
         *frame.anomaly_columns(),
-        hidden("moment_from_ms"),
-        hidden("moment_to_ms"),
     ),
 )
 
@@ -208,8 +205,6 @@ def dashboard() -> Json:
         ),
         refresh="10s",
         time_from="now-15m",
-        variables=[
-            frame.query_variable("charge_point", "Charge point", SQL["charge_points_to_choose"], many=True)
-        ],
-        annotations=[],
+        variables=[frame.charge_point_variable(many=True)],
+        annotations=frame.annotations(),
     )

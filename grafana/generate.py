@@ -8,7 +8,14 @@ import json
 import sys
 from pathlib import Path
 
-from grafana import charge_point_live, fleet_overview
+from grafana import (
+    anomaly_explorer,
+    charge_point_live,
+    fleet_overview,
+    learned_patterns,
+    pipeline_health,
+    sessions_and_energy,
+)
 from grafana.words import Json
 
 DASHBOARDS = Path(__file__).parent / "dashboards"
@@ -19,6 +26,10 @@ def files() -> dict[Path, str]:
     dashboards: dict[str, Json] = {
         "fleet-overview": fleet_overview.dashboard(),
         "charge-point-live": charge_point_live.dashboard(),
+        "anomaly-explorer": anomaly_explorer.dashboard(),
+        "sessions-and-energy": sessions_and_energy.dashboard(),
+        "learned-patterns": learned_patterns.dashboard(),
+        "pipeline-health": pipeline_health.dashboard(),
     }
     return {
         DASHBOARDS / f"{name}.json": json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -37,6 +37,13 @@ def steps(*steps: tuple[float | None, str]) -> Json:
     return {"mode": "absolute", "steps": [{"value": value, "color": color} for value, color in steps]}
 
 
+DASHED: Json = {"fill": "dash", "dash": [8, 6]}
+BAND: Json = {
+    "color": {"mode": "fixed", "fixedColor": "green"},
+    "custom_lineWidth": 0,
+    "custom_showPoints": "never",
+}
+"""For the edges of a band; the upper one fills down to the lower."""
 FRESHNESS = steps((None, "green"), (5, "orange"), (60, "red"))
 """For the age of a reading in seconds; readings come every second."""
 
@@ -161,9 +168,13 @@ def time_series(
     overrides: tuple[Json, ...] = (),
     time_from: str | None = None,
     interval: str | None = None,
+    points: int | None = None,
     **field: Any,
 ) -> Json:
-    """Series over time: at most LANES of them, ascending, numbers only."""
+    """Series over time: at most LANES of them, ascending, numbers only.
+
+    `points` bounds the instants, where each is wide: bars.
+    """
     custom = {
         "drawStyle": "bars" if style == "bars" else "line",
         "lineInterpolation": "linear",
@@ -190,6 +201,7 @@ def time_series(
         overrides=overrides,
         time_from=time_from,
         interval=interval,
+        points=points,
     )
 
 
@@ -256,6 +268,41 @@ def bar_gauge(title: str, description: str, sql: str, *, unit: str, empty: str, 
         empty=empty,
         options=options,
         defaults=field,
+    )
+
+
+def heatmap(title: str, description: str, sql: str, *, unit: str, empty: str) -> Json:
+    """Cells counted already: a column per instant, a row per series: the query's first at the bottom."""
+    options = {
+        "calculate": False,
+        "cellGap": 1,
+        "cellValues": {"unit": unit},
+        "color": {
+            "mode": "scheme",
+            "scheme": "Blues",
+            "scale": "exponential",
+            "exponent": 0.5,
+            "fill": "blue",
+            "steps": 64,
+            "reverse": False,
+        },
+        "exemplars": {"color": "purple"},
+        "filterValues": {"le": 1e-9},
+        "legend": {"show": True},
+        "rowsFrame": {"layout": "auto", "value": title},
+        "showValue": "never",
+        "tooltip": {"mode": "single", "showColorScale": True, "yHistogram": False},
+        "yAxis": {"axisPlacement": "left", "reverse": False},
+    }
+    return _panel(
+        "heatmap",
+        title,
+        description,
+        query(sql, "time_series"),
+        unit=unit,
+        empty=empty,
+        options=options,
+        custom={"hideFrom": {"viz": False, "legend": False, "tooltip": False}},
     )
 
 

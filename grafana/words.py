@@ -21,6 +21,19 @@ SEVERITIES = (("info", "blue"), ("warning", "orange"), ("critical", "red"))
 VERDICTS = (("normal", "green"), *SEVERITIES)
 """The position is the verdict's code: 0 while no anomaly is open, else the worst severity."""
 
+TRUTHS = (("no scenario", "#808080"), ("benign scenario", "light-green"), ("anomaly injected", "dark-purple"))
+"""What the ground truth says of a moment; on a lane their codes follow those of the verdicts."""
+TRUTH_COLOR, BENIGN_COLOR = TRUTHS[2][1], TRUTHS[1][1]
+JUDGEMENTS = (
+    ("found", "green"),
+    ("missed", "red"),
+    ("true alarm", "green"),
+    ("false alarm", "orange"),
+    ("quiet", "text"),
+)
+"""A verdict beside the truth."""
+UPS = (("up", "green"), ("some silent", "orange"), ("silent", "red"))
+
 QUIET = "text"
 """The colour of a number that asks for nothing."""
 

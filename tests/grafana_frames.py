@@ -24,6 +24,7 @@ POINTS_PER_COLUMN = 60
 """About so many pixels, hence data points, has one of the grid's 24 columns on a wide screen."""
 MOST_SERIES = 20
 MOST_ROWS = 1000
+MOST_CELLS_UP = 24
 
 _NUMBERS = {20, 21, 23, 700, 701, 1700}  # int8, int2, int4, float4, float8, numeric
 _TIMES = {1082, 1114, 1184}  # date, timestamp, timestamptz
@@ -74,7 +75,7 @@ def check_dashboard(
         check_annotation(connection, annotation, span, variables)
     for variable in dashboard["templating"]["list"]:
         if variable["type"] == "query":
-            check_variable(connection, variable, variables)
+            check_variable(connection, variable, variables, span)
     return {panel["title"]: check_panel(connection, panel, span, variables) for panel in dashboard["panels"]}
 
 
@@ -113,12 +114,15 @@ def check_annotation(
     return frame
 
 
-def check_variable(connection: psycopg.Connection[Any], variable: Json, variables: Values) -> list[str]:
-    """Run a variable's query and return the values to choose from."""
+def check_variable(
+    connection: psycopg.Connection[Any], variable: Json, variables: Values, span: Range | None = None
+) -> list[str]:
+    """Run a variable's query and return the values to choose from: its column, or the one called __value."""
     now = datetime.now(UTC)
-    sql = expand(variable["query"], Range(now, now), variables, every_s=1)
-    rows = connection.execute(sql).fetchall()
-    assert all(len(row) == 1 and isinstance(row[0], str) for row in rows), variable["name"]
+    cursor = connection.execute(expand(variable["query"], span or Range(now, now), variables, every_s=1))
+    names, rows = [column.name for column in cursor.description or []], cursor.fetchall()
+    assert len(names) == 1 or names == ["__value", "__text"], variable["name"]
+    assert all(isinstance(text, str) and text for row in rows for text in row), variable["name"]
     return [row[0] for row in rows]
 
 
@@ -265,6 +269,17 @@ def _mapped_values(panel: Json, name: str) -> set[float]:
     return {float(code) for mapping in mappings if mapping["type"] == "value" for code in mapping["options"]}
 
 
+def _heatmap(_: Json, frame: Frame, span: Range, points: int) -> None:
+    time, *rows = frame.fields
+    assert 1 < len(rows) <= MOST_CELLS_UP, f"{len(rows)} rows of cells"
+    assert all(one.kind == "number" and None not in one.values for one in rows), "cells without a number"
+    assert frame.rows <= points, f"{frame.rows} columns of cells where {points} can be drawn"
+    assert all(early < late for early, late in zip(time.values, time.values[1:], strict=False)), (
+        "instants are not ascending"
+    )
+    assert time.values[-1] <= span.end, "cells after the time range"
+
+
 def _bar_gauge(_: Json, frame: Frame, __: Range, ___: int) -> None:
     assert sorted(one.kind for one in frame.fields) == ["number", "string"], "not a name and a number"
     assert frame.rows <= MOST_SERIES, f"{frame.rows} bars"
@@ -281,5 +296,6 @@ _RULES = {
     "stat": _stat,
     "state-timeline": _state_timeline,
     "bargauge": _bar_gauge,
+    "heatmap": _heatmap,
     "table": _table,
 }

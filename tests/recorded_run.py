@@ -30,6 +30,8 @@ from contracts.events import (
 from contracts.topics import Channel, Source
 from memorybank import intake
 from memorybank.detectors.reversals import Reversals
+from memorybank.ledger import Verdict
+from memorybank.pace import Pace, Pulse, Tally
 from memorybank.store import Store
 from memorybank.watch import SILENCE_S, Watch
 from memorybank.work import Work
@@ -157,7 +159,17 @@ def _attacked(connector: Connector, begin: datetime, end: datetime, ids: Iterato
 
 
 def _benign(connector: Connector, begin: datetime, end: datetime, ids: Iterator[int]) -> None:
-    """Charge as a car does: 80 A, a slow taper, no end yet."""
+    """Charge as a car does: 80 A, a slow taper, no end yet; the scenario goes on as well."""
+    connector.tell(
+        "csms",
+        ScenarioLabel,
+        begin,
+        phase="started",
+        run_id=f"benign-{connector.charge_point_id}-{begin:%d}",
+        scenario="benign-charging",
+        anomaly=None,
+        charge_point_ids=[connector.charge_point_id],
+    )
     connector.begin(begin, next(ids))
     for second in range(int((end - begin).total_seconds())):
         at = begin + timedelta(seconds=second + 0.5)
@@ -196,6 +208,27 @@ def events(begin: datetime, end: datetime, first_transaction: int = 1) -> list[t
     return sorted(told, key=lambda entry: entry[1].at)
 
 
+def pulses(run: list[tuple[str, AnyEvent]]) -> Iterator[Pulse]:
+    """Give the MemoryBank's pace over a run: each second of a teller one message, stored 0.2 s after it."""
+    heard: dict[datetime, dict[tuple[str, str | None], list[AnyEvent]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for service, event in run:
+        if not isinstance(event, ScenarioLabel):
+            heard[event.at.replace(microsecond=0)][service, event.charge_point_id].append(event)
+    pace = Pace(0, min(heard).timestamp() if heard else 0)
+    for second, messages in sorted(heard.items()):
+        now, tally = second + timedelta(seconds=1.2), Tally()
+        for content in messages.values():
+            readings = sum(isinstance(event, Reading) for event in content)
+            verdict = Verdict(skip=0, committed=len(content))
+            tally.add(verdict, content[0].at, len(content) - readings, readings)
+        pace.commit(tally, now)
+        pulse = pace.pulse(now, now.timestamp(), waiting_messages=0)
+        if pulse is not None:
+            yield pulse
+
+
 async def record(url: str, run: list[tuple[str, AnyEvent]], *, silence: bool = False) -> None:
     """Store a run at `url` (as memorybank_writer) the way the MemoryBank stores what comes by MQTT.
 
@@ -226,6 +259,8 @@ async def record(url: str, run: list[tuple[str, AnyEvent]], *, silence: bool = F
                 taken = intake.take(topic, encode(batch))
                 committed = work.add(position.source_no, committed, topic, taken, watch, heard_s=0.0)
             await store.save(work)
+        for pulse in pulses(run):
+            await store.save(Work(pulse=pulse))
         if silence:
             await store.save(Work(findings=watch.expire(2 * SILENCE_S)))
         while await store.roll_up():

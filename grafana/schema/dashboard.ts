@@ -1,5 +1,5 @@
 // What a dashboard of this bench may be, said in Grafana's own published types: classic JSON, our data source,
-// five panel types. tests/integration/test_grafana_schema.py makes a JSON Schema of it and checks the dashboards.
+// six panel types. tests/integration/test_grafana_schema.py makes a JSON Schema of it and checks the dashboards.
 import type {
   AnnotationQuery,
   Dashboard,
@@ -11,6 +11,10 @@ import type {
   VariableModel,
 } from '@grafana/schema';
 import type { Options as BarGauge } from './node_modules/@grafana/schema/dist/types/raw/composable/bargauge/panelcfg/x/types.gen';
+import type {
+  FieldConfig as CellField,
+  Options as Heatmap,
+} from './node_modules/@grafana/schema/dist/types/raw/composable/heatmap/panelcfg/x/types.gen';
 import type {
   FieldConfig as LaneField,
   Options as StateTimeline,
@@ -58,6 +62,7 @@ type Nothing = Record<string, never>;
 
 type OurPanel =
   | PanelOf<'bargauge', BarGauge, Nothing>
+  | PanelOf<'heatmap', Heatmap, CellField>
   | PanelOf<'stat', Stat, Nothing>
   // The published type of the state timeline leaves out spanNulls, which its editor has.
   | PanelOf<'state-timeline', StateTimeline, LaneField & { spanNulls?: boolean | number }>

@@ -2,15 +2,6 @@
 -- The variable `connector` is empty as long as nothing is known, hence nullif. Buckets are made by date_bin: Grafana's
 -- own macro counts in numeric, ten times as slow.
 
--- charge_points_to_choose --
-SELECT DISTINCT charge_point_id FROM dash.charge_points ORDER BY 1
-
--- connectors_to_choose --
-SELECT DISTINCT connector::text
-FROM dash.charge_points
-WHERE charge_point_id = ${charge_point:sqlstring}
-ORDER BY 1
-
 -- status --
 SELECT status_code AS "status"
 FROM dash.charge_points
@@ -99,7 +90,7 @@ ORDER BY 1
 -- swing --
 WITH buckets AS (
   SELECT date_bin($__interval_ms * interval '1 ms', at, 'epoch') AS bucket,
-         min(current_min) AS low_a, max(current_max) AS high_a
+         min(current_min) AS low_a, max(current_max) AS high_a, sum(current_sum) AS sum_a, sum(current_n) AS readings
   FROM dash.readings($__interval_ms)
   WHERE charge_point_id = ${charge_point:sqlstring}
     AND connector = nullif(${connector:sqlstring}, '')::integer
@@ -107,7 +98,8 @@ WITH buckets AS (
     AND at BETWEEN $__timeFrom()::timestamptz - interval '60 seconds' AND $__timeTo()::timestamptz
   GROUP BY 1
 ), rolling AS (
-  SELECT bucket, max(high_a) OVER last_minute - min(low_a) OVER last_minute AS swing_a
+  SELECT bucket, max(high_a) OVER last_minute - min(low_a) OVER last_minute AS swing_a,
+         sum_a / nullif(readings, 0) - sum(sum_a) OVER last_minute / nullif(sum(readings) OVER last_minute, 0) AS residual_a
   FROM buckets
   WINDOW last_minute AS (ORDER BY bucket RANGE BETWEEN interval '60 seconds' PRECEDING AND CURRENT ROW)
 ), anomalies AS (
@@ -125,9 +117,47 @@ WITH buckets AS (
   WHERE bucket >= begins_at
   ORDER BY bucket, score / nullif(threshold, 0) DESC NULLS LAST
 )
-SELECT bucket AS "time", swing_a AS "swing", worst.score AS "score", worst.threshold AS "threshold"
+SELECT bucket AS "time", swing_a AS "swing", residual_a AS "residual", worst.score AS "score", worst.threshold AS "threshold"
 FROM rolling LEFT JOIN worst USING (bucket)
 WHERE bucket >= $__timeFrom()::timestamptz
+ORDER BY 1
+
+-- limits --
+-- What was accepted is in no rollup: single readings are asked where the panel draws them.
+WITH limits AS (
+  SELECT date_bin($__interval_ms * interval '1 ms', at, 'epoch') AS bucket,
+         max(commanded_max) FILTER (WHERE origin = 'ocpp') AS commanded_a,
+         max(commanded_max) FILTER (WHERE origin = 'can') AS sent_a,
+         max(offered_max) FILTER (WHERE origin = 'can') AS offered_a,
+         sum(current_sum) FILTER (WHERE origin = 'can') / nullif(sum(current_n) FILTER (WHERE origin = 'can'), 0) AS current_a
+  FROM dash.readings($__interval_ms)
+  WHERE $__timeFilter(at) AND charge_point_id = ${charge_point:sqlstring}
+    AND connector = nullif(${connector:sqlstring}, '')::integer
+  GROUP BY 1
+), accepted AS (
+  SELECT date_bin($__interval_ms * interval '1 ms', at, 'epoch') AS bucket, max(acknowledged_a) AS accepted_a
+  FROM dash.metrics
+  WHERE $__interval_ms < 10000 AND $__timeFilter(at) AND charge_point_id = ${charge_point:sqlstring}
+    AND connector = nullif(${connector:sqlstring}, '')::integer AND origin = 'ocpp'
+  GROUP BY 1
+)
+SELECT bucket AS "time", commanded_a AS "commanded by OCPP", accepted_a AS "accepted by OCPP", sent_a AS "sent on CAN",
+       offered_a AS "offered by the module", current_a AS "current"
+FROM limits LEFT JOIN accepted USING (bucket)
+ORDER BY 1
+
+-- origins --
+WITH currents AS (
+  SELECT date_bin($__interval_ms * interval '1 ms', at, 'epoch') AS bucket,
+         sum(current_sum) FILTER (WHERE origin = 'can') / nullif(sum(current_n) FILTER (WHERE origin = 'can'), 0) AS can_a,
+         sum(current_sum) FILTER (WHERE origin = 'ocpp') / nullif(sum(current_n) FILTER (WHERE origin = 'ocpp'), 0) AS ocpp_a
+  FROM dash.readings($__interval_ms)
+  WHERE $__timeFilter(at) AND charge_point_id = ${charge_point:sqlstring}
+    AND connector = nullif(${connector:sqlstring}, '')::integer
+  GROUP BY 1
+)
+SELECT bucket AS "time", can_a AS "observed on CAN", ocpp_a AS "reported by OCPP", ocpp_a - can_a AS "difference"
+FROM currents
 ORDER BY 1
 
 -- power --
@@ -226,7 +256,7 @@ ORDER BY 1
 SELECT detected_at AS "time", severity, kind, deviation, score,
        extract(epoch FROM coalesce(ended_at, now()) - started_at) AS lasted_s,
        CASE WHEN ended_at IS NULL THEN 'open' ELSE 'closed' END AS state,
-       explanation, pattern,
+       explanation, pattern, id,
        (extract(epoch FROM started_at - interval '2 minutes') * 1000)::bigint AS moment_from_ms,
        (extract(epoch FROM detected_at + interval '2 minutes') * 1000)::bigint AS moment_to_ms
 FROM dash.anomalies

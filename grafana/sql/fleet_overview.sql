@@ -1,9 +1,6 @@
 -- The fleet overview's queries, one under each name. Grafana replaces $__… macros and ${…} variables.
 -- Charge points are chosen by = ANY (ARRAY[…]): with none to choose from, IN () would be an error.
 
--- charge_points_to_choose --
-SELECT DISTINCT charge_point_id FROM dash.charge_points ORDER BY 1
-
 -- online --
 SELECT count(DISTINCT charge_point_id) FILTER (WHERE connected) AS "online",
        count(DISTINCT charge_point_id) AS "known"
@@ -137,7 +134,7 @@ ORDER BY 1
 SELECT detected_at AS "time", charge_point_id, connector::text AS connector, severity, kind, deviation, score,
        extract(epoch FROM coalesce(ended_at, now()) - started_at) AS lasted_s,
        CASE WHEN ended_at IS NULL THEN 'open' ELSE 'closed' END AS state,
-       explanation, pattern,
+       explanation, pattern, id,
        (extract(epoch FROM started_at - interval '2 minutes') * 1000)::bigint AS moment_from_ms,
        (extract(epoch FROM detected_at + interval '2 minutes') * 1000)::bigint AS moment_to_ms
 FROM dash.anomalies

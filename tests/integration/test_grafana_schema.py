@@ -65,3 +65,12 @@ def test_a_slip_is_seen(validator, path, value):
     content = copy.deepcopy(dashboards()["fleet-overview"])
     _set(content, path, value)
     assert not validator.is_valid(content)
+
+
+def test_a_slip_in_a_heatmap_is_seen(validator):
+    """Of a panel type that only one dashboard has."""
+    content = copy.deepcopy(dashboards()["sessions-and-energy"])
+    (heatmap,) = [panel for panel in content["panels"] if panel["type"] == "heatmap"]
+    assert validator.is_valid(content)
+    heatmap["options"]["color"]["scale"] = "logarithmic"
+    assert not validator.is_valid(content)

@@ -32,6 +32,15 @@ OVERRIDABLE = {
     *("custom.hideFrom", "custom.lineInterpolation", "custom.lineStyle", "custom.lineWidth"),
     *("custom.showPoints", "custom.width"),
 }
+REFRESHED = {
+    "fleet-overview": ("10s", "now-15m"),
+    "charge-point-live": ("5s", "now-5m"),
+    "anomaly-explorer": ("30s", "now-1h"),
+    "sessions-and-energy": ("1m", "now-7d"),
+    "learned-patterns": ("1m", "now-24h"),
+    "pipeline-health": ("10s", "now-15m"),
+}
+"""How often each asks anew, and of which time unless somebody chooses another."""
 NAMED_COLORS = re.compile(
     r"^(text|#[0-9a-f]{6}|((super-light|light|semi-dark|dark)-)?(red|orange|yellow|green|blue|purple))$"
 )
@@ -88,8 +97,8 @@ def test_the_files_are_what_their_source_says():
     assert done.returncode == 0, done.stderr
 
 
-def test_there_are_the_two_dashboards_of_the_first_version():
-    assert DASHBOARDS.keys() == {"fleet-overview", "charge-point-live"}
+def test_there_are_six_dashboards():
+    assert DASHBOARDS.keys() == REFRESHED.keys()
 
 
 def test_uids_are_unique_and_ours():
@@ -124,14 +133,8 @@ def test_its_refresh_can_be_chosen(name):
 
 
 def test_they_refresh_as_fast_as_what_they_show():
-    assert (DASHBOARDS["fleet-overview"]["refresh"], DASHBOARDS["fleet-overview"]["time"]["from"]) == (
-        "10s",
-        "now-15m",
-    )
-    assert (DASHBOARDS["charge-point-live"]["refresh"], DASHBOARDS["charge-point-live"]["time"]["from"]) == (
-        "5s",
-        "now-5m",
-    )
+    found = {name: (one["refresh"], one["time"]["from"]) for name, one in DASHBOARDS.items()}
+    assert found == REFRESHED
 
 
 @each_dashboard
@@ -178,7 +181,8 @@ def test_every_variable_is_found_anew_with_each_refresh_in_natural_order(name):
         variable for variable in DASHBOARDS[name]["templating"]["list"] if variable["type"] == "query"
     ]
     assert variables
-    assert all((variable["refresh"], variable["sort"]) == (2, 7) for variable in variables)
+    assert all(variable["refresh"] == 2 for variable in variables)
+    assert {variable["sort"] for variable in variables if variable["name"] != "anomaly"} == {7}
 
 
 @each_panel
@@ -201,7 +205,7 @@ def test_a_panel_asks_one_query_written_by_hand(dashboard, panel):
     assert target["rawQuery"] is True
     assert target["editorMode"] == "code"
     assert target["format"] == (
-        "time_series" if panel["type"] in ("timeseries", "state-timeline") else "table"
+        "time_series" if panel["type"] in ("timeseries", "state-timeline", "heatmap") else "table"
     )
     assert ";" not in target["rawSql"]
     assert "SELECT *" not in target["rawSql"]
@@ -211,7 +215,7 @@ def test_a_panel_asks_one_query_written_by_hand(dashboard, panel):
 def test_a_time_series_is_ordered_by_time(dashboard, panel):
     (target,) = panel["targets"]
     if target["format"] == "time_series":
-        assert re.search(r"\nORDER BY 1(, 2)?$", target["rawSql"])
+        assert re.search(r"\nORDER BY 1(, 2)?(, 3)?$", target["rawSql"])
 
 
 @each_panel
@@ -293,13 +297,37 @@ def test_every_colour_is_one_that_grafana_knows():
     assert [color for color in found if not NAMED_COLORS.match(color)] == []
 
 
-def test_anomalies_are_annotated_by_severity():
-    annotations = DASHBOARDS["charge-point-live"]["annotations"]["list"]
-    assert [(one["name"], one["iconColor"]) for one in annotations] == [
-        ("Info anomalies", "blue"),
-        ("Warning anomalies", "orange"),
-        ("Critical anomalies", "red"),
+@each_dashboard
+def test_anomalies_and_the_ground_truth_are_annotated_in_colours_of_their_own(name):
+    annotations = DASHBOARDS[name]["annotations"]["list"]
+    assert [(one["name"], one["iconColor"], one["enable"]) for one in annotations] == [
+        ("Info anomalies", "blue", True),
+        ("Warning anomalies", "orange", True),
+        ("Critical anomalies", "red", True),
+        ("Ground truth", "dark-purple", True),
+        ("Benign scenarios", "light-green", False),
     ]
+
+
+@each_dashboard
+def test_the_charge_point_chosen_goes_along(name):
+    (variable,) = [one for one in DASHBOARDS[name]["templating"]["list"] if one["name"] == "charge_point"]
+    assert variable["multi"] is (name not in ("charge-point-live", "learned-patterns"))
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("fleet-overview", "Newest anomalies"),
+        ("charge-point-live", "Anomalies"),
+        ("anomaly-explorer", "Anomalies"),
+    ],
+)
+def test_an_anomaly_leads_to_its_waveform_and_to_the_console(name, title):
+    (panel,) = [panel for panel in DASHBOARDS[name]["panels"] if panel["title"] == title]
+    urls = " ".join(link["url"] for link in every_link(panel["fieldConfig"]))
+    assert "&var-anomaly=${__data.fields.id:percentencode}" in urls
+    assert "${console:raw}/?anomaly=${__data.fields.id:percentencode}" in urls
 
 
 def test_the_data_source_is_provisioned_with_what_breaks_silently():

@@ -1,0 +1,196 @@
+"""Learned patterns: what the memory has learned of a charge point, and what it expects of it."""
+
+from grafana import dashboard as frame
+from grafana import words
+from grafana.dashboard import MOMENT, console_link, live_link
+from grafana.panels import BAND, column, fixed, override, stat, table, time_series
+from grafana.words import Json
+
+SQL = frame.queries("learned_patterns")
+NO_PATTERN = "No anomaly of this charge point yet, so no pattern either"
+NO_HISTORY = "No reading of this connector in the last 28 days"
+
+KNOWN = stat(
+    "Patterns",
+    "How many patterns were learned on this charge point, and from how many anomalies. Anomalies of one kind "
+    "whose period and amplitude differ by a quarter at most are one pattern.",
+    SQL["known"],
+    unit="none",
+    empty=NO_PATTERN,
+    color=fixed("blue"),
+    overrides=(override("anomalies", color=fixed(words.QUIET)),),
+)
+
+SEEN_AGAIN = stat(
+    "Recognised",
+    "The share of this charge point's anomalies that looked like one before them.",
+    SQL["seen_again"],
+    unit="percentunit",
+    empty=NO_PATTERN,
+    decimals=0,
+    color=fixed(words.QUIET),
+)
+
+MOST_SEEN = stat(
+    "The pattern seen most often",
+    "Its mean signature: the period of the cycle, its amplitude, the part of the cycle above the middle; and "
+    "how many anomalies showed it.",
+    SQL["most_seen"],
+    unit="none",
+    empty=NO_PATTERN,
+    decimals=1,
+    color=fixed(words.QUIET),
+    overrides=(
+        override("period", unit="s"),
+        override("amplitude", unit="amp"),
+        override("duty", unit="percentunit", decimals=0),
+        override("seen", decimals=0, color=fixed("blue")),
+    ),
+)
+
+LEARNED_FROM = stat(
+    "Baseline learned from",
+    "Readings on CAN of the last 28 days and the hours that have some. Below some 24 hours the baseline "
+    "knows only part of the day.",
+    SQL["learned_from"],
+    unit="short",
+    empty=NO_HISTORY,
+    color=fixed(words.QUIET),
+)
+
+CURRENT = time_series(
+    "Current and its learned band",
+    "The current on CAN beside the mean of the same hour of the day (UTC) over the 28 days before the end of "
+    "the time range, and the band of two standard deviations around it; idle time and anomalies are part of "
+    "it. Baselines with seasons and a memory for what was benign come with the scenario lab.",
+    SQL["current"],
+    unit="amp",
+    empty="No reading of this connector in this time range",
+    overrides=(
+        override("current", color=fixed("blue")),
+        override("learned mean", color=fixed("green"), custom_showPoints="never"),
+        override("band, low", **BAND),
+        override("band, high", **BAND, custom_fillBelowTo="band, low", custom_fillOpacity=12),
+    ),
+)
+
+HOURS = table(
+    "Baseline by hour of the day",
+    "What was learned of each hour (UTC) in the last 28 days: on how many days there was a reading, the mean "
+    "current, its standard deviation, the highest.",
+    SQL["hours"],
+    empty=NO_HISTORY,
+    overrides=(
+        column("hour", "Hour"),
+        column("days", "Days"),
+        column("readings", "Readings"),
+        column("mean_a", "Mean", unit="amp", decimals=1),
+        column("deviation_a", "Deviation", unit="amp", decimals=1),
+        column("peak_a", "Peak", unit="amp", decimals=1),
+    ),
+)
+
+SEEN = time_series(
+    "How often each pattern was seen",
+    "Anomalies over time by the pattern that they show, named by kind, period and amplitude: the 19 seen "
+    "most in the time range, and all others as one.",
+    SQL["seen"],
+    unit="none",
+    empty="No anomaly of this charge point in this time range",
+    style="bars",
+    legend=("sum",),
+    interval="1m",
+    points=60,
+    decimals=0,
+    min=0,
+)
+
+THRESHOLDS = time_series(
+    "Score and threshold",
+    "Of each anomaly that was detected, by kind: what its detector measured at most, and from where on that "
+    "is an anomaly. The threshold is a setting today; ones that are learned come with the scenario lab.",
+    SQL["thresholds"],
+    unit="none",
+    empty="No anomaly of this charge point in this time range",
+    legend=("lastNotNull", "max"),
+    min=0,
+    displayName="${__field.name} ${__field.labels.kind}",
+)
+
+PATTERNS = table(
+    "Patterns of this charge point",
+    "The 100 seen last, with their mean signature. A click on the kind leads to when it was seen last.",
+    SQL["patterns"],
+    empty=NO_PATTERN,
+    overrides=(
+        column("kind", "Kind", links=[live_link("charge_point", "connector", MOMENT)]),
+        column("count", "Seen"),
+        column("period_s", "Period", unit="s", decimals=1),
+        column("amplitude_a", "Amplitude", unit="amp", decimals=1),
+        column("duty", "Duty", unit="percentunit", decimals=0),
+        column("first_seen_at", "First seen"),
+        column("last_seen_at", "Last seen"),
+        *frame.moment_columns(),
+    ),
+)
+
+VERSIONS = table(
+    "Thresholds in use",
+    "Each threshold with which anomalies were detected on this charge point, since when and until when: a "
+    "new row is a changed setting or detector.",
+    SQL["versions"],
+    empty=NO_PATTERN,
+    overrides=(
+        column("kind", "Kind"),
+        column("threshold", "Threshold"),
+        column("anomalies", "Anomalies"),
+        column("least_score", "Least score", decimals=1),
+        column("highest_score", "Highest score", decimals=1),
+        column("first_at", "First"),
+        column("last_at", "Last"),
+    ),
+)
+
+FLEET = table(
+    "Patterns of all charge points",
+    "Where patterns were learned, the 200 charge points with the most anomalies. A click leads to the charge "
+    "point's patterns.",
+    SQL["fleet"],
+    empty="No anomaly was detected yet, so no pattern either",
+    overrides=(
+        column(
+            "charge_point_id",
+            "Charge point",
+            links=[
+                frame.patterns_link("__data.fields.charge_point_id"),
+                console_link("__data.fields.charge_point_id"),
+            ],
+        ),
+        column("patterns", "Patterns"),
+        column("anomalies", "Anomalies"),
+        column("most_seen", "Most of one pattern"),
+        column("first_seen_at", "First seen"),
+        column("last_seen_at", "Last seen"),
+    ),
+)
+
+
+def dashboard() -> Json:
+    """Return the dashboard's JSON."""
+    return frame.dashboard(
+        frame.PATTERNS_UID,
+        "Learned patterns",
+        "What the memory has learned of a charge point, and what it expects of it.",
+        frame.stacked(
+            frame.row(4, (5, KNOWN), (3, SEEN_AGAIN), (10, MOST_SEEN), (6, LEARNED_FROM)),
+            frame.row(10, (16, CURRENT), (8, HOURS)),
+            frame.row(8, (12, SEEN), (12, THRESHOLDS)),
+            frame.row(8, (14, PATTERNS), (10, VERSIONS)),
+            frame.row(8, (24, FLEET)),
+        ),
+        refresh="1m",
+        time_from="now-24h",
+        variables=[frame.charge_point_variable(many=False), frame.connector_variable()],
+        annotations=frame.annotations(),
+        console_path="/?charge_point=${charge_point:percentencode}",
+    )
