@@ -277,6 +277,8 @@ def console_load(
             process.kill()
             process.wait(10)
         hearing.join(10)
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def main() -> None:
