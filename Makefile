@@ -7,7 +7,7 @@ CHARGE_POINTS ?= 2
 DURATION ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo viewer backup restore test soak bench bench-large check format lock settings dashboards verify-grafana clean distclean
+.PHONY: help demo top viewer backup restore test soak bench bench-large check format lock settings dashboards verify-grafana clean distclean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ $(VENV)/dev: $(VENV)/demo
 demo: $(VENV)/demo ## the bench on this machine, live page included (CHARGE_POINTS=5 DURATION=60)
 	@exec $(BIN)/chargebench up --charge-points $(CHARGE_POINTS) $(if $(DURATION),--duration $(DURATION))
 
+top: $(VENV)/demo ## watch the running bench in this terminal
+	@exec $(BIN)/chargebench top
+
 viewer: $(VENV)/demo ## ask the running bench's memory (an interactive menu)
 	@exec $(BIN)/memory-viewer
 
@@ -46,9 +49,9 @@ restore: $(VENV)/demo ## put what FILE=memory.backup holds in the place of the b
 test: $(VENV)/dev ## every test that can run here; what cannot is named
 	@$(BIN)/python -m pytest $(TESTS)
 
-soak: $(VENV)/dev ## break the bench, then its memory, each for MINUTES=10, seeded by SEED=1, and count what is lost
+soak: $(VENV)/dev ## break the bench, break its memory, watch a page: each for MINUTES=10 (SEED=1 TESTS=tests/soak/…)
 	@SOAK_MINUTES=$(or $(MINUTES),10) SOAK_SEED=$(or $(SEED),1) \
-	  $(BIN)/python -m pytest -m soak --timeout=0 -s tests/soak
+	  $(BIN)/python -m pytest -m soak --timeout=0 -s $(or $(TESTS),tests/soak)
 
 bench: $(VENV)/dev ## measure speed and size: one table, build/bench.json (PARTS="ingest chaos" SEED=1)
 	@PYTHONPATH=tests $(BIN)/python -m bench --seed $(or $(SEED),1) $(PARTS)

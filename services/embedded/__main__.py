@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 
 from chassis.can_bus import GROUP
+from console.top import __main__ as top
 from contracts.backplane import BUSES_PER_CHARGE_POINT
 from embedded import report
 from embedded.arguments import DEFAULT_HOME, parse, wanted_ports
@@ -163,6 +164,8 @@ _COMMANDS = {"up": _up, "backup": _backup_or_restore, "restore": _backup_or_rest
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; exit status 0: it worked, 1: it did not, 2: it could not start."""
     parsed = parse(arguments)
+    if parsed.command == "top":
+        return top.run(parsed)
     try:
         return asyncio.run(_COMMANDS[parsed.command](parsed))
     except (BenchError, PortsError, PostgresFailed, WrongSettings) as error:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
+from console.top.__main__ import DESCRIPTION, EPILOG, add_arguments
 from embedded.ports import MOST_CHARGE_POINTS, USUAL
 
 DEFAULT_HOME = Path(".chargebench")
@@ -27,7 +28,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """Return what was asked for; `command` is up, backup or restore. Ends with status 2 on nonsense."""
+    """Return what was asked for; `command` is up, backup, restore or top. Ends with status 2 on nonsense."""
     parser = _Parser(
         prog="chargebench",
         description="A test bench for EV-charging anomalies.",
@@ -53,6 +54,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         )
         command.add_argument("file", type=Path, metavar="FILE", help="the backup, in pg_dump's custom format")
         _add_home(command)
+    top = commands.add_parser(
+        "top",
+        help="watch it in this terminal",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_arguments(top)
     return parser.parse_args(arguments)
 
 

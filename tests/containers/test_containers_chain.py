@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import socket
 
 import httpx
@@ -67,6 +68,13 @@ def test_the_anomaly_is_in_the_database_the_viewer_and_the_api(stack: Stack) -> 
     charging = "SELECT 1 FROM dash.metrics WHERE charge_point_id = 'CP-2' AND current_a > 20 LIMIT 1"
     wait_until(lambda: bool(stack.query(charging)), timeout_s=SECONDS, what="CP-2 to charge")
     assert stack.query("SELECT kind FROM dash.anomalies WHERE charge_point_id = 'CP-2'") == []
+
+
+def test_the_terminal_view_is_in_the_consoles_image(stack: Stack) -> None:
+    """It finds the console in whose container it runs, and names both charge points."""
+    told = docker("exec", stack.name("console"), "console-top", "--once", check=False)
+    assert re.search(r"^CP-1 +\w+ ", told, re.MULTILINE), told
+    assert re.search(r"^CP-2 +\w+ ", told, re.MULTILINE), told
 
 
 def test_a_foreign_page_cannot_start_a_scenario(stack: Stack) -> None:

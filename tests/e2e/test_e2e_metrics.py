@@ -1,5 +1,7 @@
 """Health and metrics of every process of a running bench, at the addresses that bench.json names."""
 
+import subprocess
+import sys
 import urllib.request
 from urllib.parse import urlsplit
 
@@ -44,3 +46,17 @@ def test_the_numbers_fit_each_other(bench: BenchProcess) -> None:
         text = metrics.text()
         assert text
         assert not any(word in text for word in tags_and_truth)
+
+
+def test_the_terminal_view_shows_the_bench(bench: BenchProcess) -> None:
+    """`chargebench top` finds the bench by its folder; both charge points stand in its plain table."""
+    told = metrics_of(bench)
+    told["console"].wait("buses", 2)
+    for service in ("can", "csms", "memorybank", "broker"):
+        told["console"].wait(f"connected{{to={service}}}", 1)
+    command = [sys.executable, "-m", "embedded", "top", "--once", "--home", str(bench.home)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    rows = result.stdout.splitlines()
+    assert [row.split()[0] for row in rows[1:3]] == ["CP-1", "CP-2"]
+    assert all(" A " in row and " kW " in row for row in rows[1:3])

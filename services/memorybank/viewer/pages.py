@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from chassis.terminal import sparkline
 from memorybank.filters import EVERYTHING, Filters
 from memorybank.paging import Page
 from memorybank.reader import Fact, Reader
 from memorybank.sql import queries
 from memorybank.viewer.show import Block, Column, Screen, short
-from memorybank.viewer.spark import sparkline
 
 _QUERIES = queries("view.sql")
 _PAGE_ROWS = 1000

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from chassis.terminal import printable
+
 _FOLDED_WIDTH = 24
 """From this width on, in characters, a text is broken over lines rather than a column left out."""
 _NARROWEST = 8
@@ -195,13 +197,6 @@ class Screen:
 _STYLES = {"critical": "bold red", "warning": "yellow", "Faulted": "bold red", "Charging": "blue"}
 _BORDER, _BORDERS = 1, 3
 _HEADING_LINES = 2
-
-
-def printable(text: str) -> str:
-    """Return the text with what could move a terminal's cursor, colour it or forge a line spelled out."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def remark(text: str) -> None:

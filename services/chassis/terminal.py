@@ -1,8 +1,15 @@
-"""A course of values in one line of text."""
+"""Text for a terminal: what comes from outside moves no cursor; a course of values in one line."""
 
 from collections.abc import Sequence
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def printable(text: str) -> str:
+    """Return the text with what could move a terminal's cursor, colour it or forge a line spelled out."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def sparkline(values: Sequence[float | None], highest: float) -> str:
