@@ -46,6 +46,8 @@ class Scenario(Struct, frozen=True, kw_only=True):
     title: str = ""
     anomaly: str | None = None
     description: str = ""
+    imitates: str = ""
+    source: str = ""
     parameters: dict[str, Any] = {}
 
 
@@ -59,6 +61,8 @@ class ScenarioRun(Struct, frozen=True, kw_only=True):
     started_at: str | None = None
     ended_at: str | None = None
     cycles: int = 0
+    parameters: dict[str, float] = {}
+    seed: int = 0
     reason: str | None = None
 
 
