@@ -34,6 +34,7 @@ from real_parts import Broker, accepts, free_port, wait_until
 
 TOKEN = "test-token"
 CSMS_TOKEN = "token-of-the-csms"
+GRAFANA_URL = "http://grafana.example:3000"
 
 
 class Station:
@@ -319,6 +320,7 @@ class ConsoleProcess:
             "CSMS_API_TOKEN": CSMS_TOKEN,
             "MEMORYBANK_API_URL": self.memorybank.url,
             "CHARGEBENCH_TOKEN": TOKEN,
+            "CONSOLE_GRAFANA_URL": GRAFANA_URL,
             **self.mqtt,
             **self.environ,
         }

@@ -47,7 +47,15 @@ async def main(settings: Settings) -> None:
 
     async with csms, memorybank:
         watch = ApiWatch(live, csms, memorybank)
-        app = make_app(live, csms, memorybank, watch, token=http.token or "", health=health)
+        app = make_app(
+            live,
+            csms,
+            memorybank,
+            watch,
+            token=http.token or "",
+            grafana_url=settings.grafana_url or "",
+            health=health,
+        )
         add_metrics(app, Exposition("console", METRICS, Parts(live, can_listener, anomaly_listener)))
         async with served(app, http, settings.port):
             log.info("the page is at http://%s:%d/", http.exposed or http.bind, settings.port)

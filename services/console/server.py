@@ -23,6 +23,7 @@ from console.live import Live, TooManyPages
 
 STATIC = Path(str(files("console") / "static"))
 _TOKEN_PLACE = "{{token}}"  # noqa: S105 - where the token is put into the page
+_GRAFANA_PLACE = "{{grafana}}"
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -71,6 +72,7 @@ def make_app(
     watch: ApiWatch,
     *,
     token: str,
+    grafana_url: str,
     health: Callable[[], dict[str, Any]],
 ) -> FastAPI:
     """Return the application; chassis.http.served guards it."""
@@ -79,7 +81,9 @@ def make_app(
     app.add_middleware(_WithHeaders)
     add_health(app, health)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    page = (STATIC / "index.html").read_text(encoding="utf-8").replace(_TOKEN_PLACE, html.escape(token))
+    page = (STATIC / "index.html").read_text(encoding="utf-8")
+    for place, value in ((_TOKEN_PLACE, token), (_GRAFANA_PLACE, grafana_url)):
+        page = page.replace(place, html.escape(value))
 
     _add_errors(app)
     _add_picture(app, live, page)

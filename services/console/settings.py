@@ -41,3 +41,9 @@ class Settings(CanSettings):
         check=_url_complaint,
         secret=True,
     )
+    grafana_url: str | None = setting(
+        "CONSOLE_GRAFANA_URL",
+        "Where people's browsers find Grafana; the page links to it. Without it there are no such links",
+        default=None,
+        check=lambda value: None if value is None else _url_complaint(value),
+    )

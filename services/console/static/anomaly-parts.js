@@ -7,7 +7,8 @@ import { chargePointAddress, plain } from "./run-words.js";
 import { verdict } from "./verdict.js";
 import { duration, instant, number, period, sentence } from "./words.js";
 
-const GRAFANA = document.querySelector('meta[name="chargebench-grafana"]')?.content || "http://127.0.0.1:3000";
+/** Where Grafana is, as the server knows it; a bench without one has no links to it. */
+const GRAFANA = document.querySelector('meta[name="chargebench-grafana"]').content;
 const AROUND_MS = 120_000;
 const BROADER = 1.15;
 
@@ -81,6 +82,7 @@ export class AnomalyParts {
     const connector = anomaly.connector || 1;
     setText(this.#chargePoint, `Charge point ${anomaly.charge_point_id}`);
     this.#chargePoint.href = chargePointAddress(anomaly.charge_point_id, connector);
+    this.#grafana.hidden = !GRAFANA;
     this.#grafana.href = grafanaAddress(anomaly, ended);
   }
 }
