@@ -1,5 +1,6 @@
 """A memory with a long past: made in the database, rolled up by the MemoryBank's own SQL."""
 
+import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
@@ -17,10 +19,10 @@ from real_parts import Postgres
 
 CONNECTORS = 20
 """Of one fleet, read twice a second: 100 million readings are 29 days of it."""
-READINGS_PER_S = 2 * CONNECTORS
 _CHUNK_S = 3600
 _ROLLUP_ROWS = 200_000
 _WRITERS = 2
+_SMALL = ("advance", "sessions", "patterns", "anomalies", "labels", "pulses", "charge_points")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +32,31 @@ class Past:
     begin: datetime
     end: datetime
     readings: int
+    connectors: int = CONNECTORS
 
     @property
     def charge_points(self) -> list[str]:
         """The names of the fleet."""
-        return [f"CP-{k}" for k in range(1, CONNECTORS + 1)]
+        return [f"CP-{k}" for k in range(1, self.connectors + 1)]
+
+    def anomaly(self, charge_point_id: str) -> str:
+        """Return the id of the newest anomaly of a charge point."""
+        number = max(1, (int((self.end - self.begin).total_seconds()) - 1) // 3600)
+        return str(UUID(hashlib.md5(f"{charge_point_id}/{number}".encode()).hexdigest()))
 
 
 def make(
     postgres: Postgres,
     readings: int,
     on_done: Callable[[float], None] = lambda _: None,
+    *,
+    connectors: int = CONNECTORS,
 ) -> Past:
     """Fill an empty, migrated database with a past that ends about now; `on_done` hears the readings made."""
-    seconds = readings // READINGS_PER_S
+    seconds = readings // (2 * connectors)
     begin = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=seconds)
     end = begin + timedelta(seconds=seconds)
-    known = {"begin": begin, "end": end, "last": seconds - 1, "connectors": CONNECTORS}
+    known = {"begin": begin, "end": end, "last": seconds - 1, "connectors": connectors}
     with psycopg.connect(postgres.writer_url, autocommit=True) as connection:
         connection.execute(_QUERIES["sources"], known)
         for day in range((end.date() - begin.date()).days + 1):
@@ -63,13 +73,13 @@ def make(
             made += count
             on_done(made)
         with psycopg.connect(postgres.writer_url, autocommit=True) as connection:
-            for name in ("advance", "sessions", "patterns", "anomalies", "charge_points"):
+            for name in _SMALL:
                 connection.execute(_QUERIES[name], known)
         shares = [range(number, PARTITIONS, _WRITERS) for number in range(_WRITERS)]
         list(writers.map(partial(_roll_up, postgres.writer_url), shares))
     with psycopg.connect(postgres.superuser_url, autocommit=True) as connection:
         connection.execute("VACUUM (ANALYZE)")  # as the server does by itself in the time that a past takes
-    return Past(begin, end, made)
+    return Past(begin, end, made, connectors)
 
 
 def _write(url: str, chunk: dict[str, Any]) -> int:

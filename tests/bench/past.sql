@@ -76,7 +76,7 @@ FROM generate_series(1, %(connectors)s) AS k CROSS JOIN generate_series(1, 3) AS
 -- One an hour on each; the latest goes on
 INSERT INTO memory.anomalies (id, charge_point_id, connector, kind, severity, phase, started_at, detected_at, updated_at,
   ended_at, score, threshold, deviation, signature, explanation, pattern_id)
-SELECT gen_random_uuid(), 'CP-' || k, 1, 'repeated-current-fluctuation',
+SELECT md5('CP-' || k || '/' || n)::uuid, 'CP-' || k, 1, 'repeated-current-fluctuation',
        (ARRAY['info', 'warning', 'critical'])[1 + n %% 3], CASE WHEN is_open THEN 'updated' ELSE 'closed' END, begun_at,
        begun_at + interval '29 s', begun_at + interval '10 min',
        CASE WHEN NOT is_open THEN begun_at + interval '10 min' END, 15, 8, 97.3,
@@ -86,6 +86,25 @@ CROSS JOIN generate_series(1, %(connectors)s) AS k
 CROSS JOIN LATERAL (SELECT %(begin)s + make_interval(secs => n * 3600 - 3600 + k) AS begun_at,
                            n = greatest(1, %(last)s::bigint / 3600) AS is_open) AS start
 JOIN LATERAL (SELECT id FROM memory.patterns WHERE charge_point_id = 'CP-' || k LIMIT 1) AS p ON true;
+
+-- labels --
+-- Each anomaly was provoked; another run before it was benign
+INSERT INTO truth.labels (at, seq, source_no, run_id, scenario, anomaly, phase, charge_point_ids, parameters, seed)
+SELECT begun_at + make_interval(secs => run.from_s + phase.no * run.lasts_s), ((n * 1000 + k) * 2 + run.no) * 2 + phase.no, 0,
+       'run-' || k || '-' || n || '-' || run.no, run.scenario, run.anomaly, phase.phase, ARRAY['CP-' || k], '{"limit_a": 100}', n
+FROM generate_series(1, greatest(1, %(last)s::bigint / 3600)) AS n
+CROSS JOIN generate_series(1, %(connectors)s) AS k
+CROSS JOIN LATERAL (SELECT %(begin)s + make_interval(secs => n * 3600 - 3600 + k) AS begun_at) AS start
+CROSS JOIN (VALUES (0, 'repeated-current-fluctuation', 'repeated-current-fluctuation', -20, 600),
+                   (1, 'benign-charging', NULL, 1800, 1200)) AS run(no, scenario, anomaly, from_s, lasts_s)
+CROSS JOIN (VALUES (0, 'started'), (1, 'ended')) AS phase(no, phase);
+
+-- pulses --
+INSERT INTO memory.pulses (at, length_s, lag_p50_s, lag_p95_s, lag_p99_s, lag_max_s, transactions, messages, events,
+  readings, gaps, duplicates, ahead, waiting_messages, partition)
+SELECT at, 10, 0.1, 0.2, 0.2 + random() / 10, 0.4, 100, 20 * %(connectors)s, 4 * %(connectors)s, 20 * %(connectors)s, 0, 0, 0,
+       random(0, 3), 0
+FROM generate_series(%(begin)s::timestamptz, %(end)s::timestamptz, '10 seconds') AS at;
 
 -- charge_points --
 INSERT INTO memory.charge_points (charge_point_id, connector, status, error_code, status_at, connected, connected_at,

@@ -20,6 +20,7 @@ from rich.console import Console
 from bench.past import Past
 from bench.report import Progress, Report, Row
 from grafana_frames import LEAST_INTERVAL, POINTS_PER_COLUMN, dashboards
+from grafana_run import OF_ONE
 from grafana_sql import Range, expand, interval_s
 from memorybank.errors import StoreUnavailable
 from memorybank.filters import Filters
@@ -199,8 +200,9 @@ def _of_panel(panel: dict[str, Any], length: timedelta, file: str) -> Sql:
         every_s = interval_s(span, points, panel.get("interval", LEAST_INTERVAL))
         one = draw.choice(made.charge_points)
         variables = {
-            "charge_point": made.charge_points if file.startswith("fleet") else one,
+            "charge_point": one if file in OF_ONE else made.charge_points,
             "connector": "1",
+            "anomaly": made.anomaly(one),
         }
         return expand(target["rawSql"], span, variables, every_s)
 

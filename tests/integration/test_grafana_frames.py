@@ -24,7 +24,7 @@ def connection(_shared_postgres):
 
 
 def panel(kind, sql, overrides=(), **defaults):
-    form = "time_series" if kind in ("timeseries", "state-timeline") else "table"
+    form = "time_series" if kind in ("timeseries", "state-timeline", "heatmap") else "table"
     return {
         "type": kind,
         "title": "Tried",
@@ -55,6 +55,9 @@ GOOD = [
     panel("stat", "SELECT 1 AS online, 2 AS known", ["known"]),
     lanes(f"SELECT {ONE} AS time, 'x' AS metric, 1 AS value UNION SELECT {TWO}, 'x', 1 ORDER BY 1"),
     panel("bargauge", "SELECT 'CP-1' AS name, 3.5 AS power_w"),
+    panel(
+        "heatmap", f"SELECT {ONE} AS time, '01' AS metric, 1 AS n UNION SELECT {ONE}, '02', 0 ORDER BY 1, 2"
+    ),
     panel("table", "SELECT 'CP-1' AS charge_point_id", ["charge_point_id"]),
 ]
 BAD = {
@@ -85,6 +88,14 @@ BAD = {
     ),
     "two numbers in a bar": panel("bargauge", "SELECT 'CP-1' AS name, 1 AS a, 2 AS b"),
     "too many bars": panel("bargauge", "SELECT n::text AS name, n AS a FROM generate_series(1, 21) AS n"),
+    "a cell without a number": panel(
+        "heatmap", f"SELECT {ONE} AS time, '01' AS metric, 1 AS n UNION SELECT {TWO}, '02', 0 ORDER BY 1, 2"
+    ),
+    "one row of cells": panel("heatmap", f"SELECT {ONE} AS time, '01' AS metric, 1 AS n"),
+    "cells after the range": panel(
+        "heatmap",
+        f"SELECT {TWO} + interval '1 s' AS time, n::text AS metric, n FROM generate_series(1, 2) AS n ORDER BY 1",
+    ),
     "a column without a heading": panel("table", "SELECT 1 AS a, 2 AS b", ["a"]),
     "an override of nothing": panel("stat", "SELECT 1 AS online", ["offline"]),
     "a link from nothing": panel(
@@ -122,6 +133,13 @@ def test_an_annotation_that_is_no_region_of_the_range_is_seen(connection, sql):
     annotation = {"name": "Tried", "target": {"rawSql": sql, "format": "table"}}
     with pytest.raises(AssertionError, match="Tried"):
         check_annotation(connection, annotation, SPAN, {})
+
+
+def test_a_variable_may_show_another_text_than_its_value(connection):
+    shown = {"name": "anomaly", "query": """SELECT 'x' AS "__value", 'the first' AS "__text\""""}
+    assert check_variable(connection, shown, {}) == ["x"]
+    with pytest.raises(AssertionError, match="anomaly"):
+        check_variable(connection, {"name": "anomaly", "query": "SELECT 'x' AS id, 'the first' AS shown"}, {})
 
 
 def test_a_variable_of_numbers_is_seen(connection):
