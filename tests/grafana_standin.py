@@ -29,8 +29,6 @@ Reply = tuple[int, Any]
 DATA_SOURCE = "chargebench-postgres"
 EDITOR_TOKEN = "glsa_editor_of_the_tests"
 VIEWER_TOKEN = "glsa_viewer_of_the_tests"
-MOST_TAGS = 500
-"""Characters of all tags of an annotation, with their quotes: Grafana's default."""
 
 
 def provisioned() -> dict[str, Json]:
@@ -51,6 +49,8 @@ class GrafanaStandin:
     rules: list[Json] = field(default_factory=list)
     annotations: dict[int, Json] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+    most_tags: int = 500
+    """Characters of all tags of an annotation, with their quotes; this is Grafana's default."""
     slow_s: float = 0.0
     failing: int = 0
     """A status with which everything is answered."""
@@ -227,7 +227,7 @@ class GrafanaStandin:
             return 200, found[:limit]
 
     def _add(self, content: Json) -> Reply:
-        if refusal := _annotation_refusal(content):
+        if refusal := self._refusal(content):
             return refusal
         with self._lock:
             identity = len(self.annotations) + 1
@@ -243,8 +243,15 @@ class GrafanaStandin:
             }
         return 200, {"message": "Annotation added", "id": identity}
 
+    def _refusal(self, content: Json) -> Reply | None:
+        if not content.get("text"):
+            return 400, {"message": "Failed to save annotation: text field should not be empty"}
+        if len(json.dumps(_kept(content.get("tags") or []), separators=(",", ":"))) > self.most_tags:
+            return 400, {"message": f"tags length exceeds the maximum allowed ({self.most_tags})"}
+        return None
+
     def _change(self, identity: int, content: Json) -> Reply:
-        if refusal := _annotation_refusal(content):
+        if refusal := self._refusal(content):
             return refusal
         with self._lock:
             known = self.annotations.get(identity)
@@ -257,14 +264,6 @@ class GrafanaStandin:
                 "tags": _kept(content.get("tags") or []),
             }
         return 200, {"message": "Annotation updated"}
-
-
-def _annotation_refusal(content: Json) -> Reply | None:
-    if not content.get("text"):
-        return 400, {"message": "Failed to save annotation: text field should not be empty"}
-    if len(json.dumps(_kept(content.get("tags") or []), separators=(",", ":"))) > MOST_TAGS:
-        return 400, {"message": "tags length exceeds the maximum allowed (500)"}
-    return None
 
 
 def _kept(tags: list[str]) -> list[str]:

@@ -189,7 +189,7 @@ class GrafanaLink:
                 return error.response
             raise self._refusal(error) from None
         except requests.TooManyRedirects:
-            raise GrafanaRejected(f"{self.address}: sends elsewhere; give the address it sends to") from None
+            raise GrafanaMalformed(f"{self.address}: sends elsewhere; give the address it sends to") from None
         except (requests.JSONDecodeError, json.JSONDecodeError, TypeError):
             # A TypeError: grafana_api looks for a message in what is no JSON.
             raise GrafanaMalformed(f"{self.address}: what answers there is no Grafana (no JSON)") from None

@@ -21,6 +21,7 @@ SECRETS = (
     "token",
 )
 """Names of the passwords that a bench makes for itself."""
+GRAFANA_TOKEN = ("GRAFANA_TOKEN", "GRAFANA_TOKEN_FILE")
 SERVICES = ("charger", "chargepoint", "csms", "memorybank", "console")
 
 
@@ -163,6 +164,8 @@ def services(layout: Layout) -> list[list[Program]]:
             "DATABASE_URL": layout.database.url("memorybank_writer"),
             "DATABASE_READER_URL": layout.database.url("memorybank_reader"),
             "MEMORYBANK_HTTP_PORT": str(ports.memorybank_http),
+            # The one secret that is not the bench's own: of a Grafana somewhere.
+            **{name: text for name, text in layout.given.items() if name in GRAFANA_TOKEN},
         },
         health_url=f"{layout.memorybank_api_url}/healthz",
     )

@@ -3,12 +3,16 @@
 import asyncio
 import gc
 import logging
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from datetime import timedelta
 
 from chassis import process
+from chassis.grafana_address import Address
+from chassis.grafana_link import GrafanaLink
 from chassis.http import add_metrics, served
 from chassis.metrics import Exposition
+from memorybank.annotations import MOST_WAITING
+from memorybank.annotator import Annotator
 from memorybank.api import make_app
 from memorybank.ingest import Ingest
 from memorybank.metrics import METRICS, Parts
@@ -19,6 +23,8 @@ from memorybank.store import Store
 
 log = logging.getLogger("memorybank")
 
+_GRAFANA_DEADLINE_S = 5.0
+
 
 async def run(settings: Settings) -> None:
     """Remember until cancelled. The API answers from the start, also while the database is away."""
@@ -26,16 +32,29 @@ async def run(settings: Settings) -> None:
     store = Store(settings.database_url, settings.share, forget_after)
     parts = Parts(store, retention=_retention(settings))
     metrics = Exposition("memorybank", METRICS, parts, {"share": settings.memorybank_share})
-    with Reader(settings.database_reader_url) as reader:
+    with Reader(settings.database_reader_url) as reader, ExitStack() as beside:
         app = make_app(reader, parts.health)
         add_metrics(app, metrics)
         async with aclosing(store), served(app, settings.http, settings.http_port):
             log.info("HTTP API on http://%s:%d/docs", settings.http.bind, settings.http_port)
-            parts.ingest = Ingest(settings, store, await store.load())
+            remembered = await store.load()
+            if settings.grafana_url:
+                parts.annotator = beside.enter_context(_annotator(settings))
+                # What was told already is found there; what was not told before a death is told now.
+                for anomaly in (await store.recent_anomalies())[-MOST_WAITING:]:
+                    parts.annotator.tell(anomaly)
+            tell = parts.annotator.tell if parts.annotator else None
+            parts.ingest = Ingest(settings, store, remembered, tell)
             async with asyncio.TaskGroup() as tasks:
                 if parts.retention is not None:
                     tasks.create_task(parts.retention.run(), name="retention")
                 await parts.ingest.run()
+
+
+def _annotator(settings: Settings) -> Annotator:
+    address = Address.parse(settings.grafana_url)
+    log.info("anomalies are written to Grafana at %s", address)
+    return Annotator(GrafanaLink(address, settings.grafana_token, deadline_s=_GRAFANA_DEADLINE_S))
 
 
 def _retention(settings: Settings) -> Retention | None:

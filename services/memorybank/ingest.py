@@ -8,6 +8,7 @@ send again what no word of the commit came for; done later, a broker's window of
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from uuid import UUID
 
 from chassis.mqtt import Delivery
 from contracts.errors import ContractError
-from contracts.events import Committed
+from contracts.events import Anomaly, Committed
 from memorybank import rollup
 from memorybank.detectors.reversals import Reversals
 from memorybank.intake import take
@@ -54,7 +55,15 @@ class _Source:
 class Ingest:
     """Owns the positions of all sources and the detectors' states; runs for as long as the process."""
 
-    def __init__(self, settings: Settings, store: Store, remembered: Remembered) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        remembered: Remembered,
+        also_tell: Callable[[Anomaly], None] | None = None,
+    ) -> None:
+        """`also_tell` is called with every change of an anomaly that is stored, and must return at once."""
+        self._also_tell = also_tell
         self._settings = settings
         self._store = store
         self._share = settings.share
@@ -203,6 +212,8 @@ class Ingest:
                 "%s %s on %s: %s", anomaly.kind, anomaly.phase, anomaly.charge_point_id, anomaly.severity
             )
             self.consumer.tell_anomaly(anomaly)
+            if self._also_tell is not None:
+                self._also_tell(anomaly)
 
     def _count(self, advance: Advance) -> None:
         self.events_stored += advance.events

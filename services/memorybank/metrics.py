@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chassis.metrics import Metric, Number
+from memorybank.annotator import Annotator
 from memorybank.ingest import Ingest
 from memorybank.retention import Retention
 from memorybank.store import Store
@@ -18,6 +19,8 @@ class Parts:
     retention: Retention | None = None
     """None: another one of those who share the work does it."""
     ingest: Ingest | None = None
+    annotator: Annotator | None = None
+    """None: Grafana is told nothing."""
 
     def health(self) -> dict[str, Any]:
         """Return what /healthz says: ok while events can be taken and stored."""
@@ -32,7 +35,23 @@ class Parts:
             "lag_s": self.ingest.lag_s if self.ingest else None,
             "dropped": self.ingest.consumer.dropped if self.ingest else 0,
             "gaps": self.ingest.gaps if self.ingest else 0,
+            "annotations": _annotations(self.annotator),
         }
+
+
+def _annotations(annotator: Annotator | None) -> dict[str, Any] | None:
+    if annotator is None:
+        return None
+    return {
+        "waiting": annotator.waiting,
+        "written": annotator.written,
+        "dropped": annotator.dropped,
+        "problem": annotator.problem,
+    }
+
+
+def _annotator(name: str, doc: str, read: Callable[[Annotator], Number]) -> Metric[Parts]:
+    return Metric(name, doc, lambda parts: None if parts.annotator is None else read(parts.annotator))
 
 
 def _ingest(name: str, doc: str, read: Callable[[Ingest], Number]) -> Metric[Parts]:
@@ -98,6 +117,26 @@ METRICS: tuple[Metric[Parts], ...] = (
         "retention_failing",
         "1 while retention cannot do all it should",
         lambda parts: None if parts.retention is None else parts.retention.problem is not None,
+    ),
+    _annotator(
+        "waiting_annotations",
+        "Anomalies that wait to be told to Grafana",
+        lambda annotator: annotator.waiting,
+    ),
+    _annotator(
+        "annotations_written_total",
+        "Annotations added to Grafana or changed there",
+        lambda annotator: annotator.written,
+    ),
+    _annotator(
+        "annotations_dropped_total",
+        "Anomalies of which Grafana was not told: too many waited, or it rejected them",
+        lambda annotator: annotator.dropped,
+    ),
+    _annotator(
+        "annotation_retries_total",
+        "Times that Grafana did not take an annotation and is asked again",
+        lambda annotator: annotator.retries,
     ),
     Metric("store_retries_total", "Transactions tried again", lambda parts: parts.store.retries),
     Metric(

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from chassis.grafana_address import address_complaint, token_complaint
 from chassis.guard import HttpSettings
 from chassis.mqtt import MqttSettings
-from chassis.settings import at_least, group, setting, within
+from chassis.settings import SettingsError, at_least, group, setting, within
 from memorybank import share
 from memorybank.share import Share
 
@@ -88,6 +89,27 @@ class Settings:
         default=8,
         check=within(3, 1000),
     )
+
+    grafana_url: str = setting(
+        "GRAFANA_URL",
+        "Grafana to which every anomaly is written as an annotation of the whole organisation, e.g. "
+        "`http://grafana:3000`; empty: none. Goes together with GRAFANA_TOKEN",
+        default="",
+        check=address_complaint,
+    )
+    grafana_token: str = setting(
+        "GRAFANA_TOKEN",
+        "Token of a service account with the role Editor there",
+        default="",
+        check=token_complaint,
+        secret=True,
+    )
+
+    def demand_safety(self) -> None:
+        """Refuse an address without a token, and a token without an address."""
+        if bool(self.grafana_url) != bool(self.grafana_token):
+            missing = "GRAFANA_TOKEN" if self.grafana_url else "GRAFANA_URL"
+            raise SettingsError(f"GRAFANA_URL and GRAFANA_TOKEN go together: {missing} is missing")
 
     @property
     def share(self) -> Share:

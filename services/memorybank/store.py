@@ -21,6 +21,7 @@ import psycopg
 from psycopg.types.json import set_json_dumps
 
 from chassis.backoff import delays_s
+from contracts.events import Anomaly
 from memorybank import migrations, retention, rollup, tables
 from memorybank.errors import StoreUnavailable
 from memorybank.keepalive import as_writer
@@ -82,6 +83,10 @@ class Store:
     async def load(self) -> Remembered:
         """Bring the database up to this version and return what it remembers. Raises NewerDatabase."""
         return await self._until_done(self._migrate_and_load, _MIGRATION_PATIENCE_S)
+
+    async def recent_anomalies(self) -> list[Anomaly]:
+        """Return the anomalies that are open or changed within a day, the latest last."""
+        return await self._until_done(partial(tables.recent_anomalies, share=self._share))
 
     async def position(self, source: str, boot: UUID) -> Position:
         """Return where a source stands, after adding it where it is new."""

@@ -66,6 +66,12 @@ def load(connection: Connection, share: Share) -> Remembered:
     return Remembered(positions, patterns, shown, [Anomaly(**row) for row in rows], readings)
 
 
+def recent_anomalies(connection: Connection, share: Share) -> list[Anomaly]:
+    """Return the anomalies of a share that are open or changed within a day, the latest last."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return [Anomaly(**row) for row in _of(share, cursor, "load_recent_anomalies")]
+
+
 def _of(share: Share, cursor: psycopg.Cursor[dict[str, Any]], query: str) -> Iterator[dict[str, Any]]:
     return (row for row in cursor.execute(_QUERIES[query]) if share.has(row["charge_point_id"]))
 

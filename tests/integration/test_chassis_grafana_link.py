@@ -210,7 +210,7 @@ def test_something_else_at_its_address_is_said(grafana: GrafanaStandin, status: 
 def test_another_address_is_not_followed(grafana: GrafanaStandin) -> None:
     """After a redirection a POST would arrive as a GET, elsewhere, without its body."""
     grafana.moved_to = "http://127.0.0.1:1/"
-    with pytest.raises(GrafanaRejected, match="sends elsewhere"):
+    with pytest.raises(GrafanaMalformed, match="sends elsewhere"):
         GrafanaLink(grafana.address).health()
 
 

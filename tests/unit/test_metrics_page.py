@@ -18,7 +18,8 @@ SERVICES.remove("chassis")
 UNITS = ("_total", "_seconds", "_bytes")
 COUNTED_THINGS = {
     "buses", "capacity_buses", "charge_points", "connected", "connectors", "events_uncommitted", "modules",
-    "pages", "queued_messages", "retention_failing", "rollup_lag_events", "transactions", "waiting_messages",
+    "pages", "queued_messages", "retention_failing", "rollup_lag_events", "transactions",
+    "waiting_annotations", "waiting_messages",
 }  # fmt: skip
 """Gauges without a unit: numbers of things, and yes or no."""
 TOO_MANY = re.compile(r"id_?tag|charge_point|source|user|password|token|transaction_id|action|address")

@@ -20,6 +20,14 @@ SELECT id, charge_point_id, connector, kind, severity, phase, started_at, detect
 FROM memory.anomalies
 WHERE ended_at IS NULL;
 
+-- load_recent_anomalies --
+-- What somebody who was told of anomalies may have missed the end of
+SELECT id, charge_point_id, connector, kind, severity, phase, started_at, detected_at, updated_at, ended_at, score,
+       threshold, deviation, signature AS pattern, explanation
+FROM memory.anomalies
+WHERE ended_at IS NULL OR updated_at > now() - interval '1 day'
+ORDER BY updated_at;
+
 -- load_recent_readings --
 -- The last two minutes of each connector
 SELECT m.at, m.charge_point_id, m.connector, m.origin, m.current_a, m.offered_a

@@ -56,6 +56,16 @@ def test_a_service_gets_of_the_environment_what_it_declares_and_the_bench_does_n
     assert not any("CHARGER_RAMP_LAW" in environ for name, environ in environs.items() if name != "charger")
 
 
+def test_a_grafana_of_somebody_else_is_the_memorybanks_alone() -> None:
+    """Its token is no secret that the bench makes: it is handed on, and to nobody else."""
+    given = {"GRAFANA_URL": "http://grafana:3000", "GRAFANA_TOKEN": "glsa_x"}
+    layout = replace(LAYOUT, given=given)
+    got = {p.name: given.items() & p.environ.items() for together in services(layout) for p in together}
+    assert {name for name, variables in got.items() if variables} == {"memorybank"}
+    assert got["memorybank"] == given.items()
+    assert decided_by_the_bench(layout) == []
+
+
 def test_every_service_has_a_port_of_its_own_for_health() -> None:
     """Those of the charger and the charge points lie in the range that the bench guards."""
     ports = LAYOUT.health_ports
