@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ NETWORK_CHANGED = "ERR_NETWORK_CHANGED"
 @pytest.fixture
 def expected_errors() -> list[str]:
     """Patterns of console errors that the test provokes; a test adds its own."""
-    return [NETWORK_CHANGED]
+    return [NETWORK_CHANGED, r"422 .*api/anomalies.limit", r"404 .*/api/(anomalies/|sessions)"]
 
 
 @pytest.fixture
@@ -60,7 +60,9 @@ async def page(tmp_path: Path, expected_errors: list[str]) -> AsyncIterator[Page
 
 
 @pytest.fixture
-def bench(broker: Broker, tmp_path: Path) -> Iterator[ConsoleBench]:
+async def bench(broker: Broker, tmp_path: Path, page: Page) -> AsyncIterator[ConsoleBench]:
     """A console between a real broker and two small HTTP servers."""
     with console_bench(broker, tmp_path / "console.log") as bench:
         yield bench
+        # The page is left first, lest it asks who is gone.
+        await page.goto("about:blank")

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import httpx
 import msgspec
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from browser_parts import stations
 from console_parts import ConsoleBench, Station, fluctuation
@@ -84,6 +84,16 @@ def address(bench: ConsoleBench, **query: str) -> str:
     return f"{bench.console.url}/?{urlencode(query)}"
 
 
+def rows(page: Page) -> Locator:
+    """Return the rows of the fleet's grid that are in the page."""
+    return page.locator(".grid-rows").get_by_role("row")
+
+
+def row(page: Page, charge_point_id: str) -> Locator:
+    """Return the grid's row of a charge point."""
+    return rows(page).filter(has=page.get_by_role("link", name=charge_point_id, exact=True))
+
+
 async def opened(page: Page, bench: ConsoleBench, charge_point_id: str = "CP-1") -> None:
     """Open a charge point's page and wait for the first reading on it."""
     await page.goto(address(bench, charge_point=charge_point_id))
@@ -119,7 +129,7 @@ async def test_the_graph_says_why_it_is_empty(page: Page, bench: ConsoleBench) -
         await expect(page.locator("#present")).to_have_text("\N{EN DASH}", timeout=10_000)
         await expect(page.locator("#max")).to_have_text("10.0 A")
         await page.get_by_role("link", name="Fleet").click()
-        await expect(page.locator("#fleet-list button")).to_contain_text("no readings")
+        await expect(row(page, "CP-1")).to_contain_text("no readings")
 
 
 async def test_the_indicator_tells_of_a_fluctuation(page: Page, bench: ConsoleBench) -> None:
@@ -151,10 +161,13 @@ async def test_the_fleet_says_who_has_an_anomaly(page: Page, bench: ConsoleBench
     """The row of the charge point that fluctuates says so, and no other."""
     async with stations(bench, "CP-1", "CP-2"):
         await page.goto(address(bench))
-        await expect(page.locator("#fleet-list button")).to_have_count(2)
+        await expect(rows(page)).to_have_count(2)
         await bench.tell(fluctuation("CP-1", ago_s=2))
-        await expect(page.locator("#fleet-list button").nth(0)).to_contain_text("Fluctuation")
-        await expect(page.locator("#fleet-list button").nth(1)).not_to_contain_text("Fluctuation")
+        await expect(row(page, "CP-1")).to_contain_text("Fluctuation")
+        await expect(row(page, "CP-2")).not_to_contain_text("Fluctuation")
+        await expect(page.locator("#number-anomalies")).to_have_text("1")
+        await page.locator("#fleet-anomalies a").click()
+        await expect(page.locator("#anomaly-title")).to_be_focused()
 
 
 async def test_past_anomalies_come_from_the_memory(page: Page, bench: ConsoleBench) -> None:
@@ -167,7 +180,7 @@ async def test_past_anomalies_come_from_the_memory(page: Page, bench: ConsoleBen
         await expect(entries).to_have_count(2)
         await expect(entries.first).to_contain_text(old.explanation)
         await page.get_by_role("link", name="Fleet").click()
-        await page.locator("#fleet-list button").nth(1).click()
+        await row(page, "CP-2").click()
         await expect(entries).to_have_count(1)
         await expect(entries).to_contain_text("Other kind")
 
@@ -176,11 +189,11 @@ async def test_the_page_is_used_by_keys(page: Page, bench: ConsoleBench) -> None
     """A charge point is chosen and single values are read without a pointer."""
     async with stations(bench, "CP-1", "CP-2", "CP-10"):
         await page.goto(address(bench))
-        await expect(page.locator("#fleet-list .row-name")).to_have_text(["CP-1", "CP-2", "CP-10"])
+        await expect(rows(page).locator(".cell-identity")).to_have_text(["CP-1", "CP-2", "CP-10"])
         await page.keyboard.press("Tab")
         await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
         await page.keyboard.press("Enter")
-        await page.keyboard.press("Tab")
+        await rows(page).first.focus()
         await page.keyboard.press("ArrowDown")
         await page.keyboard.press("Enter")
         await expect(page.locator("#selected-title")).to_have_text("CP-2")
@@ -331,5 +344,5 @@ async def test_names_from_outside_stay_text(page: Page, bench: ConsoleBench) -> 
         await page.get_by_role("link", name="Run a scenario").click()
         await expect(page.locator("#run-list li")).to_contain_text(evil)
         await page.get_by_role("link", name="Fleet").click()
-        await expect(page.locator("#fleet-list button")).to_contain_text(evil)
+        await expect(rows(page)).to_contain_text(evil)
         assert await page.locator("main img").count() == 0

@@ -100,7 +100,7 @@ export class AnomalyView {
     if (trouble || this.#known.open || !detail.truth.known) {
       this.#timer = setTimeout(() => this.#ask(), trouble ? this.#retryMs : AGAIN_MS);
     }
-    model.onLearn();
+    model.onChange();
   }
 
   #take({ charge_point_id: chargePointId, samples }) {

@@ -1,7 +1,7 @@
 // The parts of an anomaly's page, filled from what is known of it.
 
 import { element, icon, setText } from "./dom.js";
-import { iconOf } from "./fleet.js";
+import { iconOf } from "./status.js";
 import { earlierOnes, recollection, signature } from "./recurrence.js";
 import { chargePointAddress, plain } from "./run-words.js";
 import { verdict } from "./verdict.js";

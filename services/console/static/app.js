@@ -11,6 +11,7 @@ import { showServices } from "./services.js";
 import { Stream } from "./stream.js";
 import { Switch } from "./views.js";
 
+/** The views by the name of their section; the address says which is shown. */
 const VIEWS = {
   fleet: FleetView,
   "charge-point": ChargePointView,
@@ -40,7 +41,6 @@ let scheduled = false;
 for (const kind of ["snapshot", "update"]) {
   stream.on(kind, (message) => {
     model.apply(kind, message);
-    schedule();
   });
 }
 stream.on("detail", schedule);
@@ -48,7 +48,7 @@ stream.on("connected", () => {
   model.changed.services = true;
   schedule();
 });
-model.onLearn = schedule;
+model.onChange = schedule;
 
 function show(route) {
   const name = route.view in VIEWS ? route.view : "fleet";
@@ -59,7 +59,6 @@ function show(route) {
   if (name !== "charge-point") stream.follow();
   views.show(name, route);
   model.changeAll();
-  schedule();
 }
 
 /** Whatever comes within a frame is shown at once. */
@@ -83,7 +82,7 @@ function render() {
 
 /** The way to the charge points' page leads to the one last shown, else to the first. */
 function linkToAChargePoint() {
-  const view = views.members["charge-point"].member.connector ?? model.find();
+  const view = views.members["charge-point"].member.row ?? model.find();
   const link = document.querySelector('[data-nav="charge-point"]');
   link.href = view ? addressOf({ view: "charge-point", chargePointId: view.charge_point_id, connector: view.connector }) : "/";
 }

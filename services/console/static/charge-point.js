@@ -1,16 +1,19 @@
 // A charge point's page: its instrument, and in tabs what else there is to know and to do.
 
 import { AnomaliesPanel, showIndicator } from "./charge-point-anomalies.js";
-import { byId, setText } from "./dom.js";
+import { Detail } from "./detail.js";
+import { byId, element, setText } from "./dom.js";
 import { ExportPanel } from "./exports.js";
-import { statusOf } from "./fleet.js";
-import { Graph, showStatistics } from "./graph.js";
+import { Graph } from "./graph.js";
+import { verdict } from "./limits.js";
 import { LogPanel } from "./message-log.js";
 import { RoguePanel } from "./rogue.js";
 import { addressOf } from "./router.js";
+import { statusOf } from "./status.js";
 import { Tabs } from "./tabs.js";
+import { TransactionFacts } from "./transaction.js";
 import { Switch } from "./views.js";
-import { anomalyWord, number } from "./words.js";
+import { NONE, amperes, anomalyWord, number } from "./words.js";
 
 /** The panels by the name of their tab (`tab-NAME`, `NAME-panel`); a tab without a panel is not shown. */
 const PANELS = {
@@ -22,10 +25,13 @@ const PANELS = {
 
 export class ChargePointView {
   #route = null;
+  #detail = new Detail();
   #panels;
   #tabs;
   #graph;
+  #transaction;
   #logged = false;
+  #offDetail = () => {};
 
   constructor(root, context) {
     Object.assign(this, { root, context });
@@ -39,36 +45,44 @@ export class ChargePointView {
     }
     this.#panels = new Switch(members);
     this.#tabs = new Tabs(byId("tabs"), (tab) => this.#choose(tab.id.replace("tab-", "")));
+    this.#transaction = new TransactionFacts(byId("transaction"), context);
     this.#graph = new Graph(() => {
       const { model, stream } = context;
-      const view = this.connector;
-      return { view, anomalies: view ? model.anomaliesOf(view) : [], spanS: model.spanS, nowS: stream.nowS() };
+      const row = this.row;
+      return { detail: this.#detail, anomalies: row ? model.anomaliesOf(row) : [], spanS: model.spanS, nowS: stream.nowS() };
     });
   }
 
-  /** The connector that is shown; null before any was, undefined while it is not known. */
-  get connector() {
+  /** The fleet's row of what is shown, or was last; null before that, undefined while it is not known. */
+  get row() {
     return this.#route && this.context.model.find(this.#route.chargePointId, this.#route.connector);
   }
 
   get title() {
-    const { model } = this.context;
-    const view = this.connector;
-    const open = view ? model.anomaliesOf(view).find((anomaly) => anomaly.open) : null;
-    const name = view ? model.nameOf(view) : this.#route.chargePointId;
-    return open ? `\u25B2 ${anomalyWord(open)} detected: ${name}` : name;
+    const open = this.row && this.context.model.openOf(this.row.key)[0];
+    return open ? `\u25B2 ${anomalyWord(open)} detected: ${this.#name}` : this.#name;
+  }
+
+  get #name() {
+    return this.row ? this.context.model.nameOf(this.row) : this.#route.chargePointId;
   }
 
   show(route) {
-    if (route.chargePointId !== this.#route?.chargePointId) this.#logged = false;
+    const { chargePointId, connector } = route;
+    if (chargePointId !== this.#route?.chargePointId) this.#logged = false;
     this.#route = route;
-    byId("run-scenario").href = addressOf({ view: "scenarios", chargePointId: route.chargePointId });
+    this.#detail.follow(chargePointId, connector);
+    this.#offDetail();
+    this.#offDetail = this.context.stream.on("detail", (message) => this.#detail.take(message, this.context.model.spanS));
+    byId("run-scenario").href = addressOf({ view: "scenarios", chargePointId });
     this.#graph.start();
     this.#choose(this.#panels.name ?? "anomalies");
   }
 
   hide() {
     this.#graph.stop();
+    this.#transaction.stop();
+    this.#offDetail();
     this.#panels.shown?.hide();
   }
 
@@ -76,38 +90,78 @@ export class ChargePointView {
     // Once the messages were looked at they go on arriving, whichever tab is in front.
     if (name === "log") this.#logged = true;
     this.#tabs.mark(byId(`tab-${name}`));
-    this.context.stream.follow({ ...this.#route, log: this.#logged });
     this.#panels.show(name, this.#route);
+    this.context.stream.follow({ ...this.#route, log: this.#logged });
     this.context.model.changeAll();
-    this.context.model.onLearn();
   }
 
   render(changed) {
     const { model } = this.context;
-    const view = this.connector;
-    const name = view ? model.nameOf(view) : this.#route.chargePointId;
-    setText(byId("selected-title"), name);
-    setText(byId("selected-facts"), view ? facts(view, model) : "Not heard on CAN and not known to the CSMS; waiting for it.");
-    showStatistics(view);
-    showIndicator(model, view);
+    const { row } = this;
+    const { latest } = this.#detail;
+    setText(byId("selected-title"), this.#name);
+    if (changed.fleet) this.#showConnectors();
+    setText(byId("selected-facts"), row ? facts(row, latest, model) : "Not heard on CAN and not known to the CSMS; waiting for it.");
+    showStatistics(latest);
+    showLimits(latest);
+    this.#transaction.render(latest?.transaction, this.#route.chargePointId);
+    this.#graph.say(this.#detail);
+    showIndicator(model, row);
     this.#panels.render(changed);
+  }
+
+  /** Where a charge point has several connectors, one is chosen by its number. */
+  #showConnectors() {
+    const { chargePointId, connector: shown } = this.#route;
+    const rows = this.context.model.connectorsOf(chargePointId);
+    byId("connectors").hidden = rows.length < 2;
+    byId("connectors").replaceChildren(
+      ...rows.map(({ connector }) =>
+        element("a", {
+          text: String(connector),
+          href: addressOf({ view: "charge-point", chargePointId, connector }),
+          "aria-label": `Connector ${connector}`,
+          ...(connector === shown && { "aria-current": "true" }),
+        }),
+      ),
+    );
   }
 }
 
-function facts(view, model) {
-  const { csms, bus, module_state: state, faults, voltage_v: voltage, temperature_c: temperature, soc_percent: soc } = view;
+function facts(row, latest, model) {
+  const { csms, bus, bus_port: port } = row;
+  const { module_state: state, faults = [], soc_percent: soc = null } = latest ?? {};
   const heard = [
     state && `module ${state}${faults.length ? ` (${faults.join(", ")})` : ""}`,
-    voltage !== null && `${number(voltage, 0)} V`,
-    temperature !== null && `${number(temperature)} \u00B0C`,
     soc !== null && `battery ${number(soc, 0)} %`,
   ];
   return [
-    statusOf(view, model),
-    csms?.transaction_id != null && `transaction ${csms.transaction_id}`,
+    statusOf(row, model),
+    csms?.error_code && csms.error_code !== "NoError" && csms.error_code,
     ...(bus === "live" ? heard : []),
-    view.bus_port !== null && `CAN port ${view.bus_port}`,
+    csms?.scenario && `in ${model.scenarioTitle(csms.scenario) ?? csms.scenario}`,
+    csms && !csms.enrolled && "not enrolled",
+    port !== null && `CAN port ${port}`,
   ]
     .filter(Boolean)
     .join(" \u00B7 ");
+}
+
+/** Show the current's figures; what is stale is not called present. */
+function showStatistics(latest) {
+  const { present_a: present, min_a: min, max_a: max, mean_a: mean, stale } = latest?.statistics ?? {};
+  setText(byId("present"), stale ? NONE : amperes(present));
+  setText(byId("min"), amperes(min));
+  setText(byId("max"), amperes(max));
+  setText(byId("mean"), amperes(mean));
+}
+
+function showLimits(latest) {
+  setText(byId("commanded"), amperes(latest?.commanded_a));
+  setText(byId("acknowledged"), amperes(latest?.acknowledged_a));
+  setText(byId("on-bus"), amperes(latest?.bus_limit_a));
+  setText(byId("offered"), latest?.statistics.stale ? NONE : amperes(latest?.offered_a));
+  const { agree, text } = latest ? verdict(latest) : { agree: true, text: "" };
+  setText(byId("limits-verdict"), text);
+  byId("limits").classList.toggle("differ", !agree);
 }

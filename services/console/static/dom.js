@@ -29,7 +29,7 @@ export function icon(name) {
 export function sparkline() {
   const made = document.createElementNS(SVG, "svg");
   made.setAttribute("class", "sparkline");
-  made.setAttribute("viewBox", "0 0 60 20");
+  made.setAttribute("viewBox", "0 0 100 20");
   made.setAttribute("preserveAspectRatio", "none");
   made.setAttribute("aria-hidden", "true");
   const line = document.createElementNS(SVG, "polyline");

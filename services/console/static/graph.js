@@ -1,8 +1,10 @@
-// The selected connector's graph: moves with time, and is read by pointer or keys.
+// The instrument's drawings: the current, the status lane, the small ones; they move with time and are read together.
 
 import { byId, setText } from "./dom.js";
-import { Plot, STALE_S, nearest, readout } from "./plot.js";
-import { NONE, amperes, duration } from "./words.js";
+import { Lane } from "./lane.js";
+import { Plot } from "./plot.js";
+import { nearest } from "./scale.js";
+import { STALE_S, amperes, duration, number, secondsAgo } from "./words.js";
 
 const BUS_NOTICES = {
   none: "No CAN bus heard for this connector",
@@ -10,16 +12,44 @@ const BUS_NOTICES = {
   silent: "No reading on this bus",
 };
 
+const CURRENT = {
+  unit: "A",
+  fromZero: true,
+  leastRange: 10,
+  lines: [
+    { value: (sample) => sample.currentA, colour: "current" },
+    { value: (sample) => sample.offeredA, colour: "offered", width: 1.5 },
+    // The two are told apart where they lie on each other: the dashes of one fill the gaps of the other.
+    { value: (sample) => sample.busLimitA, colour: "on-bus", dash: [6, 10], width: 2.25 },
+    { value: (sample) => sample.commandedA, colour: "commanded", dash: [6, 10], dashOffset: 8, width: 2.25 },
+  ],
+};
+
+const SMALL = {
+  voltage: { unit: "V", leastRange: 20, digits: 1, value: (sample) => sample.voltageV },
+  power: { unit: "kW", leastRange: 1, digits: 1, fromZero: true, value: (sample) => thousandth(sample.powerW) },
+  temperature: { unit: "\u00B0C", leastRange: 8, digits: 1, value: (sample) => sample.temperatureC },
+};
+
+const SMALL_MS = 100;
+
 export class Graph {
   #frame = byId("graph");
-  #plot = new Plot(byId("canvas"));
+  #plot = new Plot(byId("canvas"), CURRENT);
+  #lane = new Lane(byId("lane"));
+  #small = Object.entries(SMALL).map(([name, quantity]) => ({
+    ...quantity,
+    figure: byId(name),
+    plot: new Plot(byId(`${name}-canvas`), { ...quantity, small: true, lines: [{ value: quantity.value, colour: "current" }] }),
+  }));
   #stillness = matchMedia("(prefers-reduced-motion: reduce)");
   #pointerX = null;
   #pinned = null;
   #drawnAt = 0;
-  #frameRequest = 0;
+  #smallDrawnAt = 0;
+  #request = 0;
 
-  /** `current()` returns what to draw: {view, anomalies, spanS, nowS}; view may be missing. */
+  /** `current()` returns what to draw: {detail, anomalies, spanS, nowS}. */
   constructor(current) {
     this.current = current;
     this.#frame.addEventListener("pointermove", (event) => {
@@ -34,25 +64,25 @@ export class Graph {
   /** Move with time, until stopped; where a person read before is forgotten. */
   start() {
     this.#pinned = null;
-    cancelAnimationFrame(this.#frameRequest);
+    cancelAnimationFrame(this.#request);
     const step = (time) => {
       // Who asked for reduced motion sees the graph move once a second.
       if (!this.#stillness.matches || time - this.#drawnAt >= 1000) {
         this.#drawnAt = time;
-        this.#draw();
+        this.#draw(time);
       }
-      this.#frameRequest = requestAnimationFrame(step);
+      this.#request = requestAnimationFrame(step);
     };
-    this.#frameRequest = requestAnimationFrame(step);
+    this.#request = requestAnimationFrame(step);
   }
 
   stop() {
-    cancelAnimationFrame(this.#frameRequest);
+    cancelAnimationFrame(this.#request);
   }
 
   #onKey(event) {
-    const { view, nowS, spanS } = this.current();
-    const samples = (view?.samples ?? []).filter((sample) => sample.atS > nowS - spanS);
+    const { detail, nowS, spanS } = this.current();
+    const samples = detail.samples.filter((sample) => sample.atS > nowS - spanS);
     const last = samples.length - 1;
     const at = this.#pinned ? nearest(samples, this.#pinned.atS) : last + 1;
     const target = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last, PageUp: at - 10, PageDown: at + 10 }[event.key];
@@ -70,33 +100,52 @@ export class Graph {
     return samples[nearest(samples, nowS - this.#plot.agoAt(this.#pointerX, spanS))] ?? null;
   }
 
-  #draw() {
-    const { view, anomalies, spanS, nowS } = this.current();
-    const samples = view?.samples ?? [];
+  #draw(time) {
+    const { detail, anomalies, spanS, nowS } = this.current();
+    const { samples, latest } = detail;
     const newest = samples[samples.length - 1];
     if (this.#pinned && this.#pinned.atS < nowS - spanS) this.#pinned = null;
     const cursor = this.#cursor(samples, nowS, spanS);
-    this.#plot.draw({ samples, anomalies, spanS, nowS, cursor, notice: notice(view, newest, nowS) });
+    this.#plot.draw({ samples, anomalies, spanS, nowS, cursor, notice: notice(latest, newest, nowS) });
     setText(byId("readout"), cursor ? readout(cursor, nowS) : "");
     // For tests and tools: which sample is on screen.
     if (newest && this.#frame.dataset.newestAt !== String(newest.atS)) this.#frame.dataset.newestAt = String(newest.atS);
+    if (time - this.#smallDrawnAt < SMALL_MS && !cursor) return;
+    this.#smallDrawnAt = time;
+    this.#lane.draw({ statuses: latest?.statuses ?? [], spanS, nowS });
+    for (const { plot } of this.#small) plot.draw({ samples, anomalies, spanS, nowS, cursor });
+  }
+
+  /** Show in words what the drawings show. */
+  say({ latest, samples }) {
+    this.#lane.say({ statuses: latest?.statuses ?? [], nowS: latest?.now_s });
+    const newest = samples[samples.length - 1];
+    for (const { figure, value, digits, unit } of this.#small) {
+      const present = newest && !latest.statistics.stale ? value(newest) : null;
+      setText(figure, present === null ? "\u2013" : `${number(present, digits)} ${unit}`);
+    }
   }
 }
 
-function notice(view, newest, nowS) {
-  if (!view) return "";
+function notice(latest, newest, nowS) {
+  if (!latest) return "";
   const silentS = newest ? nowS - newest.atS : null;
   if (silentS !== null && silentS <= STALE_S) return "";
-  const reason = BUS_NOTICES[view.bus] ?? "No reading";
+  const reason = BUS_NOTICES[latest.bus] ?? "No reading";
   return silentS === null ? reason : `${reason}, for ${duration(silentS)}`;
 }
 
-/** Show a connector's figures; what is stale is not called present. */
-export function showStatistics(view) {
-  const { present_a: present, offered_a: offered, min_a: min, max_a: max, mean_a: mean, stale } = view?.statistics ?? {};
-  setText(byId("present"), stale ? NONE : amperes(present));
-  setText(byId("offered"), stale ? NONE : amperes(offered));
-  setText(byId("min"), amperes(min));
-  setText(byId("max"), amperes(max));
-  setText(byId("mean"), amperes(mean));
+/** Return what a read-out says of a sample. */
+function readout(sample, nowS) {
+  const named = [
+    ["offered", sample.offeredA],
+    ["on the bus", sample.busLimitA],
+    ["commanded", sample.commandedA],
+  ];
+  const limits = named.filter(([, value]) => value !== null).map(([name, value]) => `${name} ${amperes(value)}`);
+  return [secondsAgo(Math.max(0, nowS - sample.atS)), amperes(sample.currentA), ...limits].join(" \u00B7 ");
+}
+
+function thousandth(value) {
+  return value === null ? null : value / 1000;
 }

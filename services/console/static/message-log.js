@@ -34,7 +34,7 @@ export class LogPanel {
       this.#heard = true;
       this.#buffer.take(message);
       this.#dirty = true;
-      if (!this.root.hidden) this.model.onLearn();
+      if (!this.root.hidden) this.model.onChange();
     });
   }
 
@@ -144,7 +144,7 @@ export class LogPanel {
 
   #again() {
     this.#dirty = true;
-    this.model.onLearn();
+    this.model.onChange();
   }
 
   #open(entry) {

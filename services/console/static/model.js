@@ -1,14 +1,17 @@
-// What the page knows: the console's picture of the bench, kept up to date by the stream.
+// What the page knows of the fleet: the console's picture of the bench, kept up to date by the stream.
 
 export const keyOf = (chargePointId, connector) => JSON.stringify([chargePointId, connector]);
 
 const KEEP_ANOMALIES = 500;
+const KEEP_SAMPLES = 90;
 
 export class Model {
   #order = null;
+  #keysOf = new Map();
+  #open = null;
 
-  /** Called when something was learned outside of the stream. */
-  onLearn = () => {};
+  /** Called when something is to be shown that the stream did not bring. */
+  onChange = () => {};
 
   constructor() {
     this.spanS = 60;
@@ -17,7 +20,8 @@ export class Model {
 
   reset() {
     this.connectors = new Map();
-    this.#order = null;
+    this.#keysOf.clear();
+    this.#order = this.#open = null;
     this.anomalies = new Map();
     this.services = {};
     this.scenarios = null;
@@ -28,18 +32,15 @@ export class Model {
   /** Have everything shown anew. */
   changeAll() {
     this.changed = { keys: new Set(), fleet: true, anomalies: true, services: true, scenarios: true };
+    this.onChange();
   }
 
   /** Take a message of the stream; a snapshot replaces everything. */
   apply(kind, message) {
     if (kind === "snapshot") this.reset();
     if (message.span_s) this.spanS = message.span_s;
-    for (const view of message.connectors ?? []) this.#takeConnector(view, message.now_s);
-    for (const [chargePointId, connector] of message.gone ?? []) {
-      this.connectors.delete(keyOf(chargePointId, connector));
-      this.#order = null;
-      this.changed.fleet = true;
-    }
+    for (const row of message.connectors ?? []) this.#takeRow(row, message.now_s);
+    for (const [chargePointId, connector] of message.gone ?? []) this.#forget(chargePointId, connector);
     for (const anomaly of message.anomalies ?? []) this.learn(anomaly);
     if (message.services) {
       Object.assign(this.services, message.services);
@@ -48,22 +49,37 @@ export class Model {
     if (message.scenarios) this.scenarios = message.scenarios;
     if (message.scenario_runs) this.runs = message.scenario_runs;
     if (message.scenarios || message.scenario_runs) this.changed.scenarios = true;
+    this.onChange();
   }
 
-  #takeConnector(view, nowS) {
-    const key = keyOf(view.charge_point_id, view.connector);
+  #takeRow(row, nowS) {
+    const key = keyOf(row.charge_point_id, row.connector);
     const known = this.connectors.get(key);
-    const samples = known?.samples ?? [];
-    for (const [atS, currentA, offeredA] of view.samples) insert(samples, { atS, currentA, offeredA });
-    const first = samples.findIndex((sample) => sample.atS > nowS - this.spanS - 2);
-    if (first !== 0) samples.splice(0, first < 0 ? samples.length : first);
-    this.connectors.set(key, { ...view, key, samples });
     this.changed.keys.add(key);
     if (!known) {
-      this.#order = null;
-      this.changed.fleet = true;
+      this.connectors.set(key, { ...row, key });
+      this.#keysOf.set(row.charge_point_id, [...(this.#keysOf.get(row.charge_point_id) ?? []), key]);
+      this.#order = this.#open = null;
+      this.changed.fleet = this.changed.scenarios = true;
+      return;
     }
-    if (JSON.stringify(known?.csms) !== JSON.stringify(view.csms)) this.changed.scenarios = true;
+    const { samples, csms } = known;
+    samples.push(...row.samples);
+    const first = samples.findIndex(([atS]) => atS > nowS - this.spanS);
+    samples.splice(0, Math.max(first < 0 ? samples.length : first, samples.length - KEEP_SAMPLES));
+    // In place: a thousand rows change every second.
+    Object.assign(known, row, { samples });
+    if (JSON.stringify(csms) !== JSON.stringify(row.csms)) this.changed.scenarios = true;
+  }
+
+  #forget(chargePointId, connector) {
+    const key = keyOf(chargePointId, connector);
+    this.connectors.delete(key);
+    const left = (this.#keysOf.get(chargePointId) ?? []).filter((one) => one !== key);
+    if (left.length) this.#keysOf.set(chargePointId, left);
+    else this.#keysOf.delete(chargePointId);
+    this.#order = this.#open = null;
+    this.changed.fleet = true;
   }
 
   /** Take an anomaly, from the stream or from the past; the latest word on it stays. */
@@ -80,22 +96,41 @@ export class Model {
     if (known && (known.updatedS > anomaly.updatedS || (known.updatedS === anomaly.updatedS && !known.open))) return;
     this.anomalies.delete(anomaly.id);
     this.anomalies.set(anomaly.id, anomaly);
-    if (this.anomalies.size > KEEP_ANOMALIES) this.anomalies.delete(this.anomalies.keys().next().value);
+    if (this.anomalies.size > KEEP_ANOMALIES) this.anomalies.delete(this.#least());
+    this.#open = null;
     this.changed.anomalies = true;
+    this.onChange();
+  }
+
+  /** Return which anomaly is missed least: one that is over, else the one heard of first. */
+  #least() {
+    for (const anomaly of this.anomalies.values()) if (!anomaly.open) return anomaly.id;
+    return this.anomalies.keys().next().value;
+  }
+
+  /** Return all anomalies: the open ones, then those that are over, the newest first. */
+  allAnomalies() {
+    return [...this.anomalies.values()].sort((a, b) => b.open - a.open || b.startedS - a.startedS);
   }
 
   /** Return a connector's anomalies, newest first; those of connector 0 are the whole station's. */
-  anomaliesOf(view) {
-    return [...this.anomalies.values()].filter((anomaly) => concerns(anomaly, view)).sort((a, b) => b.startedS - a.startedS);
+  anomaliesOf(row) {
+    return [...this.anomalies.values()].filter((anomaly) => concerns(anomaly, row)).sort((a, b) => b.startedS - a.startedS);
   }
 
-  /** Return the open anomalies by connector's key. */
-  openAnomalies() {
+  /** Return the open anomalies of a connector by its key, the gravest first. */
+  openOf(key) {
+    this.#open ??= this.#openByKey();
+    return this.#open.get(key) ?? [];
+  }
+
+  #openByKey() {
     const open = new Map();
     for (const anomaly of this.anomalies.values()) {
       if (!anomaly.open) continue;
-      for (const view of this.connectors.values()) {
-        if (concerns(anomaly, view)) open.set(view.key, [...(open.get(view.key) ?? []), anomaly]);
+      const { charge_point_id: id, connector } = anomaly;
+      for (const key of connector === 0 ? (this.#keysOf.get(id) ?? []) : [keyOf(id, connector)]) {
+        open.set(key, [...(open.get(key) ?? []), anomaly].sort((a, b) => gravity(b) - gravity(a)));
       }
     }
     return open;
@@ -106,22 +141,26 @@ export class Model {
     const collator = new Intl.Collator(undefined, { numeric: true });
     this.#order ??= [...this.connectors.values()]
       .sort((a, b) => collator.compare(a.charge_point_id, b.charge_point_id) || a.connector - b.connector)
-      .map((view) => view.key);
+      .map((row) => row.key);
     return this.#order;
+  }
+
+  /** Return a charge point's connectors, in order. */
+  connectorsOf(chargePointId) {
+    const rows = (this.#keysOf.get(chargePointId) ?? []).map((key) => this.connectors.get(key));
+    return rows.sort((a, b) => a.connector - b.connector);
   }
 
   /** Return a charge point's connector; without a number its first; without a name the first of all. */
   find(chargePointId, connector) {
-    if (chargePointId !== undefined && connector) return this.connectors.get(keyOf(chargePointId, connector));
-    const keys = this.keysInOrder();
-    const key = keys.find((one) => chargePointId === undefined || this.connectors.get(one).charge_point_id === chargePointId);
-    return this.connectors.get(key);
+    if (chargePointId === undefined) return this.connectors.get(this.keysInOrder()[0]);
+    if (connector) return this.connectors.get(keyOf(chargePointId, connector));
+    return this.connectorsOf(chargePointId)[0];
   }
 
   /** Return a connector's name: its charge point, and its number where that is not the only one. */
   nameOf({ charge_point_id: chargePointId, connector }) {
-    const others = [1, 2, 3, 4].some((n) => n !== connector && this.connectors.has(keyOf(chargePointId, n)));
-    return others ? `${chargePointId} \u00B7 ${connector}` : chargePointId;
+    return (this.#keysOf.get(chargePointId)?.length ?? 0) > 1 ? `${chargePointId} \u00B7 ${connector}` : chargePointId;
   }
 
   /** Return the charge points that the CSMS knows, each once, in order. */
@@ -132,6 +171,11 @@ export class Model {
       if (csms && !known.has(id)) known.set(id, csms);
     }
     return known;
+  }
+
+  /** Return the title of a scenario, else undefined. */
+  scenarioTitle(name) {
+    return this.scenarios?.find((scenario) => scenario.name === name)?.title;
   }
 
   works(service) {
@@ -146,14 +190,12 @@ export class Model {
   }
 }
 
-function insert(samples, sample) {
-  let at = samples.length;
-  while (at > 0 && samples[at - 1].atS > sample.atS) at -= 1;
-  samples.splice(at, 0, sample);
+function concerns(anomaly, row) {
+  return anomaly.charge_point_id === row.charge_point_id && [0, row.connector].includes(anomaly.connector);
 }
 
-function concerns(anomaly, view) {
-  return anomaly.charge_point_id === view.charge_point_id && [0, view.connector].includes(anomaly.connector);
+function gravity({ severity, startedS }) {
+  return ["info", "warning", "critical"].indexOf(severity) * 1e12 + startedS;
 }
 
 function seconds(instant) {

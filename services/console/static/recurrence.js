@@ -1,7 +1,7 @@
 // What the memory recalls of an anomaly: the pattern that it matches, and the earlier ones like it.
 
 import { element, icon } from "./dom.js";
-import { iconOf } from "./fleet.js";
+import { iconOf } from "./status.js";
 import { quantity, quantityText } from "./run-words.js";
 import { NONE, duration, instant, number, sentence } from "./words.js";
 

@@ -6,7 +6,7 @@ export function routeOf(search) {
   const chargePointId = query.get("charge_point");
   if (query.get("view") === "scenarios") return { view: "scenarios", chargePointId };
   if (query.get("anomaly")) return { view: "anomaly", anomalyId: query.get("anomaly") };
-  if (chargePointId) return { view: "charge-point", chargePointId, connector: Number(query.get("connector")) || null };
+  if (chargePointId) return { view: "charge-point", chargePointId, connector: Number(query.get("connector")) || 1 };
   return { view: "fleet" };
 }
 

@@ -2,10 +2,14 @@
 
 import { colours } from "./dom.js";
 
-export const FONT = '12px Inter, system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
+const FONT = 'px Inter, system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
 
 const SEVERITIES = ["info", "warning", "critical"];
-const COLOURS = ["text", "muted", "grid", "panel", "current", "offered", ...SEVERITIES, ...SEVERITIES.map((name) => `${name}-tint`)];
+const COLOURS = [
+  ...["text", "muted", "edge", "grid", "panel", "sunk", "select", "current", "offered", "commanded", "on-bus", "critical-wash"],
+  ...SEVERITIES,
+  ...SEVERITIES.map((name) => `${name}-tint`),
+];
 
 export class Surface {
   colours = {};
@@ -13,7 +17,7 @@ export class Surface {
   height = 0;
 
   /** `onChange()` is called when what is drawn must be drawn again: another size, other colours. */
-  constructor(canvas, onChange) {
+  constructor(canvas, onChange = () => {}) {
     Object.assign(this, { canvas, onChange, context: canvas.getContext("2d") });
     new ResizeObserver(() => this.#resize()).observe(canvas.parentElement);
     document.addEventListener("themechange", () => this.#recolour());
@@ -34,11 +38,21 @@ export class Surface {
     this.onChange();
   }
 
-  clear() {
+  clear(fontPixels = 12) {
     this.context.clearRect(0, 0, this.width, this.height);
-    this.context.font = FONT;
+    this.context.font = `${fontPixels}${FONT}`;
     this.context.lineJoin = "round";
     this.context.textBaseline = "middle";
+  }
+
+  /** Draw what `draw` draws, and nothing of it outside of a rectangle. */
+  clipped(x, y, width, height, draw) {
+    this.context.save();
+    this.context.beginPath();
+    this.context.rect(x, y, width, height);
+    this.context.clip();
+    draw();
+    this.context.restore();
   }
 
   line(x1, y1, x2, y2, colour, { width = 1, dash = [] } = {}) {

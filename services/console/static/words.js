@@ -2,9 +2,25 @@
 
 export const NONE = "–";
 
+/** A module sends each second; three missed readings are silence. The console's server counts alike. */
+export const STALE_S = 3.5;
+
 /** Amperes with one decimal, a real minus sign and the unit. */
 export function amperes(value) {
   return value === null || value === undefined ? NONE : `${number(value)} A`;
+}
+
+/** A count with its thousands apart. */
+export function count(value) {
+  return value.toLocaleString("en").replaceAll(",", "\u202F");
+}
+
+/** Power with three figures or so, in the unit that suits it. */
+export function power(watts) {
+  if (watts === null || watts === undefined) return NONE;
+  if (Math.abs(watts) < 999.5) return `${number(watts, 0)} W`;
+  if (Math.abs(watts) < 999_500) return `${number(watts / 1e3)} kW`;
+  return `${number(watts / 1e6, 2)} MW`;
 }
 
 export function number(value, digits = 1) {
@@ -47,10 +63,16 @@ export function duration(seconds) {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** A duration in one unit, for narrow columns. */
+export function secondsOrMinutes(seconds) {
+  if (seconds < 60) return `${Math.floor(seconds)} s`;
+  return seconds < 3600 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h`;
+}
+
 export function secondsAgo(seconds) {
   return seconds < 0.05 ? "now" : `${number(seconds)} s ago`;
 }
 
-export function plural(count, one, many = `${one}s`) {
-  return `${count} ${count === 1 ? one : many}`;
+export function plural(n, one, many = `${one}s`) {
+  return `${count(n)} ${n === 1 ? one : many}`;
 }

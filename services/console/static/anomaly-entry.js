@@ -1,0 +1,64 @@
+// An anomaly as an entry of a list: a link to its page.
+
+import { element, icon, setText } from "./dom.js";
+import { addressOf } from "./router.js";
+import { iconOf } from "./status.js";
+import { duration, instant, period, sentence } from "./words.js";
+
+/** Keeps a list of entries, touching the page only where one changed. */
+export class AnomalyEntries {
+  #entries = new Map();
+
+  /** `explain(anomaly)` returns what stands below the head of an entry; `placed`: with the charge point it is of. */
+  constructor(list, { explain, placed = false }) {
+    Object.assign(this, { list, explain, placed });
+  }
+
+  render(anomalies) {
+    const entries = new Map();
+    anomalies.forEach((anomaly, n) => {
+      const said = JSON.stringify([anomaly.updatedS, anomaly.open, anomaly.severity]);
+      let entry = this.#entries.get(anomaly.id);
+      if (entry?.said !== said) {
+        const focused = entry?.item.contains(document.activeElement);
+        const item = makeItem(anomaly, this.placed);
+        entry?.item.replaceWith(item);
+        entry = { said, item, text: item.querySelector(".explanation") };
+        if (focused) item.querySelector("a").focus();
+      }
+      entries.set(anomaly.id, entry);
+      setText(entry.text, this.explain(anomaly));
+      if (this.list.children[n] !== entry.item) this.list.insertBefore(entry.item, this.list.children[n] ?? null);
+    });
+    for (const [id, { item }] of this.#entries) if (!entries.has(id)) item.remove();
+    this.#entries = entries;
+  }
+}
+
+function makeItem(anomaly, placed) {
+  const started = new Date(anomaly.startedS * 1000);
+  const ended = new Date((anomaly.endedS ?? anomaly.updatedS) * 1000);
+  const when = anomaly.open ? `since ${instant(started)}, open` : period(started, ended);
+  const lasted = anomaly.open ? "" : duration(Math.max(0, (ended - started) / 1000));
+  const link = element("a", {
+    href: addressOf({ view: "anomaly", anomalyId: anomaly.id }),
+    children: [
+      element("span", {
+        className: "anomaly-head",
+        children: [
+          element("span", { className: `severity ${iconOf(anomaly)}`, children: [icon(iconOf(anomaly)), sentence(anomaly.severity)] }),
+          " ",
+          element("strong", { text: sentence(anomaly.kind) }),
+          " ",
+          element("span", { className: "when", text: placed ? `${placeOf(anomaly)} \u00B7 ${when}` : when, title: lasted }),
+        ],
+      }),
+      element("span", { className: "explanation" }),
+    ],
+  });
+  return element("li", { className: `anomaly ${anomaly.open ? "open" : ""} ${iconOf(anomaly)}`, children: [link] });
+}
+
+function placeOf({ charge_point_id: chargePointId, connector }) {
+  return connector > 1 ? `${chargePointId} \u00B7 ${connector}` : chargePointId;
+}
