@@ -30,24 +30,27 @@ from embedded.supervisor import Say, WrongSettings, coloured_printer
 SETTLE_S = 3.0  # for what the last second sent to reach the memory
 
 
-def _viewer(home: Path) -> str:
-    """Return what to type, in the folder we are in, to ask this bench's memory."""
+def _to_type(home: Path, target: str, program: str, *arguments: str) -> str:
+    """Return what to type, in the folder we are in, to look at this bench: make's target, or the program."""
     here = Path.cwd()
     if home == here / DEFAULT_HOME and (here / "Makefile").exists():
-        return "make viewer"
-    viewer = Path(sys.executable).with_name("memory-viewer")
-    shown = viewer.relative_to(here) if viewer.is_relative_to(here) else viewer
-    return shlex.join([str(shown), *([] if home == here / DEFAULT_HOME else ["--home", str(home)])])
+        return f"make {target}"
+    path = Path(sys.executable).with_name(program)
+    shown = path.relative_to(here) if path.is_relative_to(here) else path
+    where = [] if home == here / DEFAULT_HOME else ["--home", str(home)]
+    return shlex.join([str(shown), *arguments, *where])
 
 
 def _say_where_to_look(layout: Layout, say: Say) -> None:
     can = layout.ports.can_base
+    watch = _to_type(layout.home, "top", "chargebench", "top")
+    ask = _to_type(layout.home, "viewer", "memory-viewer")
     for line in (
         "the bench runs. Where to look:",
-        f"  live page     {layout.console_url}",
+        f"  live page     {layout.console_url}, or in another terminal: {watch}",
         f"  CSMS API      {layout.csms_api_url}/docs   (token in {layout.home / 'token'})",
         f"  CAN buses     {GROUP}, UDP ports {can} (CP-1), {can + BUSES_PER_CHARGE_POINT} (CP-2), …",
-        f"  MemoryBank    {layout.memorybank_api_url}/docs, or in another terminal: {_viewer(layout.home)}",
+        f"  MemoryBank    {layout.memorybank_api_url}/docs, or in another terminal: {ask}",
         f"  your own charge point may connect to ws://127.0.0.1:{layout.ports.ocpp}/<identity>",
         "Ctrl-C ends it.",
     ):

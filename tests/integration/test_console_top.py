@@ -13,9 +13,11 @@ from pathlib import Path
 
 import httpx
 import msgspec
+import psutil
 import pytest
 
-from console_load import console_load
+from bench.parts import started_broker
+from console_load import Player, console_load
 from console_parts import ConsoleBench, console_bench, fluctuation
 from real_parts import Broker, free_port, wait_until
 from terminal_parts import Terminal, at_terminal
@@ -28,17 +30,31 @@ COLOUR = re.compile(rb"\x1b\[(?:[0-9]+;)*(?:3|9)[0-7][;m]")
 LEFT_SCREEN = b"\x1b[?1049l"
 
 
-@pytest.fixture
-def bench(broker: Broker, tmp_path: Path) -> Iterator[ConsoleBench]:
-    """A console that hears four charge points, all known to the CSMS."""
+@pytest.fixture(scope="module")
+def _played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ConsoleBench, list[Player]]]:
+    log = tmp_path_factory.mktemp("console") / "console.log"
     with (
-        console_bench(broker, tmp_path / "console.log") as bench,
+        started_broker() as broker,
+        console_bench(broker, log) as bench,
         console_load(bench.console.backplane_port, CHARGE_POINTS) as load,
     ):
-        for player in load.players:
-            bench.csms.add(player.charge_point_id, player.status)
-        wait_until(lambda: _is_whole(bench), what="the console to hear and know all")
-        yield bench
+        yield bench, load.players
+
+
+@pytest.fixture
+def bench(_played: tuple[ConsoleBench, list[Player]]) -> ConsoleBench:
+    """A console that hears four charge points, all known to the CSMS; what the last test broke is whole."""
+    bench, players = _played
+    if bench.console.process is None:
+        bench.console.start()
+    bench.memorybank.stop()
+    bench.memorybank.start()
+    bench.memorybank.anomalies = []
+    bench.csms.charge_points = []
+    for player in players:
+        bench.csms.add(player.charge_point_id, player.status)
+    wait_until(lambda: _is_whole(bench), timeout_s=30, what="the console to hear and know all")
+    return bench
 
 
 def _is_whole(bench: ConsoleBench) -> bool:
@@ -46,7 +62,11 @@ def _is_whole(bench: ConsoleBench) -> bool:
     views = fleet.get("connectors", [])
     services = fleet.get("services", {}).values()
     live = sum(view["bus"] == "live" and view["csms"] is not None for view in views)
-    return live == CHARGE_POINTS and len(services) == 4 and all(service["working"] for service in services)
+    return (
+        live == CHARGE_POINTS == len(views)
+        and len(services) == 4
+        and all(service["working"] for service in services)
+    )
 
 
 def environ(**more: str) -> dict[str, str]:
@@ -134,6 +154,22 @@ def test_it_lives_through_absences(bench: ConsoleBench) -> None:
         assert terminal.wait_end() == 0
         assert LEFT_SCREEN in terminal.raw
         assert not COLOUR.search(terminal.raw)
+
+
+def test_it_is_laid_aside_and_taken_up_again(bench: ConsoleBench) -> None:
+    """Ctrl-Z gives the terminal back and stops; the shell's fg goes on."""
+    with watching(bench) as terminal:
+        terminal.wait_for_screen("CP-1", "60 s ago")
+        process = psutil.Process(terminal.process.pid)
+        terminal.type("\x1a")
+        wait_until(lambda: process.status() == psutil.STATUS_STOPPED, what="it to stop")
+        terminal.wait_for("\x1b[?1049l")
+        os.kill(process.pid, signal.SIGCONT)
+        terminal.wait_for("\x1b[?1049h", times=2)
+        terminal.type("?")
+        terminal.wait_for_screen("this page; any key leaves it")
+        terminal.type("q")
+        assert terminal.wait_end() == 0
 
 
 def test_without_a_terminal_it_is_a_plain_table(bench: ConsoleBench, tmp_path: Path) -> None:

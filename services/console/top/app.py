@@ -17,7 +17,7 @@ from console.top.screen import Link, Rates, lines, page_of
 from console.top.terminal import Screen
 from console.top.view import View, listed, press
 
-_REDRAW_S = 0.25
+_REDRAW_S = 0.2
 _ESCAPE_S = 0.05
 """A key's whole sequence comes at once; an escape that nothing follows was the key."""
 _COUNTERS_S = 2.0
@@ -99,7 +99,7 @@ class Top:
         while True:
             self._changed.clear()
             self._draw()
-            await asyncio.sleep(_REDRAW_S / 2)  # however much comes, no more often than this
+            await asyncio.sleep(_REDRAW_S)  # however much comes, no more often than this
             try:
                 async with asyncio.timeout(_REDRAW_S):
                     await self._changed.wait()

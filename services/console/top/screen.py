@@ -203,7 +203,7 @@ def _anomalies(picture: Picture, now_s: float, width: int, height: int) -> list[
     for anomaly in shown:
         style = SEVERITY_STYLES[anomaly.severity]
         named = f"{anomaly.charge_point_id} {kind(anomaly.kind)}"
-        ago = f" since {since(anomaly.started_at, now_s)}: {anomaly.explanation}"
+        ago = f" for {since(anomaly.started_at, now_s)}: {anomaly.explanation}"
         lines.append(line((f"▲ {anomaly.severity:<8} ", style), (named, "bold"), ago, width=width))
     return lines
 
