@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from bench import chaos, console, ingest, memory
+from bench import chaos, console, ingest, memory, watching
 from bench.queries import LEAST
 from bench.report import Measure, Report, told
 
@@ -17,6 +17,7 @@ def main() -> int:
     parts: dict[str, Measure] = {
         "ingest": ingest.measure,
         "memory": partial(memory.measure, sizes=(LEAST,)),
+        "watching": watching.measure,
         "chaos": chaos.measure,
         "console": console.measure,
     }

@@ -160,6 +160,23 @@ def _total_ms(row: Any) -> float:
 # The dashboards -------------------------------------------------------------------------------------------
 
 Sql = Callable[[Past, random.Random], str]
+_WIDE = {"gridPos": {"w": 24}}
+
+
+def of_dashboard(file: str, dashboard: dict[str, Any]) -> list[Sql]:
+    """Return every query with which a dashboard comes over its own range."""
+    own = _duration(dashboard["time"]["from"].removeprefix("now-"))
+    shown = [one for one in dashboard["annotations"]["list"] if one["enable"]]
+    return [
+        *(_of_panel(panel, own, file) for panel in dashboard["panels"]),
+        *(_of_panel({"targets": [one["target"]]} | _WIDE, own, file) for one in shown),
+        *(_of_panel({"targets": [{"rawSql": sql}]} | _WIDE, own, file) for _, sql in _choices(dashboard)),
+    ]
+
+
+def _choices(dashboard: dict[str, Any]) -> list[tuple[str, str]]:
+    listed = dashboard["templating"]["list"]
+    return [(one["name"], one["query"]) for one in listed if one["type"] == "query"]
 
 
 def _panels() -> list[tuple[str, bool, Sql]]:
@@ -171,18 +188,16 @@ def _panels() -> list[tuple[str, bool, Sql]]:
         for name, length in spans.items():
             is_comparable = length <= _SPANS["6 h"]
             for panel in dashboard["panels"]:
-                if name == own or panel.get("timeFrom") is None:
+                if name == own or (panel.get("timeFrom") is None and "$__" in panel["targets"][0]["rawSql"]):
                     title = f"{file}: {panel['title']}, {name}"
                     found.append((title, is_comparable, _of_panel(panel, length, file)))
             for annotation in dashboard["annotations"]["list"]:
                 title = f"{file}: {annotation['name']}, {name}"
-                target = {"targets": [annotation["target"]], "gridPos": {"w": 24}}
+                target = {"targets": [annotation["target"]]} | _WIDE
                 found.append((title, is_comparable, _of_panel(target, length, file)))
-        for variable in dashboard["templating"]["list"]:
-            if variable["type"] == "query":
-                target = {"targets": [{"rawSql": variable["query"]}], "gridPos": {"w": 24}}
-                title = f"{file}: choice of {variable['name']}"
-                found.append((title, True, _of_panel(target, _duration(own), file)))
+        for name, sql in _choices(dashboard):
+            target = {"targets": [{"rawSql": sql}]} | _WIDE
+            found.append((f"{file}: choice of {name}", True, _of_panel(target, _duration(own), file)))
     return found
 
 
