@@ -165,6 +165,16 @@ def test_poison_goes_with_the_events(memory: Connection) -> None:
     assert memory.execute("SELECT digest FROM memory.poison").fetchall() == [(b"young",)]
 
 
+def test_the_pace_goes_with_the_events(memory: Connection) -> None:
+    for days in (31, 29):
+        memory.execute(
+            "INSERT INTO memory.pulses VALUES (%s, 10, 0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0)",
+            (day_ago(days),),
+        )
+    retention.enforce(memory, Keep(days=30, rollup_days=400, gigabytes=0), NOW)
+    assert memory.execute("SELECT at FROM memory.pulses").fetchall() == [(day_ago(29),)]
+
+
 def test_numbers_that_were_set_aside_are_not_taken_for_lost(memory: Connection) -> None:
     """They go by the second, their neighbours by the day."""
     source = remember(memory, 30.1)

@@ -20,6 +20,7 @@ from contracts.events import (
 from contracts.topics import Source
 from memorybank import store as store_module
 from memorybank.errors import StoreConflict
+from memorybank.pace import Pace
 from memorybank.records import Poison
 from memorybank.store import Store
 from memorybank.work import Work
@@ -390,6 +391,30 @@ async def test_poison_is_kept_once_with_its_reason(bank: Bank, postgres: Postgre
     assert ask(postgres, "SELECT topic, reason, times, payload FROM memory.poison") == [
         ("t", "Invalid value '\u2400'", 3, b"\x00nonsense")
     ]
+
+
+async def test_the_pace_is_stored_once_and_leaves_the_truth_out(bank: Bank, postgres: Postgres) -> None:
+    """When labels come tells when scenarios begin; a pulse whose commit nobody heard of is tried again."""
+    truth = Source("csms:csms-0", "truth", 3)
+    label = ScenarioLabel(
+        at=START_AT,
+        run_id="r",
+        scenario="s",
+        anomaly=None,
+        phase="started",
+        charge_point_ids=["CP-1"],
+    )
+    pace = Pace(0, 0.0)
+    told = [await bank.tell([label], truth), await bank.tell([note(0), reading(0.0, 5.0)])]
+    for work in told:
+        pace.commit(work.tally, START_AT + timedelta(seconds=3))
+    pulse = pace.pulse(START_AT + timedelta(seconds=10), 10.0, 4)
+    for _ in range(2):
+        await bank.store.save(Work(pulse=pulse))
+    assert ask(
+        postgres,
+        "SELECT messages, events, readings, lag_p50_s, lag_max_s, waiting_messages FROM memory.pulses",
+    ) == [(1, 1, 1, 3, 3, 4)]
 
 
 async def test_a_misplaced_event_holds_up_nothing(bank: Bank, postgres: Postgres) -> None:
