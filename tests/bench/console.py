@@ -56,6 +56,7 @@ class Cost:
     share: float
     heard_per_s: float
     sent_per_s: float
+    missed: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +101,15 @@ def rows(many: Figures, fewer: Figures) -> Iterator[Row]:
         baseline_name="sent",
         goal="ratio ≥ 0.99",
         met=many.server.heard_per_s >= 0.99 * many.server.sent_per_s,
+    )
+    yield Row(
+        name="console: seconds in which a charge point was not played, this machine being too busy",
+        unit="in 15 s",
+        ours=many.server.missed,
+        baseline=fewer.server.missed,
+        baseline_name=tenth,
+        goal="0",
+        met=many.server.missed == 0,
     )
     yield Row(
         name=f"console: sent to a page, {with_many}",
@@ -214,13 +224,14 @@ def _cost_of(bench: ConsoleBench, load: ConsoleLoad, work: Callable[[], object])
     assert bench.console.process is not None
     pid, metrics = bench.console.process.pid, Metrics("console", bench.console.port)
     begun_s, used_s, heard = time.monotonic(), cpu_s(pid), metrics.read()["frames_total"]
-    since_s = time.time()
+    since_s, missed = time.time(), load.missed
     work()
     took_s = time.monotonic() - begun_s
     return Cost(
         share=(cpu_s(pid) - used_s) / took_s,
         heard_per_s=(metrics.read()["frames_total"] - heard) / took_s,
         sent_per_s=load.frames_per_s(since_s),
+        missed=load.missed - missed,
     )
 
 
