@@ -1,6 +1,6 @@
-"""Write the dashboards that Grafana provisions: `python -m grafana.generate`, with `--check` only compare.
+"""Write what Grafana provisions, dashboards and alert rules: `python -m grafana.generate`.
 
-Exit status 1, naming the files, when `--check` finds one that is not what this source says.
+With `--check` only compare: exit status 1, naming the files, when one is not what this source says.
 """
 
 import argparse
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from grafana import (
+    alerts,
     anomaly_explorer,
     charge_point_live,
     fleet_overview,
@@ -19,10 +20,11 @@ from grafana import (
 from grafana.words import Json
 
 DASHBOARDS = Path(__file__).parent / "dashboards"
+ALERTS = Path(__file__).parent / "provisioning" / "alerting" / "chargebench.json"
 
 
 def files() -> dict[Path, str]:
-    """Return what each file under grafana/dashboards must hold."""
+    """Return what each generated file must hold."""
     dashboards: dict[str, Json] = {
         "fleet-overview": fleet_overview.dashboard(),
         "charge-point-live": charge_point_live.dashboard(),
@@ -31,9 +33,10 @@ def files() -> dict[Path, str]:
         "learned-patterns": learned_patterns.dashboard(),
         "pipeline-health": pipeline_health.dashboard(),
     }
+    contents = {DASHBOARDS / f"{name}.json": content for name, content in dashboards.items()}
+    contents[ALERTS] = alerts.provisioning()
     return {
-        DASHBOARDS / f"{name}.json": json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        for name, content in dashboards.items()
+        path: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for path, content in contents.items()
     }
 
 
@@ -44,11 +47,15 @@ def main() -> None:
     arguments = parser.parse_args()
     wanted = files()
     if not arguments.check:
-        DASHBOARDS.mkdir(exist_ok=True)
         for path, text in wanted.items():
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
         return
-    present = {path: path.read_text(encoding="utf-8") for path in DASHBOARDS.glob("*.json")}
+    present = {
+        path: path.read_text(encoding="utf-8")
+        for folder in (DASHBOARDS, ALERTS.parent)
+        for path in folder.glob("*.json")
+    }
     differing = sorted(
         path.name for path in wanted.keys() | present.keys() if wanted.get(path) != present.get(path)
     )

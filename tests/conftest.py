@@ -4,6 +4,7 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -42,12 +43,24 @@ def _shared_postgres() -> Iterator[tuple[ServerProcess, PostgresFiles]]:
 @pytest.fixture
 def postgres(_shared_postgres: tuple[ServerProcess, PostgresFiles]) -> Iterator[Postgres]:
     """A database of its own on a server shared by the session. Do not stop this server."""
-    server, files = _shared_postgres
-    database = f"{DATABASE}_{secrets.token_hex(4)}"
-    embedded_postgres.prepare(files, database)
-    yield Postgres(server, files, database)
+    with _database(*_shared_postgres) as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def module_postgres(_shared_postgres: tuple[ServerProcess, PostgresFiles]) -> Iterator[Postgres]:
+    """One that all tests of a module share: filled once, or emptied by each."""
+    with _database(*_shared_postgres) as database:
+        yield database
+
+
+@contextmanager
+def _database(server: ServerProcess, files: PostgresFiles) -> Iterator[Postgres]:
+    name = f"{DATABASE}_{secrets.token_hex(4)}"
+    embedded_postgres.prepare(files, name)
+    yield Postgres(server, files, name)
     with psycopg.connect(files.url(SUPERUSER, "postgres"), autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{database}" WITH (FORCE)')
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture

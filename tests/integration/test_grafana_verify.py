@@ -3,7 +3,6 @@
 import asyncio
 import copy
 import json
-import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,29 +15,22 @@ import pytest
 from grafana.verify import main
 
 import recorded_run
-from embedded import postgres as embedded_postgres
 from grafana_frames import dashboards
 from grafana_standin import VIEWER_TOKEN, GrafanaStandin, provisioned
 from grafana_wire import rules_as_evaluated
-from real_parts import Postgres, ServerProcess, free_port
+from real_parts import Postgres, free_port
 
 ROOT = Path(__file__).parents[2]
 LIVE = "chargebench-live"
 
 
 @pytest.fixture(scope="module")
-def filled(_shared_postgres: tuple[ServerProcess, embedded_postgres.PostgresFiles]) -> Iterator[Postgres]:
+def filled(module_postgres: Postgres) -> Postgres:
     """A database with a run that ended just now."""
-    server, files = _shared_postgres
-    name = f"verify_{secrets.token_hex(4)}"
-    embedded_postgres.prepare(files, name)
-    database = Postgres(server, files, name)
     end = datetime.now(UTC)
     run = recorded_run.events(end - timedelta(minutes=2), end)
-    asyncio.run(recorded_run.record(database.writer_url, run))
-    yield database
-    with psycopg.connect(files.url(embedded_postgres.SUPERUSER, "postgres"), autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    asyncio.run(recorded_run.record(module_postgres.writer_url, run))
+    return module_postgres
 
 
 @pytest.fixture
