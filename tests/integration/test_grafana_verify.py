@@ -149,6 +149,20 @@ def test_panels_of_another_version_are_named(verify: Verify, grafana: GrafanaSta
     assert f"({ours[0]['title']!r}, {ours[1]['title']!r})" in why
 
 
+def test_an_alert_rule_that_is_not_there_or_does_not_work_is_named(
+    verify: Verify, grafana: GrafanaStandin
+) -> None:
+    grafana.rules = [
+        rule | {"health": "error", "lastError": "no such view"}
+        for rule in rules_as_evaluated()
+        if rule["uid"] != "chargebench-ingest-lag"
+    ]
+    status, said, _ = verify(grafana)
+    assert status == 1
+    assert "Alert rules, alert rule 'Ingest lag over 10 seconds': it is not there" in said
+    assert said.count("no such view") == 2
+
+
 def test_a_query_that_the_database_refuses_is_named_with_its_reason(
     verify: Verify, grafana: GrafanaStandin, filled: Postgres
 ) -> None:
