@@ -1,6 +1,7 @@
 """The HTTP API: what the CSMS knows, any command, scenarios."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Path, Query, Request
@@ -13,12 +14,16 @@ from csms.authorisation import IdTag
 from csms.commander import Commander, NotConnected, TooManyCommands
 from csms.connections import Connections
 from csms.http_models import (
+    ActiveTransaction,
     ChargePointAnswer,
     CommandAnswer,
     CommandRequest,
     ConnectorAnswer,
     IdTagAnswer,
     IdTagRequest,
+    Instant,
+    ManualFrameAnswer,
+    ManualFrameRequest,
     ParameterAnswer,
     Refusal,
     RunAnswer,
@@ -69,7 +74,7 @@ def make_app(
     add_health(app, health)
     _add_charge_points(app, state, connections, commander, runner)
     _add_id_tags(app, state)
-    _add_scenarios(app, runner)
+    _add_scenarios(app, state, runner)
     return app
 
 
@@ -79,10 +84,6 @@ def _add_charge_points(
     def described(known: KnownChargePoint) -> ChargePointAnswer:
         connection = connections.get(known.charge_point_id)
         run = runner.run_at(known.charge_point_id)
-        active = {
-            transaction.connector: transaction.transaction_id
-            for transaction in state.transactions.active(known.charge_point_id)
-        }
         return ChargePointAnswer(
             charge_point_id=known.charge_point_id,
             connected=connection is not None,
@@ -93,15 +94,7 @@ def _add_charge_points(
             serial_number=known.serial_number,
             last_seen_at=known.last_seen_at if connection is None else connection.last_seen_at,
             connected_at=None if connection is None else connection.connected_at,
-            connectors=[
-                ConnectorAnswer(
-                    connector=connector.connector,
-                    status=connector.status,
-                    error_code=connector.error_code,
-                    transaction_id=active.get(connector.connector),
-                )
-                for connector in known.connectors
-            ],
+            connectors=_connectors(state, known),
             scenario=None if run is None else run.scenario,
             scenario_run_id=None if run is None else run.run_id,
         )
@@ -140,6 +133,30 @@ def _add_charge_points(
         return known
 
 
+def _connectors(state: State, known: KnownChargePoint) -> list[ConnectorAnswer]:
+    """Return the connectors that a charge point told of, with what is charged there and the limits on it."""
+    now = datetime.now(UTC)
+    limits = state.limits.get(known.charge_point_id)
+    active = {running.connector: running for running in state.transactions.active(known.charge_point_id)}
+    answers = []
+    for told in known.connectors:
+        running = active.get(told.connector)
+        answers.append(
+            ConnectorAnswer(
+                connector=told.connector,
+                status=told.status,
+                error_code=told.error_code,
+                transaction_id=None if running is None else running.transaction_id,
+                transaction=None
+                if running is None
+                else ActiveTransaction.model_validate(running, from_attributes=True),
+                commanded_a=limits.commanded.limit_a(told.connector, now, running),
+                acknowledged_a=limits.acknowledged.limit_a(told.connector, now, running),
+            )
+        )
+    return answers
+
+
 def _add_id_tags(app: FastAPI, state: State) -> None:
     @app.get("/api/id-tags", tags=["id tags"], summary="The id tags that may charge, or may not")
     async def list_id_tags() -> list[IdTagAnswer]:
@@ -163,7 +180,7 @@ def _add_id_tags(app: FastAPI, state: State) -> None:
             raise UnknownName(f"there is no id tag {id_tag!r}")
 
 
-def _add_scenarios(app: FastAPI, runner: ScenarioRunner) -> None:
+def _add_scenarios(app: FastAPI, state: State, runner: ScenarioRunner) -> None:
     @app.get("/api/scenarios", tags=["scenarios"], summary="The scenarios that can be started")
     async def list_scenarios() -> list[ScenarioAnswer]:
         return [
@@ -182,9 +199,24 @@ def _add_scenarios(app: FastAPI, runner: ScenarioRunner) -> None:
             for scenario in runner.scenarios.values()
         ]
 
-    @app.get("/api/scenario-runs", tags=["scenarios"], summary="Running runs, then the newest 50 that ended")
-    async def list_runs() -> list[RunAnswer]:
-        return [RunAnswer.model_validate(run, from_attributes=True) for run in runner.runs()]
+    @app.get(
+        "/api/scenario-runs",
+        tags=["scenarios"],
+        summary="Running runs, then the newest that ended",
+        description="Without a filter: the running ones and the newest 50 that ended. Otherwise those that "
+        "touch the time and the charge point, the newest first, frames sent by hand among them.",
+    )
+    async def list_runs(
+        charge_point_id: Annotated[str | None, Query(max_length=255)] = None,
+        since: Annotated[Instant | None, Query(description="Had not ended by then")] = None,
+        until: Annotated[Instant | None, Query(description="Began before then")] = None,
+        limit: Annotated[int | None, Query(ge=1, le=1000)] = None,
+    ) -> list[RunAnswer]:
+        if (charge_point_id, since, until, limit) == (None, None, None, None):
+            runs = runner.runs()
+        else:
+            runs = state.runs.during(charge_point_id, since, until, limit=limit or 50)
+        return [RunAnswer.model_validate(run, from_attributes=True) for run in runs]
 
     @app.post("/api/scenario-runs", tags=["scenarios"], status_code=201, summary="Start a scenario")
     async def start_run(request: RunRequest) -> RunAnswer:
@@ -205,3 +237,17 @@ def _add_scenarios(app: FastAPI, runner: ScenarioRunner) -> None:
     async def stop_all() -> StopAllAnswer:
         runs, transactions = await runner.stop_all()
         return StopAllAnswer(stopped_runs=runs, stopped_transactions=transactions)
+
+    @app.post(
+        "/api/manual-frames",
+        tags=["scenarios"],
+        status_code=201,
+        summary="Put on record a CAN frame that is sent by hand",
+        description="Checks that the charge point is the bench's own and keeps the ground truth, as of a "
+        "scenario. Nothing is sent from here: the CSMS is on no bus.",
+    )
+    async def frame_by_hand(request: ManualFrameRequest) -> ManualFrameAnswer:
+        run = runner.frame_by_hand(
+            request.charge_point_id, request.connector, request.can_id, bytes.fromhex(request.data)
+        )
+        return ManualFrameAnswer(run_id=run.run_id)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from csms.authorisation import TagStatus
 
@@ -15,17 +15,32 @@ def _in_utc(at: datetime) -> datetime:
         raise ValueError("out of range") from error
 
 
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class ActiveTransaction(BaseModel):
+    """The transaction that is active at a connector."""
+
+    transaction_id: int
+    id_tag: str
+    started_at: datetime
+    meter_start_wh: int
+
+
 class ConnectorAnswer(BaseModel):
-    """A connector as it last told."""
+    """A connector as it last told. `commanded_a`: the limit now in force as it was sent, and as accepted."""
 
     connector: int
     status: str
     error_code: str
     transaction_id: int | None
+    transaction: ActiveTransaction | None
+    commanded_a: float | None = Field(description="By what was sent; null: no profile, or in watts")
+    acknowledged_a: float | None = Field(description="By what the charge point accepted")
 
 
 class ChargePointAnswer(BaseModel):
@@ -129,6 +144,7 @@ class RunAnswer(BaseModel):
 
     run_id: str
     scenario: str
+    anomaly: str | None = Field(description="Which anomaly it provokes; null: benign life")
     charge_point_ids: list[str]
     started_at: datetime
     ended_at: datetime | None
@@ -137,6 +153,21 @@ class RunAnswer(BaseModel):
     parameters: dict[str, float]
     seed: int
     reason: str | None
+
+
+class ManualFrameRequest(_Request):
+    """A CAN frame (classic, 11-bit identifier) that a person is about to send on a connector's bus."""
+
+    charge_point_id: str = Field(min_length=1, max_length=255)
+    connector: int = Field(ge=1, le=255)
+    can_id: int = Field(ge=0, le=0x7FF, examples=[0x210])
+    data: str = Field(pattern=r"^([0-9a-f]{2}){0,8}$", description="Bytes in hexadecimal", examples=["2000"])
+
+
+class ManualFrameAnswer(BaseModel):
+    """The frame may be sent; its ground truth stands under this run."""
+
+    run_id: str
 
 
 class StopAllAnswer(BaseModel):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from contracts.errors import ContractError
 from contracts.events import AnyEvent
+from csms import manual_frame
 from csms.connections import Connection
 from csms.default_plan import planned
 from csms.run_record import RunRecord
@@ -88,6 +89,16 @@ class ScenarioRunner:
         running = sorted((live.record.run for live in self._live.values()), key=lambda run: run.started_at)
         return [*reversed(running), *self._state.runs.ended()]
 
+    def frame_by_hand(self, charge_point_id: str, connector: int, can_id: int, data: bytes) -> Run:
+        """Put on record that a person sends a CAN frame now; raises UnknownName and NotAllowed."""
+        self._demand_ours([charge_point_id])
+        run = manual_frame.run_of(charge_point_id, connector, can_id, data, datetime.now(UTC))
+        record = RunRecord(run, self._state, self._publish)
+        record.begin()
+        record.commanded()
+        record.end("finished", None)
+        return record.run
+
     def run_at(self, charge_point_id: str) -> Run | None:
         """Return the run that a charge point is in, or None."""
         live = self._by_charge_point.get(charge_point_id)
@@ -111,12 +122,7 @@ class ScenarioRunner:
         if played is None:
             raise UnknownName(f"there is no scenario {scenario_name!r}")
         ids = list(dict.fromkeys(charge_point_ids))
-        unknown = [name for name in ids if self._state.charge_points.get(name) is None]
-        if unknown:
-            raise UnknownName(f"never seen: {', '.join(unknown)}")
-        foreign = [name for name in ids if not self._targets.is_allowed(name)]
-        if foreign:
-            raise NotAllowed(f"neither enrolled nor in SCENARIO_ALLOW_LIST: {', '.join(foreign)}")
+        self._demand_ours(ids)
         values = chosen_parameters(played, parameters)
         others = {run.run_id: run for name in ids if (run := self.run_at(name)) is not None}
         if others and not replace:
@@ -167,6 +173,14 @@ class ScenarioRunner:
             )
         )
         self._state.runs.leave_none_alone()
+
+    def _demand_ours(self, charge_point_ids: Sequence[str]) -> None:
+        unknown = [name for name in charge_point_ids if self._state.charge_points.get(name) is None]
+        if unknown:
+            raise UnknownName(f"never seen: {', '.join(unknown)}")
+        foreign = [name for name in charge_point_ids if not self._targets.is_allowed(name)]
+        if foreign:
+            raise NotAllowed(f"neither enrolled nor in SCENARIO_ALLOW_LIST: {', '.join(foreign)}")
 
     def _begin(
         self,

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 from websockets.asyncio.client import connect
 
 from chassis.guard import TOKEN_HEADER
+from contracts.events import ScenarioLabel
 from csms_parts import ENROLMENT, TOKEN, charge_point, csms, until, websocket
 
 CHANGES = [
@@ -17,6 +19,7 @@ CHANGES = [
     ("POST", "/api/scenario-runs", {"scenario": "benign-charging", "charge_point_ids": ["CP-1"]}),
     ("DELETE", "/api/scenario-runs/1", None),
     ("POST", "/api/stop-all", None),
+    ("POST", "/api/manual-frames", {"charge_point_id": "CP-1", "connector": 1, "can_id": 1, "data": ""}),
 ]
 
 
@@ -80,6 +83,7 @@ async def test_a_charge_point_is_described_while_connected_and_after(bench):
         assert known["last_seen_at"] >= known["connected_at"]
         assert known["connected_at"].endswith("Z")
         del known["last_seen_at"], known["connected_at"]
+        assert known["connectors"][0]["transaction"].pop("started_at").endswith("Z")
         assert known == {
             "charge_point_id": "CP-1",
             "connected": True,
@@ -89,7 +93,15 @@ async def test_a_charge_point_is_described_while_connected_and_after(bench):
             "firmware": None,
             "serial_number": None,
             "connectors": [
-                {"connector": 1, "status": "Charging", "error_code": "NoError", "transaction_id": 1}
+                {
+                    "connector": 1,
+                    "status": "Charging",
+                    "error_code": "NoError",
+                    "transaction_id": 1,
+                    "transaction": {"transaction_id": 1, "id_tag": "BENCH", "meter_start_wh": 0},
+                    "commanded_a": None,
+                    "acknowledged_a": None,
+                }
             ],
             "scenario": None,
             "scenario_run_id": None,
@@ -262,3 +274,92 @@ async def test_a_browser_cannot_open_the_ocpp_port(bench):
     with pytest.raises(Exception, match="403"):
         async with connect(f"{bench.url}/CP-1", subprotocols=["ocpp1.6"], origin="http://evil", proxy=None):
             pass
+
+
+async def test_a_connectors_limits_are_told_as_commanded_and_as_accepted(bench):
+    """A charge point that refuses a profile was commanded it all the same."""
+    default = {
+        "chargingProfileId": 1,
+        "stackLevel": 0,
+        "chargingProfilePurpose": "TxDefaultProfile",
+        "chargingProfileKind": "Relative",
+        "chargingSchedule": {
+            "chargingRateUnit": "A",
+            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 63}],
+        },
+    }
+
+    async def limits(limit):
+        default["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] = limit
+        await command(bench, "SetChargingProfile", {"connectorId": 1, "csChargingProfiles": default})
+        (connector,) = (await bench.http.get("/api/charge-points/FOREIGN-1")).json()["connectors"]
+        return connector["commanded_a"], connector["acknowledged_a"]
+
+    async with charge_point(bench) as foreign:
+        await foreign.status("Available")
+        assert await limits(63) == (63, 63)
+        foreign.rejects.add("SetChargingProfile")
+        assert await limits(16) == (16, 63)
+
+
+FRAME = {"charge_point_id": "CP-1", "connector": 1, "can_id": 0x210, "data": "0a00"}
+
+
+async def test_a_frame_by_hand_is_ground_truth_and_nothing_else(bench):
+    """Its label is begun and ended on the truth channel; the events channel does not tell of it."""
+    async with charge_point(bench, "CP-1", ENROLMENT):
+        told = len(bench.events())
+        answer = await bench.http.post("/api/manual-frames", json=FRAME)
+        assert answer.status_code == 201
+        run_id = answer.json()["run_id"]
+        labels = bench.events(ScenarioLabel)
+        assert [(label.phase, label.run_id) for label in labels] == [("started", run_id), ("ended", run_id)]
+        assert {label.scenario for label in labels} == {"can-frame-by-hand"}
+        assert {label.anomaly for label in labels} == {"can-limit-injection"}
+        assert labels[0].parameters == {"connector": 1, "can_id": 0x210, "byte_0": 10, "byte_1": 0}
+        assert len(bench.events()) == told + 2
+        (run,) = (await bench.http.get("/api/scenario-runs")).json()
+        assert (run["run_id"], run["state"], run["anomaly"]) == (run_id, "finished", "can-limit-injection")
+
+
+async def test_a_frame_by_hand_needs_a_charge_point_of_the_benchs_own(bench):
+    """A stranger's charge point is not to be driven, and nothing is put on record."""
+    async with charge_point(bench):
+        refused = await bench.http.post("/api/manual-frames", json={**FRAME, "charge_point_id": "FOREIGN-1"})
+        assert refused.status_code == 403
+        assert "neither enrolled nor in SCENARIO_ALLOW_LIST" in refused.json()["detail"]
+        nobody = await bench.http.post("/api/manual-frames", json=FRAME)
+        assert nobody.status_code == 404
+    assert bench.events(ScenarioLabel) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"can_id": 0x800}, {"can_id": -1}, {"data": "0"}, {"data": "00" * 9}, {"data": "zz"}, {"connector": 0}],
+)
+async def test_a_frame_that_is_none_is_422(bench, wrong):
+    assert (await bench.http.post("/api/manual-frames", json={**FRAME, **wrong})).status_code == 422
+
+
+async def test_runs_are_found_by_charge_point_and_time(bench):
+    """What touched an anomaly's time at its charge point: running and ended, scenarios and frames by hand."""
+
+    async def found(**filters):
+        answer = await bench.http.get("/api/scenario-runs", params=filters)
+        assert answer.status_code == 200, answer.text
+        return [run["run_id"] for run in answer.json()]
+
+    async with charge_point(bench, "CP-1", ENROLMENT), charge_point(bench, "CP-2", ENROLMENT):
+        before = datetime.now(UTC).isoformat()
+        start = {"scenario": "benign-charging", "charge_point_ids": ["CP-1"]}
+        run = (await bench.http.post("/api/scenario-runs", json=start)).json()["run_id"]
+        frame = (await bench.http.post("/api/manual-frames", json=FRAME)).json()["run_id"]
+        other = {**FRAME, "charge_point_id": "CP-2"}
+        elsewhere = (await bench.http.post("/api/manual-frames", json=other)).json()["run_id"]
+        after = datetime.now(UTC).isoformat()
+        assert await found(charge_point_id="CP-1") == [frame, run]
+        assert await found(charge_point_id="CP-2") == [elsewhere]
+        assert await found(since=after) == [run]
+        assert await found(until=before) == []
+        assert await found(since=before, until=after, limit=1) == [elsewhere]
+        assert (await bench.http.get("/api/scenario-runs", params={"since": "2026-01-01"})).status_code == 422

@@ -86,11 +86,30 @@ class RunStore:
         """Return the runs that ended, the newest first."""
         return self._select("WHERE state != 'running' ORDER BY started_at DESC LIMIT ?", limit)
 
+    def during(
+        self,
+        charge_point_id: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        *,
+        limit: int = 50,
+    ) -> list[Run]:
+        """Return runs that had not ended at `since` and had begun before `until`, the newest first."""
+        return self._select(
+            "WHERE (?1 IS NULL OR ?1 IN (SELECT value FROM json_each(charge_point_ids))) "
+            "AND (?2 IS NULL OR ended_at IS NULL OR ended_at >= ?2) AND (?3 IS NULL OR started_at < ?3) "
+            "ORDER BY started_at DESC LIMIT ?4",
+            charge_point_id,
+            to_text(since),
+            to_text(until),
+            limit,
+        )
+
     def running(self) -> list[Run]:
         """Return the runs that are running, as far as this file knows, the newest first."""
         return self._select("WHERE state = 'running' ORDER BY started_at DESC")
 
-    def _select(self, where: str, *values: int) -> list[Run]:
+    def _select(self, where: str, *values: int | str | None) -> list[Run]:
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM runs {where}", values)  # noqa: S608 - constants
         return [
             Run(
