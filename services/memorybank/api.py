@@ -36,6 +36,8 @@ EventKind = Annotated[
     str | None, Query(pattern=_NAME, description="Only this kind", examples=["ocpp_message_seen"])
 ]
 Severity = Annotated[Literal["info", "warning", "critical"] | None, Query(description="Only this severity")]
+PatternId = Annotated[UUID | None, Query(description="Only those that show this pattern")]
+AnomalyId = Annotated[UUID, Path(description="Its `id`")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many", examples=[100])]
 LongLimit = Annotated[int, Query(ge=1, le=10_000, description="At most so many", examples=[600])]
 After = Annotated[
@@ -85,9 +87,15 @@ def _add_findings(memory: APIRouter, reader: Reader) -> None:
         until: Until = None,
         kind: AnomalyKind = None,
         severity: Severity = None,
+        pattern_id: PatternId = None,
     ) -> Filters:
         return Filters(
-            charge_point_id=charge_point_id, since=since, until=until, kind=kind, severity=severity
+            charge_point_id=charge_point_id,
+            since=since,
+            until=until,
+            kind=kind,
+            severity=severity,
+            pattern_id=pattern_id,
         )
 
     @memory.get(
@@ -109,10 +117,23 @@ def _add_findings(memory: APIRouter, reader: Reader) -> None:
         response_model=answers.Anomaly,
         responses={404: {"description": "None of that id"}},
     )
-    def anomaly(anomaly_id: Annotated[UUID, Path(description="Its `id`")]) -> Any:
+    def anomaly(anomaly_id: AnomalyId) -> Any:
         found = reader.anomaly(anomaly_id)
         if found is None:
             raise HTTPException(404, "no anomaly of that id is remembered")
+        return found
+
+    @memory.get(
+        "/anomalies/{anomaly_id}/pattern",
+        summary="The learned pattern that an anomaly shows",
+        description="Ask `/api/anomalies` with its `id` as `pattern_id` for all that show it.",
+        response_model=answers.Pattern,
+        responses={404: {"description": "No anomaly of that id, or it shows no pattern"}},
+    )
+    def pattern_of(anomaly_id: AnomalyId) -> Any:
+        found = reader.pattern_of(anomaly_id)
+        if found is None:
+            raise HTTPException(404, "no anomaly of that id is remembered, or it shows no pattern")
         return found
 
     def wanted_patterns(

@@ -1,9 +1,10 @@
-"""What a question is about: a charge point, a stretch of time, a kind, a severity."""
+"""What a question is about: a charge point, a stretch of time, a kind, a severity, a pattern."""
 
 import re
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
+from uuid import UUID
 
 from contracts.events import AnyEvent, Reading, ScenarioLabel
 from memorybank.errors import WrongQuestion
@@ -21,7 +22,7 @@ _AGO = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _KINDS = {"events": EVENT_KINDS, "followed events": EVENT_KINDS}
 """Of what has no others; anomalies have as many as there are detectors."""
-_WORDS = {"charge_point_id": "charge point", "since": "time", "until": "time"}
+_WORDS = {"charge_point_id": "charge point", "since": "time", "until": "time", "pattern_id": "pattern"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class Filters:
     until: datetime | None = None
     kind: str | None = None
     severity: str | None = None
+    pattern_id: UUID | None = None
 
     def __post_init__(self) -> None:
         for name in ("since", "until"):

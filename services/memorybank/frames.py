@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Literal, TypeAlias
+from uuid import UUID
 
 import psycopg
 from psycopg.adapt import Buffer, Loader
@@ -115,11 +116,14 @@ class Memory:
         until: When = None,
         kind: str | None = None,
         severity: Literal["info", "warning", "critical"] | None = None,
+        pattern_id: UUID | None = None,
         open_only: bool | None = None,
         limit: int | None = None,
     ) -> Frame:
         """Return anomalies by their start; `open_only` False: only those that ended."""
-        known = _known("anomalies", charge_point_id, since, until, kind=kind, severity=severity)
+        known = _known(
+            *("anomalies", charge_point_id, since, until), kind=kind, severity=severity, pattern_id=pattern_id
+        )
         return self._frame("anomalies", {**known, "open": open_only}, limit)
 
     def patterns(self, charge_point_id: str | None = None, *, kind: str | None = None) -> Frame:
@@ -219,9 +223,7 @@ def _imported(name: str) -> ModuleType:
         raise MissingExtra(f"{name} is not installed: pip install 'chargebench[notebook]'") from error
 
 
-def _known(
-    what: str, charge_point_id: str | None, since: When, until: When, **more: str | None
-) -> dict[str, Any]:
+def _known(what: str, charge_point_id: str | None, since: When, until: When, **more: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     filters = Filters(
         charge_point_id=charge_point_id,

@@ -100,12 +100,19 @@ class Reader:
         after: str | None = None,
     ) -> Page:
         """Return anomalies by their start, newest first; `open_only` False: only those that ended."""
-        known = filters.narrowing("anomalies", "charge_point_id", "since", "until", "kind", "severity")
+        known = filters.narrowing(
+            "anomalies", "charge_point_id", "since", "until", "kind", "severity", "pattern_id"
+        )
         return self._list("anomalies", {**known, "open": open_only}, limit, after)
 
     def anomaly(self, identity: UUID) -> Fact | None:
         """Return one anomaly, None where there is none of that id."""
         found = self._ask("anomaly", id=identity)
+        return found[0] if found else None
+
+    def pattern_of(self, identity: UUID) -> Fact | None:
+        """Return the pattern that an anomaly shows; None where there is no such anomaly, or it shows none."""
+        found = self._ask("pattern_of", id=identity)
         return found[0] if found else None
 
     def sessions(self, filters: Filters = EVERYTHING, *, limit: int = 100, after: str | None = None) -> Page:

@@ -101,6 +101,21 @@ def test_anomalies(client: Client) -> None:
     assert client.items("/api/anomalies", charge_point_id="CP-2") == []
 
 
+def test_the_pattern_of_an_anomaly(much: Postgres) -> None:
+    """What was learned from it and those like it, and which these are."""
+    with Reader(much.reader_url) as reader:
+        client = Client(reader)
+        (anomaly,) = client.items("/api/anomalies", kind="repeated-current-fluctuation")
+        pattern = client.get(f"/api/anomalies/{anomaly['id']}/pattern").json()
+        assert (pattern["count"], pattern["charge_point_id"]) == (1, "CP-1")
+        assert pattern["first_seen_at"] == pattern["last_seen_at"] == anomaly["started_at"]
+        assert client.items("/api/anomalies", pattern_id=pattern["id"]) == [anomaly]
+        other = client.items("/api/anomalies", kind="other")[0]
+        assert client.get(f"/api/anomalies/{other['id']}/pattern").status_code == 404
+        assert client.items("/api/anomalies", pattern_id=other["id"]) == []
+        assert client.get("/api/anomalies", pattern_id="5").status_code == 422
+
+
 def test_anomalies_by_kind_severity_and_time(much: Postgres) -> None:
     """Each filter alone, and the stretch is half open."""
     with Reader(much.reader_url) as reader:
@@ -294,7 +309,7 @@ def test_answers_are_as_openapi_says(much: Postgres) -> None:
     with Reader(much.reader_url) as reader:
         client = Client(reader)
         described = client.get("/openapi.json").json()
-        (anomaly, *_) = client.items("/api/anomalies")
+        (anomaly,) = client.items("/api/anomalies", kind="repeated-current-fluctuation")
         asked = 0
         for path, operations in described["paths"].items():
             if not path.startswith("/api/"):

@@ -73,6 +73,7 @@ QUESTIONS = [
     ("anomalies", {"kind": "other"}),
     ("anomalies", {"severity": "critical"}),
     ("anomalies", {"open": True}),
+    ("anomalies", {"pattern_id": "00000000-0000-0000-0000-000000000000"}),
     ("anomalies", {"after_started_at": START_AT, "after_id": "00000000-0000-0000-0000-000000000000"}),
     ("sessions", {}),
     ("sessions", {"charge_point_id": "CP-1"}),
@@ -98,7 +99,7 @@ def test_a_list_begins_at_its_newest_row(much: Postgres, query: str, asked: dict
     plan = "\n".join(row["QUERY PLAN"] for row in rows)
     assert "Index" in plan
     assert "Disabled" not in plan, plan
-    for name in asked.keys() & {"charge_point_id", "kind", "severity", "connector"}:
+    for name in asked.keys() & {"charge_point_id", "kind", "severity", "connector", "pattern_id"}:
         assert re.search(rf"Index Cond: .*\b{name} = ", plan), plan
 
 

@@ -36,6 +36,7 @@ WHERE (%(charge_point_id)s::text IS NULL OR charge_point_id = %(charge_point_id)
   AND (%(severity)s::text IS NULL OR severity = %(severity)s)
   AND (%(since)s::timestamptz IS NULL OR started_at >= %(since)s)
   AND (%(until)s::timestamptz IS NULL OR started_at < %(until)s)
+  AND (%(pattern_id)s::uuid IS NULL OR pattern_id = %(pattern_id)s)
   AND (%(open)s::boolean IS NULL OR (%(open)s AND ended_at IS NULL) OR (NOT %(open)s AND ended_at IS NOT NULL))
   AND (%(after_started_at)s::timestamptz IS NULL
        OR (started_at, id) < (%(after_started_at)s, %(after_id)s::uuid))
@@ -47,6 +48,11 @@ SELECT id, charge_point_id, connector, kind, severity, phase, started_at, detect
        threshold, deviation, signature AS pattern, explanation
 FROM memory.anomalies
 WHERE id = %(id)s;
+
+-- pattern_of --
+SELECT p.id, p.charge_point_id, p.kind, p.count, p.first_seen_at, p.last_seen_at, p.signature
+FROM memory.anomalies a JOIN memory.patterns p ON p.id = a.pattern_id
+WHERE a.id = %(id)s;
 
 -- sessions --
 -- As dash.sessions, with the id as a number, to go on after it
