@@ -68,7 +68,7 @@ class MqttLink:
         persistent: bool = False,
     ) -> None:
         self._settings = settings
-        self._subscriptions = subscriptions
+        self._subscriptions = dict(subscriptions)
         self._on_message = on_message
         self._on_connected = on_connected
         self.connected = False
@@ -172,6 +172,18 @@ class MqttLink:
         if self._is_open:
             self._loop.remove_writer(connection)
 
+    def subscribe(self, topic_filter: str, qos: int) -> None:
+        """Hear what is published on a filter from now on, also after each reconnection."""
+        self._subscriptions[topic_filter] = qos
+        if self.connected:
+            self._client.subscribe(topic_filter, qos)
+
+    def unsubscribe(self, topic_filter: str) -> None:
+        """Hear a filter no longer; what is on its way may still come."""
+        self._subscriptions.pop(topic_filter, None)
+        if self.connected:
+            self._client.unsubscribe(topic_filter)
+
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> bool:
         """Hand a message to the connection; False when it is down or its queue is full."""
         if not self.connected:
@@ -187,7 +199,7 @@ class MqttLink:
         self._connections += 1
         self._is_accepted, self._is_missed = True, False
         if self._subscriptions:
-            client.subscribe(list(self._subscriptions))
+            client.subscribe(list(self._subscriptions.items()))
         log.info("connected to the broker at %s", self._place)
         self.connected = True
         self._loop.call_soon(self._on_connected)

@@ -10,12 +10,14 @@ from chassis import process
 from chassis.guard import TOKEN_HEADER
 from chassis.http import add_metrics, served
 from chassis.metrics import Exposition
-from console.anomaly_listener import AnomalyListener
 from console.api_watch import ApiWatch
 from console.apis import Api
 from console.can_listener import CanListener
+from console.frame_by_hand import FrameByHand
 from console.live import Live
 from console.metrics import METRICS, Parts
+from console.mqtt_listener import MqttListener
+from console.past import Past
 from console.server import make_app
 from console.settings import Settings
 
@@ -32,7 +34,7 @@ async def main(settings: Settings) -> None:
     csms = Api("CSMS", settings.csms_api_url, {TOKEN_HEADER: csms_token} if csms_token else None)
     memorybank = Api("MemoryBank", settings.memorybank_api_url)
     can_listener = CanListener(live, settings.backplane_port, interface)
-    anomaly_listener = AnomalyListener(live, settings.mqtt)
+    mqtt_listener = MqttListener(live, settings.mqtt)
 
     def health() -> dict[str, Any]:
         return {
@@ -42,26 +44,28 @@ async def main(settings: Settings) -> None:
             "connectors": len(live.fleet),
             "pages": live.pages,
             "dropped": live.dropped,
-            "malformed": can_listener.malformed + anomaly_listener.malformed,
+            "malformed": can_listener.malformed + mqtt_listener.malformed,
         }
 
     async with csms, memorybank:
         watch = ApiWatch(live, csms, memorybank)
+        past = Past(live, memorybank)
         app = make_app(
             live,
             csms,
             memorybank,
             watch,
+            FrameByHand(csms, can_listener),
             token=http.token or "",
             grafana_url=settings.grafana_url or "",
             health=health,
         )
-        add_metrics(app, Exposition("console", METRICS, Parts(live, can_listener, anomaly_listener)))
+        add_metrics(app, Exposition("console", METRICS, Parts(live, can_listener, mqtt_listener)))
         async with served(app, http, settings.port):
             log.info("the page is at http://%s:%d/", http.exposed or http.bind, settings.port)
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    for part in (live, can_listener, anomaly_listener, watch):
+                    for part in (live, can_listener, mqtt_listener, watch, past):
                         tasks.create_task(part.run())
             finally:
                 live.close()

@@ -1,6 +1,8 @@
 """What the CSMS and the MemoryBank answer, as far as the console reads it. Unknown fields are passed over."""
 
+from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from msgspec import Meta, Struct
 
@@ -57,6 +59,7 @@ class ScenarioRun(Struct, frozen=True, kw_only=True):
     run_id: str
     scenario: str
     state: str
+    anomaly: str | None = None
     charge_point_ids: list[str] = []
     started_at: str | None = None
     ended_at: str | None = None
@@ -64,6 +67,12 @@ class ScenarioRun(Struct, frozen=True, kw_only=True):
     parameters: dict[str, float] = {}
     seed: int = 0
     reason: str | None = None
+
+
+class ManualFrame(Struct, frozen=True, kw_only=True):
+    """A frame that may be sent by hand, and the run under which its ground truth stands."""
+
+    run_id: str
 
 
 class MemoryBankHealth(Struct, frozen=True, kw_only=True):
@@ -79,6 +88,42 @@ class Anomalies(Struct, frozen=True, kw_only=True):
     """A part of the anomalies, newest first; `next` is the cursor of what follows, None at the end."""
 
     items: list[Anomaly]
+    next: str | None = None
+
+
+class Pattern(Struct, frozen=True, kw_only=True):
+    """What was learned from the anomalies that look alike."""
+
+    id: UUID
+    charge_point_id: str
+    kind: str
+    count: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+    signature: dict[str, float]
+
+
+class Stretch(Struct, frozen=True, kw_only=True):
+    """A reading, or the readings of a stretch of time that begins `at`, rolled up."""
+
+    at: datetime
+    current_a: float | None = None
+    current_min_a: float | None = None
+    current_max_a: float | None = None
+    commanded_a: float | None = None
+
+
+class Stretches(Struct, frozen=True, kw_only=True):
+    """Readings or roll-ups, oldest first; `next`: there are older ones."""
+
+    items: list[Stretch]
+    next: str | None = None
+
+
+class Remembered(Struct, frozen=True, kw_only=True):
+    """A page of a list of the MemoryBank, passed on as it is."""
+
+    items: list[dict[str, Any]]
     next: str | None = None
 
 

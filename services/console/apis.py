@@ -100,6 +100,8 @@ class Api:
 def _detail(content: bytes, status: int) -> str:
     try:
         detail = msgspec.json.decode(content, type=dict[str, Any]).get("detail")
+        if isinstance(detail, list):  # FastAPI's own refusals: each names a place and what is wrong with it
+            detail = "; ".join(str(one.get("msg")) for one in detail if isinstance(one, dict))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         detail = None
     return detail[:500] if isinstance(detail, str) else f"HTTP status {status}"

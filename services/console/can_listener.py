@@ -68,13 +68,16 @@ class CanListener:
             tasks.create_task(self._rounds.run())
             tasks.create_task(every(1.0, self._look_after))
 
+    def demand(self, key: Key) -> None:
+        """Raise NoSuchBus where a connector's bus is not heard."""
+        if key not in self._buses:
+            raise NoSuchBus(f"connector {key[1]} of {key[0]} announces no CAN bus")
+
     def send(self, key: Key, can_id: int, data: bytes) -> None:
         """Send one frame with an 11-bit identifier on a connector's bus; raises NoSuchBus."""
-        bus = self._buses.get(key)
-        if bus is None:
-            raise NoSuchBus(f"connector {key[1]} of {key[0]} announces no bus")
+        self.demand(key)
         try:
-            sender = open_bus(bus.port, self._interface)
+            sender = open_bus(self._buses[key].port, self._interface)
         except can.CanInitializationError as error:
             raise NoSuchBus(str(error)) from error
         try:

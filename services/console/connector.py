@@ -174,10 +174,14 @@ class Connector:
     def know(self, knowledge: Knowledge | None, at_s: float) -> bool:
         """Take what the CSMS knows; return whether that changes its row."""
         before, self.knowledge = self.knowledge, knowledge
-        status = knowledge.view.status if knowledge else None
-        if status is not None and (not self._statuses or self._statuses[-1][1] != status):
-            self._statuses.append((at_s, status))
+        if knowledge is not None and knowledge.view.status is not None:
+            self.hear_status(knowledge.view.status, at_s)
         return (before.view if before else None) != (knowledge.view if knowledge else None)
+
+    def hear_status(self, status: str, at_s: float) -> None:
+        """Take its status; the same again, or one from before the latest, changes nothing."""
+        if not self._statuses or (self._statuses[-1][1] != status and self._statuses[-1][0] <= at_s):
+            self._statuses.append((at_s, status))
 
     def statuses(self, now_s: float) -> list[tuple[float, str]]:
         """Return the statuses of the last SPAN_S, with the one that held when it began."""

@@ -10,6 +10,7 @@ from console.answers import ChargePoint
 from console.connector import Connector, CsmsView, Key, Knowledge, Row
 from contracts.backplane import Lease
 from contracts.can_frames import Frame
+from contracts.events import StatusChanged
 
 MAX_CONNECTORS = 4096
 FORGET_AFTER_S = 600.0
@@ -51,6 +52,12 @@ class Fleet:
         connector = self._connectors.get(key)
         if connector is not None and connector.hear(frame, at_s):
             self._changed.add(key)
+
+    def hear_status(self, event: StatusChanged) -> None:
+        """Take a connector's status at the instant of its change; the CSMS is asked only now and then."""
+        connector = self._connectors.get((event.charge_point_id or "", event.connector or 0))
+        if connector is not None:
+            connector.hear_status(event.status, event.at.timestamp())
 
     def know_charge_points(self, charge_points: Iterable[ChargePoint], at_s: float) -> None:
         """Take what the CSMS knows, of all of its charge points."""

@@ -8,7 +8,7 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -123,6 +123,11 @@ class Live:
     def focused(self) -> set[str]:
         """The charge points that pages look at."""
         return {name for name, _ in self._focuses}
+
+    @property
+    def logs(self) -> Collection[Key]:
+        """The connectors whose logs are open."""
+        return self._logs.keys()
 
     @property
     def logged(self) -> set[str]:

@@ -60,7 +60,6 @@ def of_frame(identity: str, at_s: float, can_id: int, data: bytes, *, extended: 
         malformed, text = True, str(error)
     else:
         text = "unknown identifier" if frame is None else frame_text(frame)
-    number = f"0x{can_id:08x}" if extended else f"0x{can_id:03x}"
     direction: Direction | None = None
     if name is not None:
         direction = "sent" if can_id in _OF_CHARGE_POINT else "received"
@@ -69,11 +68,17 @@ def of_frame(identity: str, at_s: float, can_id: int, data: bytes, *, extended: 
         at_s=at_s,
         layer="can",
         direction=direction,
-        name=f"{number} {name}" if name else number,
+        name=f"0x{can_id:08x}" if extended else name_of(can_id),
         text=text[:MAX_TEXT],
         raw=data.hex(),
         malformed=malformed,
     )
+
+
+def name_of(can_id: int) -> str:
+    """Return what a frame with this 11-bit identifier is called."""
+    name = _NAMES.get(can_id)
+    return f"0x{can_id:03x} {name}" if name else f"0x{can_id:03x}"
 
 
 def frame_text(frame: Frame) -> str:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from chassis.metrics import Metric
-from console.anomaly_listener import AnomalyListener
 from console.can_listener import CanListener
 from console.live import Live
+from console.mqtt_listener import MqttListener
 
 SERVICES = ("can", "csms", "memorybank", "broker")
 
@@ -16,7 +16,7 @@ class Parts:
 
     live: Live
     can: CanListener
-    anomalies: AnomalyListener
+    mqtt: MqttListener
 
 
 METRICS: tuple[Metric[Parts], ...] = (
@@ -27,7 +27,7 @@ METRICS: tuple[Metric[Parts], ...] = (
     Metric(
         "malformed_total",
         "CAN frames and anomalies that could not be read",
-        lambda parts: parts.can.malformed + parts.anomalies.malformed,
+        lambda parts: parts.can.malformed + parts.mqtt.malformed,
     ),
     Metric(
         "messages_dropped_total",

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
-import msgspec
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
@@ -16,10 +15,13 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.http import add_health
-from console.answers import Anomalies, ScenarioRun
+from console.answers import ScenarioRun
 from console.api_watch import ApiWatch
 from console.apis import Api, ApiAway, ApiRefused
+from console.can_listener import NoSuchBus
+from console.frame_by_hand import Frame, FrameByHand, Sent, TooManyFrames
 from console.live import Live, TooManyPages
+from console.questions import add_exports, add_questions, answer
 
 STATIC = Path(str(files("console") / "static"))
 _TOKEN_PLACE = "{{token}}"  # noqa: S105 - where the token is put into the page
@@ -70,6 +72,7 @@ def make_app(
     csms: Api,
     memorybank: Api,
     watch: ApiWatch,
+    by_hand: FrameByHand,
     *,
     token: str,
     grafana_url: str,
@@ -87,7 +90,9 @@ def make_app(
 
     _add_errors(app)
     _add_picture(app, live, page)
-    _add_questions(app, csms, memorybank, watch)
+    add_questions(app, csms, memorybank)
+    add_exports(app, memorybank)
+    _add_commands(app, csms, watch, by_hand)
     return app
 
 
@@ -101,6 +106,14 @@ def _add_errors(app: FastAPI) -> None:
         # The browser is not who lacks a password there.
         return JSONResponse({"detail": error.detail}, 502 if error.status == 401 else error.status)
 
+    @app.exception_handler(NoSuchBus)
+    async def answer_no_bus(_request: Request, error: NoSuchBus) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 404)
+
+    @app.exception_handler(TooManyFrames)
+    async def answer_too_many(_request: Request, error: TooManyFrames) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 429)
+
 
 def _add_picture(app: FastAPI, live: Live, page: str) -> None:
     @app.get("/", summary="The page")
@@ -109,7 +122,7 @@ def _add_picture(app: FastAPI, live: Live, page: str) -> None:
 
     @app.get("/api/fleet", summary="Everything that the page shows, once")
     async def fleet() -> Response:
-        return _json(live.snapshot())
+        return answer(live.snapshot())
 
     @app.get("/api/stream", summary="Everything that the page shows, live, as Server-Sent Events")
     async def stream(
@@ -127,33 +140,25 @@ def _add_picture(app: FastAPI, live: Live, page: str) -> None:
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
-def _add_questions(app: FastAPI, csms: Api, memorybank: Api, watch: ApiWatch) -> None:
-    @app.get("/api/anomalies", summary="The past anomalies of a charge point, from the MemoryBank")
-    async def anomalies(
-        charge_point_id: Annotated[str, Query(max_length=255)],
-        limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    ) -> Response:
-        params: dict[str, str | int] = {"charge_point_id": charge_point_id, "limit": limit}
-        return _json(await memorybank.ask("GET", "/api/anomalies", Anomalies, params=params))
-
+def _add_commands(app: FastAPI, csms: Api, watch: ApiWatch, by_hand: FrameByHand) -> None:
     @app.post("/api/scenario-runs", status_code=201, summary="Start a scenario at the CSMS")
     async def start(wish: StartScenario) -> Response:
         run = await csms.ask("POST", "/api/scenario-runs", ScenarioRun, body=wish.model_dump())
         watch.hurry()
-        return _json(run, 201)
+        return answer(run, 201)
 
     @app.delete("/api/scenario-runs/{run_id}", summary="Stop a scenario at the CSMS")
     async def stop(run_id: str) -> Response:
         run = await csms.ask("DELETE", f"/api/scenario-runs/{quote(run_id, safe='')}", ScenarioRun)
         watch.hurry()
-        return _json(run)
+        return answer(run)
 
     @app.post("/api/stop-all", summary="Stop all scenarios and what they started")
     async def stop_all() -> Response:
         stopped = await csms.ask("POST", "/api/stop-all", dict[str, Any])
         watch.hurry()
-        return _json(stopped)
+        return answer(stopped)
 
-
-def _json(answer: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(answer), status, media_type="application/json")
+    @app.post("/api/can-frames", summary="Send one CAN frame on a connector's bus")
+    async def send(frame: Frame) -> Sent:
+        return await by_hand.send(frame)

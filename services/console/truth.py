@@ -1,0 +1,71 @@
+"""Ground truth beside a verdict: what the CSMS knows of the scenarios that ran where an anomaly was found."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from msgspec import Struct
+
+from console.answers import ScenarioRun, ScenarioRuns
+from console.apis import Api, ApiError
+from contracts.events import Anomaly
+
+AFTERMATH_S = 60.0
+"""A detector looks back so far: what it finds by then may still be a run's."""
+_MAX_RUNS = 50
+
+
+class Truth(Struct, frozen=True, kw_only=True):
+    """The runs of the anomaly's time at its charge point, and what they make of the detector's word."""
+
+    known: bool
+    runs: list[ScenarioRun]
+    verdict: Literal["true_positive", "false_positive", "unknown"]
+    text: str
+
+
+async def told(csms: Api, anomaly: Anomaly) -> Truth:
+    """Return the truth on an anomaly; where the CSMS does not answer, it is not known."""
+    params: dict[str, str | int] = {
+        "charge_point_id": anomaly.charge_point_id,
+        "since": (anomaly.started_at - timedelta(seconds=AFTERMATH_S)).isoformat(),
+        # What began after the detector spoke did not make it speak.
+        "until": (anomaly.detected_at + timedelta(milliseconds=1)).isoformat(),
+        "limit": _MAX_RUNS,
+    }
+    before: dict[str, str | int] = {"until": anomaly.started_at.isoformat(), "limit": 1}
+    try:
+        runs = await csms.ask("GET", "/api/scenario-runs", ScenarioRuns, params=params)
+        remembers = bool(runs) or bool(
+            await csms.ask("GET", "/api/scenario-runs", ScenarioRuns, params=before)
+        )
+    except ApiError as error:
+        return Truth(known=False, runs=[], verdict="unknown", text=f"Not known: {error}")
+    return judged(anomaly, runs, remembers=remembers)
+
+
+def judged(anomaly: Anomaly, runs: Sequence[ScenarioRun], *, remembers: bool) -> Truth:
+    """Return what runs make of an anomaly; `remembers`: the CSMS knows of runs from then or before."""
+    where = anomaly.charge_point_id
+    causes = [run for run in runs if run.anomaly is not None]
+    if causes:
+        named = [run for run in causes if run.anomaly == anomaly.kind]
+        cause = (named or causes)[0]
+        ended = "" if cause.ended_at is None else f" until {_clock(cause.ended_at)}"
+        text = f"Provoked: {cause.scenario} ran on {where} from {_clock(cause.started_at)}{ended}" + (
+            "." if named else f", which provokes {cause.anomaly}, not {anomaly.kind}."
+        )
+        return Truth(known=True, runs=list(runs), verdict="true_positive", text=text)
+    if not remembers:
+        text = "Not known: the CSMS remembers no scenario of that time or before on any charge point."
+        return Truth(known=False, runs=[], verdict="unknown", text=text)
+    benign = f" ({runs[0].scenario} ran, which is benign)" if runs else ""
+    text = f"A false alarm: nothing was provoked on {where} then{benign}."
+    return Truth(known=True, runs=list(runs), verdict="false_positive", text=text)
+
+
+def _clock(instant: str | None) -> str:
+    try:
+        return f"{datetime.fromisoformat(instant or ''):%H:%M:%S} UTC"
+    except ValueError:
+        return "an unknown time"
