@@ -29,7 +29,8 @@ from chassis.process import every
 from contracts import backplane, can_frames, events, topics
 from contracts.backplane import Lease
 from contracts.can_frames import Faults, Frame, ModuleState, Output, Status, Thermal
-from contracts.events import Anomaly
+from contracts.events import Anomaly, AnyEvent
+from contracts.topics import Source
 from real_parts import Broker, accepts, free_port, wait_until
 
 TOKEN = "test-token"
@@ -253,6 +254,8 @@ class MemoryBankApi(ApiServer):
             return (200 if self.database else 503), health
         if not self.database:
             return 503, {"detail": "the database is away"}
+        if path != "/api/anomalies":
+            return 200, {"items": [], "next": None}
         chosen = [
             anomaly
             for anomaly in self.anomalies
@@ -357,22 +360,36 @@ class ConsoleBench:
     csms: CsmsApi
     memorybank: MemoryBankApi
     broker: Broker
+    _batches: int = 0
 
     def station(self, charge_point_id: str, *, connector: int = 1) -> Station:
         """Return a station on this bench's backplane; use it as an async context manager."""
         return Station(charge_point_id, self.console.backplane_port, connector=connector)
 
-    async def tell(self, anomaly: Anomaly) -> None:
-        """Tell of an anomaly on MQTT, as the MemoryBank does."""
-        await asyncio.to_thread(
-            publish.single,
-            topics.anomaly_topic(anomaly.charge_point_id),
-            events.encode(anomaly),
+    def publish(self, happened: list[AnyEvent]) -> None:
+        """Publish events of a charge point as a batch of the CSMS's."""
+        charge_point_id = happened[0].charge_point_id or ""
+        source = Source("csms:csms-0", "events", topics.partition_of(charge_point_id))
+        self._batches += 1
+        batch = events.encode_batch(
+            source.id, uuid.UUID(int=1), self._batches, 0, map(events.encode_event, happened)
+        )
+        self._send(topics.events_topic(source), batch, "csms")
+
+    def _send(self, topic: str, payload: bytes, account: str) -> None:
+        publish.single(
+            topic,
+            payload,
             qos=1,  # so that it returns when the broker has it
             hostname=self.broker.host,
             port=self.broker.port,
-            auth={"username": "memorybank", "password": self.broker.password},
+            auth={"username": account, "password": self.broker.password},
         )
+
+    async def tell(self, anomaly: Anomaly) -> None:
+        """Tell of an anomaly on MQTT, as the MemoryBank does."""
+        topic = topics.anomaly_topic(anomaly.charge_point_id)
+        await asyncio.to_thread(self._send, topic, events.encode(anomaly), "memorybank")
 
 
 @contextlib.contextmanager

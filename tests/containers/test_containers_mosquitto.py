@@ -25,7 +25,7 @@ READS = {
     "chargepoint": {"committed"},
     "csms": {"truth committed"},
     "memorybank": {"events", "CSMS's events", "truth"},
-    "console": {"anomalies"},
+    "console": {"events", "CSMS's events", "anomalies"},
     "detector": {"events", "CSMS's events", "anomalies"},
 }
 
@@ -61,7 +61,7 @@ def test_an_account_publishes_where_it_may_and_nowhere_else(broker: Stack, accou
 @pytest.mark.usefixtures("retained")
 @pytest.mark.parametrize("account", READS)
 def test_an_account_reads_what_it_may_and_nothing_else(broker: Stack, account: str) -> None:
-    """A detector sees no ground truth, whatever it subscribes to."""
+    """A detector and the console see no ground truth, whatever they subscribe to."""
     heard = client(broker, "mosquitto_sub", account, "-t", "#", "-F", "%t", "-W", "1").splitlines()
     assert {channel for channel, topic in TOPICS.items() if topic in heard} == READS[account]
 

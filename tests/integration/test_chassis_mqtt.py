@@ -66,6 +66,33 @@ async def test_message_arrives_in_the_loop(broker: Broker) -> None:
     assert [(each.topic, each.payload) for each in hellos(taken)] == [(TOPIC, b"hello")]
 
 
+async def test_subscriptions_come_and_go(broker: Broker) -> None:
+    """What is subscribed to later is heard, also after a reconnection, and no more once it is left."""
+    taken: list[Delivery] = []
+    listener = MqttLink(settings_for(broker, "memorybank"), "listener", on_message=taken.append)
+    other = "chargebench/v1/events/08/test"
+    async with listener, MqttLink(settings_for(broker), "sender") as sender:
+        await until(lambda: listener.connected, "the connection")
+        listener.subscribe(TOPIC, 0)
+        listener.subscribe(other, 0)
+        await send_once(sender, taken)
+        break_connection(listener)
+        await until(lambda: not listener.connected, "the loss")
+        await until(lambda: listener.connected, "the return")
+        taken.clear()
+        await send_once(sender, taken)
+        listener.unsubscribe(TOPIC)
+        taken.clear()
+
+        def is_left() -> bool:
+            """Send on both; return whether the other alone is heard."""
+            topics_heard = {delivery.topic for delivery in taken}
+            taken.clear()
+            return sender.publish(TOPIC, b"x") and sender.publish(other, b"x") and topics_heard == {other}
+
+        await until(is_left, "silence on what was left")
+
+
 async def test_without_a_broker_nothing_is_taken_and_nothing_is_fatal(
     broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -28,6 +28,7 @@ from console.apis import Api
 from console.can_listener import CanListener
 from console.frame_by_hand import FrameByHand
 from console.live import Live
+from console.past import Past
 from console.server import make_app
 from console_parts import Station
 from contracts.events import ScenarioLabel
@@ -45,6 +46,7 @@ class Asked:
 
     csms: Bench
     page: httpx.AsyncClient
+    live: Live
     backplane_port: int
     postgres: Postgres
 
@@ -80,8 +82,8 @@ async def asked(postgres: Postgres, tmp_path: Path) -> AsyncIterator[Asked]:
         live = Live()
         listener = CanListener(live, backplane_port, LOOPBACK)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        listening = tasks.create_task(listener.run())
-        stack.callback(listening.cancel)
+        for part in (listener, Past(live, memorybank)):
+            stack.callback(tasks.create_task(part.run()).cancel)
         app = make_app(
             live,
             csms_api,
@@ -93,7 +95,7 @@ async def asked(postgres: Postgres, tmp_path: Path) -> AsyncIterator[Asked]:
         )
         transport = httpx.ASGITransport(app=app)
         page = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://test"))
-        yield Asked(bench, page, backplane_port, postgres)
+        yield Asked(bench, page, live, backplane_port, postgres)
 
 
 async def test_an_anomalys_page(asked: Asked) -> None:
@@ -235,6 +237,27 @@ async def test_messages_are_downloaded(asked: Asked) -> None:
     assert len(listed) == 50
     nothing = await asked.page.get("/api/export/messages.json", params={"charge_point_id": "nobody"})
     assert nothing.json() == []
+
+
+async def test_a_log_begins_with_what_is_remembered(asked: Asked) -> None:
+    """Oldest first, decoded; live frames come after it, and none twice."""
+    key = ("CP-2", 1)
+    stream = asked.live.open(key, log=True)
+    logs: list[Any] = []
+    async with asyncio.timeout(10):
+        await anext(stream)
+        asked.live.hear_can(key, 0x300, b"\x01\x00", datetime.now(UTC).timestamp())
+        while len(logs) < 2:
+            asked.live.tick()
+            told = (await anext(stream)).split(b"\n\n")
+            logs += [json.loads(m.split(b"data: ")[1]) for m in told if m.startswith(b"event: log")]
+    past, live = logs
+    assert (past["past"], live["past"]) == (True, False)
+    assert {(line["name"], line["text"], line["layer"]) for line in past["entries"]} == {
+        ("0x300 Current", "current 100 A", "can")
+    }
+    assert len({line["id"] for line in past["entries"]}) == 50
+    assert [line["text"] for line in live["entries"]] == ["current 1 A"]
 
 
 async def heard(asked: Asked, station: Station) -> None:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from chassis.guard import TOKEN_HEADER
 from console_parts import CSMS_TOKEN, TOKEN, ConsoleBench, Station, console_bench, fluctuation
 from contracts.can_frames import Current, SetLimit
+from contracts.events import AnyEvent, CanFrameSeen, OcppMessageSeen, StatusChanged
 from real_parts import Broker
 
 DEADLINE_S = 15.0
@@ -139,6 +141,45 @@ async def test_the_log_shows_what_is_on_the_bus(bench: ConsoleBench, client: htt
         ("0x300 Current", "0x300: 1 bytes instead of 2"),
     }
     assert len({line["id"] for line in page.log}) == len(page.log)
+
+
+async def test_the_log_shows_what_mqtt_tells_of_a_charge_point(
+    bench: ConsoleBench, client: httpx.AsyncClient
+) -> None:
+    """OCPP and system events of the charge point that is looked at; nobody else's, and no batch twice."""
+    focus = {"charge_point_id": "CP-1", "log": "true"}
+    seen = {"direction": "received", "message_type": "call", "action": "StatusNotification"}
+    payload = {"connectorId": 1, "status": "Charging", "errorCode": "NoError"}
+
+    def happened(charge_point_id: str) -> list[AnyEvent]:
+        ours = {"at": datetime.now(UTC), "charge_point_id": charge_point_id}
+        return [
+            OcppMessageSeen(**ours, payload=payload, **seen),
+            StatusChanged(**ours, connector=1, status="Charging"),
+            CanFrameSeen(**ours, connector=1, can_id=0x123, data="00"),
+        ]
+
+    async with bench.station("CP-1") as station, watching(client, **focus) as page:
+        await page.until(lambda: page.works("broker") is True, "the broker")
+
+        def told() -> set[tuple[str, str, str]]:
+            return {(line["layer"], line["name"], line["text"]) for line in page.log}
+
+        def is_heard() -> bool:
+            """Tell of CP-1 and of another of its partition, until the console has subscribed."""
+            bench.publish(happened("CP-28"))
+            bench.publish(happened("CP-1"))
+            station.send(5)
+            return any(layer == "ocpp" for layer, *_ in told())
+
+        await page.until(is_heard, "the events")
+        assert {line for line in told() if line[0] != "can"} == {
+            ("ocpp", "StatusNotification", "connector 1, Charging"),
+            ("system", "status_changed", "connector 1 Charging"),
+        }
+        assert "0x123" not in {name for _, name, _ in told()}  # on the bus there was none
+        await page.until(lambda: page.detail.get("statuses"), "the status lane")
+        assert page.detail["statuses"][-1][1] == "Charging"
 
 
 async def test_each_bus_is_its_own_connector(bench: ConsoleBench, client: httpx.AsyncClient) -> None:
