@@ -202,7 +202,7 @@ def dashboard() -> Json:
         "Anomaly explorer",
         "What was found, how well beside the truth, and what one anomaly looked like.",
         frame.stacked(
-            frame.row(4, (6, TOTALS), (2, OPEN), (4, DELAY), (6, PRECISION), (6, RECALL)),
+            frame.row(4, (5, TOTALS), (3, OPEN), (4, DELAY), (6, PRECISION), (6, RECALL)),
             frame.row(8, (16, BY_KIND), (8, BY_CHARGE_POINT)),
             frame.row(9, (24, LANES)),
             frame.row(10, (24, WAVEFORM)),

@@ -260,9 +260,8 @@ def dashboard() -> Json:
         "Pipeline health",
         "Whether what is measured comes to the memory, how quickly, and whether all of it does.",
         frame.stacked(
-            frame.row(
-                4, (6, STORED), (5, LAG_NOW), (3, LOST), (3, AGAIN), (3, WAITING), (2, SET_ASIDE), (2, SIZE)
-            ),
+            frame.row(4, (8, STORED), (8, LAG_NOW), (8, WAITING)),
+            frame.row(4, (6, LOST), (6, AGAIN), (6, SET_ASIDE), (6, SIZE)),
             frame.row(8, (12, STORED_OVER_TIME), (12, LAG_OVER_TIME)),
             frame.row(8, (12, FAULTS_OVER_TIME), (12, SERVICES)),
             frame.row(9, (8, FRESHNESS_BY_CONNECTOR), (16, SOURCES)),

@@ -11,23 +11,55 @@ WHERE charge_point_id = ${charge_point:sqlstring}
 ORDER BY 1
 
 -- anomaly_annotations --
-SELECT started_at AS "time",
-       coalesce(ended_at, least(now(), $__timeTo()::timestamptz)) AS "timeend",
-       charge_point_id || ': ' || explanation AS "text",
-       kind || ',' || severity AS "tags"
-FROM dash.anomalies
-WHERE severity = :severity AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
-  AND started_at <= $__timeTo()::timestamptz AND coalesce(ended_at, 'infinity') >= $__timeFrom()::timestamptz
+-- What overlaps is one region: Grafana lays them over each other, and a hundred would hide the curve.
+WITH spans AS (
+  SELECT charge_point_id, kind, explanation, started_at, coalesce(ended_at, 'infinity') AS ended_at
+  FROM dash.anomalies
+  WHERE severity = :severity AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
+    AND started_at <= $__timeTo()::timestamptz AND coalesce(ended_at, 'infinity') >= $__timeFrom()::timestamptz
+), marked AS (
+  SELECT charge_point_id, kind, explanation, started_at, ended_at,
+         started_at <= max(ended_at) OVER (ORDER BY started_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS goes_on
+  FROM spans
+), regions AS (
+  SELECT charge_point_id, kind, explanation, started_at, ended_at,
+         count(*) FILTER (WHERE goes_on IS NOT TRUE) OVER (ORDER BY started_at ROWS UNBOUNDED PRECEDING) AS region
+  FROM marked
+)
+SELECT min(started_at) AS "time",
+       CASE WHEN max(ended_at) = 'infinity' THEN least(now(), $__timeTo()::timestamptz) ELSE max(ended_at) END AS "timeend",
+       CASE WHEN count(*) = 1 THEN min(charge_point_id || ': ' || explanation)
+            ELSE count(*) || ' anomalies on ' || array_to_string((array_agg(DISTINCT charge_point_id))[1:5], ', ')
+                 || CASE WHEN count(DISTINCT charge_point_id) > 5 THEN ' and others' ELSE '' END END AS "text",
+       string_agg(DISTINCT kind, ',') || ',' || :severity AS "tags"
+FROM regions
+GROUP BY region
 ORDER BY 1 DESC
 LIMIT 500
 
 -- truth_annotations --
-SELECT started_at AS "time",
-       coalesce(ended_at, least(now(), $__timeTo()::timestamptz)) AS "timeend",
-       charge_point_id || ': ' || scenario || ' was run' || coalesce(' with ' || parameters, '') AS "text",
-       'ground truth,' || coalesce(anomaly, 'benign') AS "tags"
-FROM dash.truth_runs
-WHERE (anomaly IS NULL) = :benign AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
-  AND started_at <= $__timeTo()::timestamptz AND coalesce(ended_at, 'infinity') >= $__timeFrom()::timestamptz
+-- The same of the scenarios' runs.
+WITH spans AS (
+  SELECT charge_point_id, scenario, anomaly, parameters, started_at, coalesce(ended_at, 'infinity') AS ended_at
+  FROM dash.truth_runs
+  WHERE (anomaly IS NULL) = :benign AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
+    AND started_at <= $__timeTo()::timestamptz AND coalesce(ended_at, 'infinity') >= $__timeFrom()::timestamptz
+), marked AS (
+  SELECT charge_point_id, scenario, anomaly, parameters, started_at, ended_at,
+         started_at <= max(ended_at) OVER (ORDER BY started_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS goes_on
+  FROM spans
+), regions AS (
+  SELECT charge_point_id, scenario, anomaly, parameters, started_at, ended_at,
+         count(*) FILTER (WHERE goes_on IS NOT TRUE) OVER (ORDER BY started_at ROWS UNBOUNDED PRECEDING) AS region
+  FROM marked
+)
+SELECT min(started_at) AS "time",
+       CASE WHEN max(ended_at) = 'infinity' THEN least(now(), $__timeTo()::timestamptz) ELSE max(ended_at) END AS "timeend",
+       string_agg(DISTINCT scenario, ', ') || ' on ' || array_to_string((array_agg(DISTINCT charge_point_id))[1:5], ', ')
+         || CASE WHEN count(DISTINCT charge_point_id) > 5 THEN ' and others' ELSE '' END
+         || CASE WHEN count(*) = 1 THEN coalesce(' with ' || min(parameters), '') ELSE '' END AS "text",
+       'ground truth,' || string_agg(DISTINCT coalesce(anomaly, 'benign'), ',') AS "tags"
+FROM regions
+GROUP BY region
 ORDER BY 1 DESC
 LIMIT 500

@@ -76,6 +76,22 @@ def test_the_base_scenario_is_annotated_to_the_end_of_the_range_while_it_goes_on
     assert tags.values == ["repeated-current-fluctuation,critical"]
 
 
+def test_what_overlaps_is_one_region(memory):
+    """Of a fleet a hundred regions over each other would hide the curve."""
+    for name, text, in_a_month in (
+        ("Critical anomalies", "2 anomalies on CP-1, CP-3", 1),
+        ("Ground truth", "repeated-current-fluctuation on CP-1, CP-3", 2),
+        ("Benign scenarios", "benign-charging on CP-2, CP-4", 1),
+    ):
+        (annotation,) = [one for one in FLEET["annotations"]["list"] if one["name"] == name]
+        frame = check_annotation(memory.grafana, annotation, memory.last(RUN), fleet("all"))
+        assert frame.fields[2].values == [text]
+        month = check_annotation(
+            memory.grafana, annotation, memory.last(LENGTHS["30 days"]), fleet("several")
+        )
+        assert month.rows == in_a_month
+
+
 def test_the_charge_points_to_choose_are_all_that_were_seen(memory):
     (variable,) = [one for one in FLEET["templating"]["list"] if one["name"] == "charge_point"]
     assert set(check_variable(memory.grafana, variable, {})) == set(EVERYONE)
