@@ -166,9 +166,9 @@ ANOMALIES = table(
 )
 
 RUNS = table(
-    "Ground truth",
-    "The newest 100 runs of scenarios that touch the time range, a row for each charge point, and what was "
-    "found of them. The delay is from the first command of the run to the first detection.",
+    "Runs of scenarios",
+    "The ground truth: the newest 100 runs that touch the time range, a row for each charge point, and what "
+    "was found of them. The delay is from the first command of the run to the first detection.",
     SQL["runs"],
     empty="No scenario ran in this time range",
     overrides=(

@@ -54,21 +54,29 @@ FROM judged
 WHERE is_anomaly
 
 -- recall --
-WITH runs AS (
-  SELECT first.detected_at IS NOT NULL AS is_found
-  FROM dash.truth_runs AS r LEFT JOIN LATERAL (
-    SELECT min(a.detected_at) AS detected_at
-    FROM dash.anomalies AS a
-    WHERE a.charge_point_id = r.charge_point_id AND coalesce(a.ended_at, 'infinity') >= r.started_at
-      AND a.started_at <= coalesce(r.ended_at, 'infinity') + interval '60 seconds'
-  ) AS first ON true
-  WHERE r.anomaly IS NOT NULL AND r.charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
-    AND r.started_at <= $__timeTo()::timestamptz AND coalesce(r.ended_at, 'infinity') >= $__timeFrom()::timestamptz
+-- The same sweep the other way: had an anomaly that began before the run's end not ended before its start?
+WITH runs AS MATERIALIZED (
+  SELECT charge_point_id, started_at, coalesce(ended_at, 'infinity') + interval '60 seconds' AS until
+  FROM dash.truth_runs
+  WHERE anomaly IS NOT NULL AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
+    AND started_at <= $__timeTo()::timestamptz AND coalesce(ended_at, 'infinity') >= $__timeFrom()::timestamptz
+), marks AS (
+  SELECT charge_point_id, started_at AS at, false AS is_run, NULL::timestamptz AS begun_at,
+         coalesce(ended_at, 'infinity') AS until
+  FROM dash.anomalies
+  WHERE coalesce(ended_at, 'infinity') >= (SELECT min(started_at) FROM runs)
+    AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
+  UNION ALL
+  SELECT charge_point_id, until, true, started_at, NULL FROM runs
+), judged AS (
+  SELECT is_run, coalesce(max(until) OVER (PARTITION BY charge_point_id ORDER BY at, is_run) >= begun_at, false) AS is_found
+  FROM marks
 )
 SELECT count(*) FILTER (WHERE is_found)::float8 / nullif(count(*), 0) AS "recall",
        count(*) FILTER (WHERE is_found) AS "found",
        count(*) FILTER (WHERE NOT is_found) AS "missed"
-FROM runs
+FROM judged
+WHERE is_run
 
 -- by_kind --
 WITH counted AS (
@@ -164,16 +172,17 @@ WITH chosen AS (
    ORDER BY a.started_at DESC
    LIMIT 4)
 )
-SELECT date_bin($__interval_ms * interval '1 ms', r.at + moved, 'epoch') AS "time", name AS metric,
-       sum(r.current_sum) / nullif(sum(r.current_n), 0) AS "current"
+SELECT wave.bucket AS "time", name AS metric, wave.current_a AS "current"
 FROM alike CROSS JOIN LATERAL (
-  SELECT at, current_sum, current_n
+  -- Summed up in here, so that each finds its own readings by their index.
+  SELECT date_bin($__interval_ms * interval '1 ms', at + moved, 'epoch') AS bucket,
+         sum(current_sum) / nullif(sum(current_n), 0) AS current_a
   FROM dash.readings($__interval_ms)
   WHERE charge_point_id = alike.charge_point_id AND connector = alike.connector_no AND origin = 'can'
     AND at >= greatest($__timeFrom()::timestamptz, chosen_at - interval '2 minutes') - moved
     AND at <= least($__timeTo()::timestamptz, chosen_at + interval '10 minutes') - moved
-) AS r
-GROUP BY 1, 2
+  GROUP BY 1
+) AS wave
 ORDER BY 1, 2
 
 -- anomalies --
