@@ -14,6 +14,8 @@ from grafana.panels import DATA_SOURCE
 from grafana.variables import Range, RefusedByGrafana, Values, duration_s, interval_s, with_variables
 from grafana.words import Json
 
+NOTHING_TO_MARK = "nothing to mark in this time range"
+
 State: TypeAlias = Literal["ok", "empty", "failed"]
 
 _LEAST_INTERVAL = "1s"
@@ -88,8 +90,8 @@ def check_dashboard(grafana: GrafanaLink, ours: Json, now: datetime) -> Check:
     for annotation in ours["annotations"]["list"]:
         if "rawSql" in annotation.get("target", {}):
             query = _query(annotation["target"], variables, 1.0, _POINTS)
-            empty = "nothing to mark in this time range"
-            check.outcomes.append(_run(grafana, "annotation", annotation["name"], query, span, empty)[0])
+            name = annotation["name"]
+            check.outcomes.append(_run(grafana, "annotation", name, query, span, NOTHING_TO_MARK)[0])
     for panel in ours["panels"]:
         check.outcomes += _panel(grafana, panel, span, variables)
     return check

@@ -22,7 +22,7 @@ from rich.text import Text
 
 from chassis.grafana_address import Address, token_complaint
 from chassis.grafana_link import GrafanaAway, GrafanaError, GrafanaLink, GrafanaRefused, Health
-from grafana.running import Check, check_dashboard, check_rules, check_server
+from grafana.running import NOTHING_TO_MARK, Check, State, check_dashboard, check_rules, check_server
 from grafana.words import Json
 
 HERE = Path(__file__).parent
@@ -103,14 +103,22 @@ def show(console: Console, address: Address, health: Health, checks: list[Check]
         )
     console.print(Text(f"Grafana {health.version} at {address}\n"))
     console.print(table)
-    for state, heading, style in (("empty", "Empty", "yellow"), ("failed", "Failed", "bold red")):
-        found = [(one, outcome) for one in checks for outcome in one.outcomes if outcome.state == state]
-        if found:
-            console.print(Text(f"\n{heading}", style))
-        for one, outcome in found:
-            console.print(Text(f"  {one.name}, {outcome.kind} {outcome.title!r}: {outcome.why}"))
+    _show_reasons(console, checks, "empty", "yellow")
+    _show_reasons(console, checks, "failed", "bold red")
     if not any(one.of("failed") for one in checks):
         console.print(Text("\nAll is well.", "green"))
+
+
+def _show_reasons(console: Console, checks: list[Check], state: State, style: str) -> None:
+    found = [(one, outcome) for one in checks for outcome in one.of(state)]
+    # That nothing is to be marked is no news of each annotation by itself.
+    told = [(one, outcome) for one, outcome in found if state == "failed" or outcome.kind != "annotation"]
+    if found:
+        console.print(Text(f"\n{state.capitalize()}", style))
+    for one, outcome in told:
+        console.print(Text(f"  {one.name}, {outcome.kind} {outcome.title!r}: {outcome.why}"), soft_wrap=True)
+    if len(told) < len(found):
+        console.print(Text(f"  {len(found) - len(told)} annotations: {NOTHING_TO_MARK}"), soft_wrap=True)
 
 
 def _told(address: Address, health: Health, checks: list[Check]) -> Json:

@@ -40,7 +40,8 @@ def region(anomaly: Anomaly) -> Region:
 def is_as(found: dict[str, Any], wanted: Region) -> bool:
     """Return whether an annotation, as Grafana gives it, says what it should."""
     said = (found.get("time"), found.get("timeEnd"), found.get("text"))
-    return said == (wanted.start_ms, wanted.end_ms, wanted.text) and {*wanted.tags[:3]} <= {*found["tags"]}
+    tags = found.get("tags") or ()
+    return said == (wanted.start_ms, wanted.end_ms, wanted.text) and {*wanted.tags[:3]} <= {*tags}
 
 
 @dataclass(slots=True)

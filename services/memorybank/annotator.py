@@ -76,6 +76,11 @@ class Annotator:
                 self._note(str(error))
                 self.retries += 1
                 self._pause(next(delays))
+            except Exception:
+                # A bug of ours must neither end the telling of all others nor be tried for ever.
+                log.exception("the annotation of anomaly %s failed", anomaly.id)
+                with self._changed:
+                    self._waiting.drop(anomaly)
             else:
                 self._note(None)
                 delays = delays_s(_FIRST_DELAY_S, _LONGEST_DELAY_S)

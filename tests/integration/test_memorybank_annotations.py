@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from chassis.grafana_link import GrafanaLink
+from chassis.grafana_link import GrafanaLink, Region
 from chassis.publisher import Publisher
 from contracts.events import Anomaly, Reading
 from grafana_standin import EDITOR_TOKEN, GrafanaStandin, until_asked
 from memorybank import annotator
+from memorybank.annotations import region
 from memorybank.annotator import Annotator
 from memorybank.share import Share
 from memorybank.store import Store
@@ -256,6 +257,22 @@ def test_what_grafana_rejects_is_dropped_and_the_next_told(grafana: GrafanaStand
         wait_until(lambda: telling.written == 1, what="the next")
     assert (telling.retries, telling.waiting) == (0, 0)
     assert grafana.with_tag(f"anomaly:{uuid.UUID(int=2)}")
+
+
+def test_a_bug_on_one_does_not_end_the_telling_of_the_next(
+    grafana: GrafanaStandin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(anomaly: Anomaly) -> Region:
+        if anomaly.id == ANOMALY.id:
+            raise ZeroDivisionError
+        return region(anomaly)
+
+    monkeypatch.setattr(annotator, "region", broken)
+    with Annotator(GrafanaLink(grafana.address, EDITOR_TOKEN)) as telling:
+        telling.tell(ANOMALY)
+        telling.tell(replace(ANOMALY, id=uuid.UUID(int=2)))
+        wait_until(lambda: telling.written == 1, what="the next")
+    assert (telling.dropped, telling.waiting) == (1, 0)
 
 
 def test_two_who_tell_the_same_leave_one(grafana: GrafanaStandin) -> None:

@@ -10,6 +10,8 @@ from msgspec.structs import replace
 
 from contracts.events import Anomaly
 from memorybank.annotations import Waiting, is_as, own_tag, region
+from memorybank.metrics import Parts
+from memorybank.store import Store
 
 AT = datetime(2025, 3, 1, 12, 0, 0, 250_000, UTC)
 
@@ -157,3 +159,7 @@ def test_grafana_knows_the_end_of_everything_that_was_not_given_up(steps):
 
 def test_the_tag_of_an_anomaly_is_its_own():
     assert own_tag(uuid.UUID(int=1)) != own_tag(uuid.UUID(int=2))
+
+
+def test_a_memorybank_that_tells_grafana_nothing_says_so():
+    assert Parts(Store("postgresql://nowhere")).health()["annotations"] is None
