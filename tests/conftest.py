@@ -1,24 +1,22 @@
 """Fixtures for real parts; what they hand out stands in real_parts.py."""
 
 import os
-import secrets
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
-import psycopg
 import pytest
 
 from embedded import broker as embedded_broker
 from embedded import postgres as embedded_postgres
-from embedded.postgres import DATABASE, SUPERUSER, PostgresFiles
+from embedded.postgres import DATABASE, PostgresFiles
 from real_parts import (
     PASSWORD,
     Broker,
     Postgres,
     ServerProcess,
+    database,
     directory_open_to_postgres,
     free_port,
     start_postgres,
@@ -43,24 +41,15 @@ def _shared_postgres() -> Iterator[tuple[ServerProcess, PostgresFiles]]:
 @pytest.fixture
 def postgres(_shared_postgres: tuple[ServerProcess, PostgresFiles]) -> Iterator[Postgres]:
     """A database of its own on a server shared by the session. Do not stop this server."""
-    with _database(*_shared_postgres) as database:
-        yield database
+    with database(*_shared_postgres) as postgres:
+        yield postgres
 
 
 @pytest.fixture(scope="module")
 def module_postgres(_shared_postgres: tuple[ServerProcess, PostgresFiles]) -> Iterator[Postgres]:
     """One that all tests of a module share: filled once, or emptied by each."""
-    with _database(*_shared_postgres) as database:
-        yield database
-
-
-@contextmanager
-def _database(server: ServerProcess, files: PostgresFiles) -> Iterator[Postgres]:
-    name = f"{DATABASE}_{secrets.token_hex(4)}"
-    embedded_postgres.prepare(files, name)
-    yield Postgres(server, files, name)
-    with psycopg.connect(files.url(SUPERUSER, "postgres"), autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    with database(*_shared_postgres) as postgres:
+        yield postgres
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 
 from chassis.can_bus import GROUP
 from embedded import postgres as embedded_postgres
-from embedded.postgres import ROLES, SUPERUSER, PostgresFiles
+from embedded.postgres import DATABASE, ROLES, SUPERUSER, PostgresFiles
 
 PASSWORD = "test-only"
 
@@ -196,3 +196,13 @@ class Broker:
             "MQTT_USER": user,
             "MQTT_PASSWORD": self.password,
         }
+
+
+@contextmanager
+def database(server: ServerProcess, files: PostgresFiles) -> Iterator[Postgres]:
+    """A database of its own on a server that others use too; dropped afterwards."""
+    name = f"{DATABASE}_{secrets.token_hex(4)}"
+    embedded_postgres.prepare(files, name)
+    yield Postgres(server, files, name)
+    with psycopg.connect(files.url(SUPERUSER, "postgres"), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
