@@ -7,7 +7,7 @@ CHARGE_POINTS ?= 2
 DURATION ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo top viewer backup restore test soak bench bench-large check format lock settings dashboards verify-grafana clean distclean
+.PHONY: help demo top viewer backup restore test soak bench bench-large check format lock settings dashboards pictures verify-grafana clean distclean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -84,6 +84,11 @@ dashboards: $(VENV)/dev ## write grafana/dashboards/*.json anew from their sourc
 # Both may be given to make or stand in the environment; make hands them on.
 verify-grafana: $(VENV)/demo ## check a running Grafana: GRAFANA_URL=http://127.0.0.1:3000 (GRAFANA_TOKEN=...)
 	@exec $(BIN)/python -m grafana.verify
+
+# What draws is half a gigabyte: fetched only when it is not there.
+pictures: $(VENV)/dev ## draw the dashboards into docs/pictures anew; needs Node.js and Chromium
+	@test -d grafana/render/node_modules || npm ci --silent --prefix grafana/render --ignore-scripts
+	@PYTHONPATH=tests $(BIN)/python -m grafana_pictures docs/pictures
 
 clean: ## remove the embedded bench's data and what builds left
 	@rm -rf .chargebench build .pytest_cache .mypy_cache .ruff_cache .hypothesis

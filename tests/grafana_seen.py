@@ -127,7 +127,8 @@ def _settings(panel: Json, name: str) -> Json:
 def _name(panel: Json, field: Json) -> str:
     shown = _settings(panel, field["name"]).get("displayName")
     if shown is not None:
-        return _LABEL.sub(lambda label: field["labels"].get(label[1], label[0]), shown)
+        named = shown.replace("${__field.name}", field["name"])
+        return _LABEL.sub(lambda label: field["labels"].get(label[1], label[0]), named)
     return " ".join([field["name"], *field["labels"].values()])
 
 

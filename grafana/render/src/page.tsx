@@ -122,7 +122,9 @@ function Page({ picture, width }: { picture: Picture; width: number }) {
   const { panels, title } = picture.dashboard;
   const rows = Math.max(...panels.map(({ gridPos }) => gridPos.y + gridPos.h));
   const column = (width - 2 * GAP_PX - (COLUMNS - 1) * GAP_PX) / COLUMNS;
-  const chosen = Object.values(picture.variables).map((value) => (Array.isArray(value) ? 'All' : value));
+  const chosen = picture.dashboard.templating.list
+    .filter((variable) => variable.type === 'query')
+    .map(({ name }) => (Array.isArray(picture.variables[name]) ? 'All' : picture.variables[name]));
   return (
     <main style={{ padding: GAP_PX, width, boxSizing: 'border-box' }}>
       <h4 style={{ margin: `0 0 ${GAP_PX}px` }}>{[title, ...chosen].join(' · ')}</h4>

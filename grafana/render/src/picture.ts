@@ -16,6 +16,7 @@ export interface Dashboard {
   uid: string;
   title: string;
   panels: Panel[];
+  templating: { list: Array<{ name: string; type: string }> };
 }
 
 /** A stretch of time in milliseconds since 1970. */

@@ -1,0 +1,123 @@
+"""The pictures of the dashboards in docs/pictures, drawn anew: `make pictures`.
+
+They show a recorded run (recorded_run.py) of a few charge points: some minutes on each of six days, then
+twenty up to now, told to a real PostgreSQL by the MemoryBank's own code.
+"""
+
+import argparse
+import asyncio
+import copy
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+from playwright.async_api import async_playwright
+
+import chromium
+import grafana_render
+import recorded_run
+from contracts.events import AnyEvent
+from grafana_frames import Json, dashboards
+from real_parts import database, directory_open_to_postgres, start_postgres
+
+DAYS = 6
+LATELY = timedelta(minutes=20)
+AHEAD = timedelta(seconds=90)
+"""So far beyond now goes the run: storing it takes time, and panels ask for the last seconds."""
+FEW = {*recorded_run.ATTACKED, *recorded_run.BENIGN, recorded_run.QUOTED, *recorded_run.IDLE[:3]}
+_STRIP = 2
+"""So many cells of the grid are left for a panel that cannot be drawn."""
+
+
+def _of_few(event: AnyEvent) -> bool:
+    names = getattr(event, "charge_point_ids", None) or [event.charge_point_id]
+    return all(name is None or name in FEW for name in names)
+
+
+def _days(end: datetime) -> Iterator[list[tuple[str, AnyEvent]]]:
+    """Yield the run of each day before the last one."""
+    for day in range(DAYS, 0, -1):
+        begin = end - timedelta(days=day, hours=day % 3)
+        yield recorded_run.events(begin, begin + timedelta(minutes=3 + 2 * (day % 4)), 10_000 - 1_000 * day)
+
+
+def _lately(end: datetime) -> list[tuple[str, AnyEvent]]:
+    """Return the last run, which goes on at its end: charging, scenarios and anomalies are open."""
+    beyond = recorded_run.events(end - LATELY, end + timedelta(seconds=40), 10_000)
+    return [(teller, event) for teller, event in beyond if event.at <= end]
+
+
+async def _remember(url: str, end: datetime) -> None:
+    async def record(run: list[tuple[str, AnyEvent]], *, silence: bool = False) -> None:
+        few = [(teller, event) for teller, event in run if _of_few(event)]
+        await recorded_run.record(url, few, silence=silence)
+
+    for run in _days(end):
+        await record(run, silence=True)
+    await record(_lately(end))
+    await asyncio.sleep(max(0, (end - datetime.now(UTC)).total_seconds()))
+    await record([])  # rolls up what is past by now
+
+
+def pictures() -> dict[str, Json]:
+    """Return what each dashboard shows when it is opened at the end of the run, on a server of its own."""
+    with directory_open_to_postgres() as directory:
+        server, files = start_postgres(directory)
+        try:
+            with database(server, files) as postgres:
+                asyncio.run(_remember(postgres.writer_url, datetime.now(UTC) + AHEAD))
+                with psycopg.connect(postgres.grafana_url, autocommit=True) as connection:
+                    return {
+                        name: grafana_render.picture(connection, dashboard, datetime.now(UTC))
+                        for name, dashboard in dashboards().items()
+                    }
+        finally:
+            server.stop()
+
+
+def compact(dashboard: Json) -> Json:
+    """Return the dashboard with a strip where a panel across its width cannot be drawn."""
+    dashboard = copy.deepcopy(dashboard)
+    saved = 0
+    for panel in sorted(dashboard["panels"], key=lambda panel: panel["gridPos"]["y"]):
+        place = panel["gridPos"]
+        place["y"] -= saved
+        if panel["type"] in grafana_render.NOT_PUBLISHED and place["w"] == 24:
+            saved += place["h"] - _STRIP
+            place["h"] = _STRIP
+    return dashboard
+
+
+async def write(pictures: dict[str, Json], script: Path, directory: Path) -> None:
+    """Write each picture into `directory` as <dashboard>.png."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium.path(), args=chromium.ARGUMENTS)
+        for name, picture in pictures.items():
+            page = await browser.new_page()
+            await grafana_render.draw(page, script, picture | {"dashboard": compact(picture["dashboard"])})
+            await page.screenshot(path=directory / f"{name}.png")
+            await page.close()
+            print(directory / f"{name}.png")
+        await browser.close()
+
+
+def main() -> None:
+    """Write the pictures into the directory given."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("directory", type=Path)
+    directory = parser.parse_args().directory
+    directory.mkdir(parents=True, exist_ok=True)
+    if chromium.path() is None:
+        sys.exit(chromium.MISSING)
+    if not grafana_render.MODULES.exists():
+        sys.exit(grafana_render.MISSING)
+    with tempfile.TemporaryDirectory() as bundled:
+        script = grafana_render.bundle(Path(bundled))
+        asyncio.run(write(pictures(), script, directory))
+
+
+if __name__ == "__main__":
+    main()
