@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page
+from playwright.async_api import Locator, Page
 
 from chassis.process import every
 from console_parts import ConsoleBench, Station
@@ -29,6 +29,16 @@ async def stations(bench: ConsoleBench, *charge_point_ids: str) -> AsyncIterator
         sending = asyncio.create_task(every(0.2, send))
         stack.callback(sending.cancel)
         yield made
+
+
+def grid_rows(page: Page) -> Locator:
+    """Return the rows of the fleet's grid that are in the page."""
+    return page.locator(".grid-rows").get_by_role("row")
+
+
+def grid_row(page: Page, charge_point_id: str) -> Locator:
+    """Return the grid's row of a charge point."""
+    return grid_rows(page).filter(has=page.get_by_role("link", name=charge_point_id, exact=True))
 
 
 async def assert_accessible(page: Page) -> None:

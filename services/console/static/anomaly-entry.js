@@ -40,23 +40,29 @@ function makeItem(anomaly, placed) {
   const ended = new Date((anomaly.endedS ?? anomaly.updatedS) * 1000);
   const when = anomaly.open ? `since ${instant(started)}, open` : period(started, ended);
   const lasted = anomaly.open ? "" : duration(Math.max(0, (ended - started) / 1000));
+  const severity = iconOf(anomaly);
+  const facts = [placed && placeOf(anomaly), when].filter(Boolean).join(" \u00B7 ");
   const link = element("a", {
     href: addressOf({ view: "anomaly", anomalyId: anomaly.id }),
     children: [
       element("span", {
         className: "anomaly-head",
         children: [
-          element("span", { className: `severity ${iconOf(anomaly)}`, children: [icon(iconOf(anomaly)), sentence(anomaly.severity)] }),
-          " ",
+          element("span", { className: `severity ${severity}`, children: [icon(severity)] }),
           element("strong", { text: sentence(anomaly.kind) }),
-          " ",
-          element("span", { className: "when", text: placed ? `${placeOf(anomaly)} \u00B7 ${when}` : when, title: lasted }),
         ],
       }),
+      " ",
+      element("span", {
+        className: "when",
+        title: lasted,
+        children: [element("span", { className: `severity ${severity}`, text: sentence(anomaly.severity) }), ` \u00B7 ${facts}`],
+      }),
+      " ",
       element("span", { className: "explanation" }),
     ],
   });
-  return element("li", { className: `anomaly ${anomaly.open ? "open" : ""} ${iconOf(anomaly)}`, children: [link] });
+  return element("li", { className: `anomaly ${anomaly.open ? "open" : ""} ${severity}`, children: [link] });
 }
 
 function placeOf({ charge_point_id: chargePointId, connector }) {
