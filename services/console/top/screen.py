@@ -37,6 +37,9 @@ from contracts.events import Anomaly
 
 _LABEL_CELLS = 9
 _LEAST_TABLE = 4
+_USUAL_DETAIL, _MOST_DETAIL = 9, 16
+"""Lines for the chosen connector; the most only where the table leaves them."""
+_MOST_LISTED = 5
 _HELP = (
     ("↑ ↓  j k", "choose a charge point; Page Up, Page Down, Home, End"),
     ("/", "search by identity or status; Enter keeps it, Escape ends it"),
@@ -84,8 +87,10 @@ def lines(
         return [*head, *body, *_blank(room - len(body)), *footer][:height]
     detail: list[Text] = []
     if chosen is not None and room >= 2 * _LEAST_TABLE + 4:
-        detail = _detail(picture, chosen, now_s, width, min(room // 2 - 2, 9))
-    list_room = min(5, (room - len(detail)) // 3) if detail else 0
+        spare = room - len(keys) - 1 - _MOST_LISTED
+        detail_lines = max(min(room // 2 - 2, _USUAL_DETAIL), min(spare, _MOST_DETAIL))
+        detail = _detail(picture, chosen, now_s, width, detail_lines)
+    list_room = min(_MOST_LISTED, (room - len(detail)) // 3) if detail else 0
     anomalies = _anomalies(picture, now_s, width, list_room)
     room -= len(detail) + len(anomalies)
     fleet = table(picture, keys, chosen, by_connector(picture), now_s=now_s, width=width, height=room) or [
