@@ -3,12 +3,17 @@
 import asyncio
 import contextlib
 import time
+from urllib.parse import quote
 
-from console.answers import Anomalies, ChargePoints, MemoryBankHealth, ScenarioRuns, Scenarios
+from console.answers import Anomalies, ChargePoint, ChargePoints, MemoryBankHealth, ScenarioRuns, Scenarios
 from console.apis import Api, ApiError
 from console.live import Live
 
 PERIOD_S = 1.0
+LONGEST_PERIOD_S = 5.0
+PER_S = 200
+"""Charge points whose statuses are asked for in a second; a larger fleet is asked for less often."""
+MAX_FOCUSED = 16
 MAX_OPEN_ANOMALIES = 1000
 
 
@@ -20,6 +25,7 @@ class ApiWatch:
         self._csms = csms
         self._memorybank = memorybank
         self._hurry = asyncio.Event()
+        self._period_s = PERIOD_S
 
     def hurry(self) -> None:
         """Ask the CSMS at once: something was changed there."""
@@ -29,10 +35,12 @@ class ApiWatch:
         """Ask for ever."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch_csms())
+            tasks.create_task(self._watch_focused())
             tasks.create_task(self._watch_memorybank())
 
     async def _watch_csms(self) -> None:
         while True:
+            period_s = PERIOD_S
             try:
                 scenarios = await self._csms.ask("GET", "/api/scenarios", Scenarios)
                 runs = await self._csms.ask("GET", "/api/scenario-runs", ScenarioRuns)
@@ -44,10 +52,25 @@ class ApiWatch:
                 self._live.know_scenarios(scenarios, runs)
                 self._live.fleet.know_charge_points(charge_points, time.time())
                 self._live.report("csms", working=True, text="The CSMS answers.")
+                period_s = min(LONGEST_PERIOD_S, max(PERIOD_S, len(charge_points) / PER_S))
+            self._period_s = period_s
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PERIOD_S):
+                async with asyncio.timeout(period_s):
                     await self._hurry.wait()
             self._hurry.clear()
+
+    async def _watch_focused(self) -> None:
+        """Ask for each charge point that is looked at, where all of them are asked for less often."""
+        while True:
+            await asyncio.sleep(PERIOD_S)
+            if self._period_s <= PERIOD_S:
+                continue
+            for charge_point_id in sorted(self._live.focused)[:MAX_FOCUSED]:
+                path = f"/api/charge-points/{quote(charge_point_id, safe='')}"
+                # Whether the CSMS is there is told by the other watch; one that it does not know is no error.
+                with contextlib.suppress(ApiError):
+                    known = await self._csms.ask("GET", path, ChargePoint)
+                    self._live.fleet.know_charge_point(known, time.time())
 
     async def _watch_memorybank(self) -> None:
         while True:

@@ -52,13 +52,7 @@ class Row(Struct, frozen=True, kw_only=True):
     stale: bool
     module_state: str | None
     csms: CsmsView | None
-    samples: list[tuple[float, float, float | None]]
-    # What the page of before reads, as the third of a sample, which is what was offered.
-    statistics: Statistics
-    faults: list[str]
-    voltage_v: float | None
-    temperature_c: float | None
-    soc_percent: float | None
+    samples: list[tuple[float, float]]
 
 
 class Detail(Struct, frozen=True, kw_only=True):
@@ -211,12 +205,7 @@ class Connector:
             stale=self.window.is_stale(now_s),
             module_state=_STATE_WORDS[module.state] if module else None,
             csms=known.view if known else None,
-            samples=[sample[:3] for sample in samples],
-            statistics=self.window.statistics(now_s),
-            faults=_fault_words(module),
-            voltage_v=self._output.voltage_v if self._output else None,
-            temperature_c=self._thermal.temperature_c if self._thermal else None,
-            soc_percent=self._thermal.soc_percent if self._thermal else None,
+            samples=[sample[:2] for sample in samples],
         )
 
     def new_row(self, now_s: float) -> Row:
@@ -239,7 +228,7 @@ class Connector:
             connector=self.connector,
             statistics=self.window.statistics(now_s),
             module_state=_STATE_WORDS[module.state] if module else None,
-            faults=_fault_words(module),
+            faults=[_FAULT_WORDS[fault] for fault in module.faults] if module else [],
             voltage_v=output.voltage_v if output else None,
             power_w=newest.power_w if newest else None,
             temperature_c=self._thermal.temperature_c if self._thermal else None,
@@ -255,7 +244,3 @@ class Connector:
             samples=self.window.recent(now_s) if told is None else self.window.since(told),
             whole=told is None,
         )
-
-
-def _fault_words(module: Status | None) -> list[str]:
-    return [_FAULT_WORDS[fault] for fault in module.faults] if module else []

@@ -91,6 +91,7 @@ async def asked(postgres: Postgres, tmp_path: Path) -> AsyncIterator[Asked]:
             ApiWatch(live, csms_api, memorybank),
             FrameByHand(csms_api, listener),
             token="",
+            grafana_url="",
             health=lambda: {"ok": True},
         )
         transport = httpx.ASGITransport(app=app)

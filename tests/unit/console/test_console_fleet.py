@@ -55,7 +55,7 @@ def test_the_base_frame_alone_is_a_sample() -> None:
     fleet = leased()
     fleet.hear_frame(CP_1, Current(87), NOW_S)
     (row,) = drained(fleet, NOW_S)
-    assert row.samples == [(NOW_S, 87.0, None)]
+    assert row.samples == [(NOW_S, 87.0)]
     assert row.bus == "live"
     assert (row.present_a, row.stale, row.power_w) == (87.0, False, None)
 
@@ -65,7 +65,7 @@ def test_the_precise_frame_refines_the_base_frame() -> None:
     fleet = leased()
     fleet.hear_frame(CP_1, Output(87.31, 400.0, 100.0), NOW_S)
     fleet.hear_frame(CP_1, Current(87), NOW_S + 0.01)
-    assert row_of(fleet).samples == [(NOW_S + 0.01, 87.31, 100.0)]
+    assert row_of(fleet).samples == [(NOW_S + 0.01, 87.31)]
     assert row_of(fleet).power_w == 34924.0
     assert detail_of(fleet).offered_a == 100.0
 
@@ -75,7 +75,7 @@ def test_a_spoofed_base_frame_is_shown_as_it_is() -> None:
     fleet = leased()
     fleet.hear_frame(CP_1, Output(87.31, 400.0, 100.0), NOW_S)
     fleet.hear_frame(CP_1, Current(3), NOW_S + 0.01)
-    assert row_of(fleet).samples == [(NOW_S + 0.01, 3.0, 100.0)]
+    assert row_of(fleet).samples == [(NOW_S + 0.01, 3.0)]
     assert row_of(fleet).power_w == 1200.0
 
 
@@ -84,7 +84,7 @@ def test_an_old_precise_frame_refines_nothing() -> None:
     fleet = leased()
     fleet.hear_frame(CP_1, Output(87.31, 400.0, 100.0), NOW_S)
     fleet.hear_frame(CP_1, Current(87), NOW_S + 1)
-    assert row_of(fleet).samples == [(NOW_S + 1, 87.0, None)]
+    assert row_of(fleet).samples == [(NOW_S + 1, 87.0)]
 
 
 def test_status_and_temperature_are_words_and_numbers() -> None:
