@@ -12,6 +12,7 @@ const AROUND_S = 120;
 const MOST_LIVE = 600;
 /** The stream brings the last minute: what is older than this before its first reading leaves a gap. */
 const JOINS_S = 3.5;
+const LIVE_TAIL_S = 5;
 
 export class AnomalyView {
   #id = null;
@@ -30,7 +31,7 @@ export class AnomalyView {
   constructor(root, context) {
     Object.assign(this, { root, context });
     this.#exports = new Exports({
-      stretches: [{ label: "From two minutes before to two minutes after", between: (nowS) => this.#stretch(nowS) }],
+      stretches: [{ label: "Two minutes before to two after", between: (nowS) => this.#stretch(nowS) }],
       subject: () => ({ chargePointId: this.#known.charge_point_id, connector: this.#known.connector || 1 }),
       nowS: () => context.stream.nowS(),
       picture: () => this.#evidence.save(`anomaly-${this.#id}.png`),
@@ -119,7 +120,7 @@ export class AnomalyView {
     const last = evidence.samples.at(-1)?.[0] ?? evidence.until_s;
     const since = this.#live.filter(([atS]) => atS > last);
     if (!since.length || since[0][0] - last > JOINS_S) return evidence;
-    return { ...evidence, samples: [...evidence.samples, ...since], until_s: Math.max(evidence.until_s, since.at(-1)[0]) };
+    return { ...evidence, samples: [...evidence.samples, ...since], until_s: Math.max(evidence.until_s, since.at(-1)[0] + LIVE_TAIL_S) };
   }
 
   #stretch(nowS) {

@@ -7,7 +7,6 @@ import { nearest } from "./scale.js";
 import { amperes, instant, number } from "./words.js";
 
 const FINENESS_WORDS = { reading: "every reading", "10s": "10-second means", "1m": "one-minute means", "1h": "hourly means" };
-const LIVE_TAIL_S = 5;
 
 export class Evidence {
   #canvas = element("canvas");
@@ -58,14 +57,16 @@ export class Evidence {
     this.#frame.addEventListener("keydown", (event) => this.#onKey(event));
   }
 
-  /** Show an anomaly (as of the model) and its evidence (as of the API); `nowS` moves what is open. */
+  /** Show an anomaly (as of the model) and its evidence (as of the API); `nowS` is where what is open ends. */
   show(anomaly, evidence, nowS) {
-    const samples = (evidence?.samples ?? []).map(([atS, currentA, minA, maxA, commandedA]) => ({ atS, currentA, minA, maxA, commandedA }));
+    const samples = (evidence?.samples ?? [])
+      .map(([atS, currentA, minA, maxA, commandedA]) => ({ atS, currentA, minA, maxA, commandedA }))
+      .filter(({ currentA }) => currentA !== null);
     this.#picture = evidence && {
       samples,
       fineness: evidence.fineness,
       sinceS: evidence.since_s,
-      untilS: anomaly.open ? Math.max(evidence.until_s, nowS + LIVE_TAIL_S) : evidence.until_s,
+      untilS: evidence.until_s,
       severity: anomaly.severity,
       startedS: anomaly.startedS,
       detectedS: anomaly.detectedS,

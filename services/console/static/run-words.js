@@ -1,5 +1,6 @@
 // How runs of scenarios, their parameters and their charge points are said.
 
+import { idText, meaning, toHex } from "./can-frames.js";
 import { element } from "./dom.js";
 import { number, sentence } from "./words.js";
 
@@ -25,14 +26,21 @@ export function plain(value) {
   return number(value, Number.isInteger(value) ? 0 : Math.abs(value) < 10 ? 2 : 1).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
 }
 
-/** Return parameters in words; those of a known scenario with its units. */
+/** Return parameters in words: those of a known scenario with its units, a frame sent by hand as what it was. */
 export function parametersText(parameters, scenario) {
+  if (parameters && "can_id" in parameters) return frameText(parameters);
   return Object.entries(parameters ?? {})
     .map(([name, value]) => {
       const unit = scenario?.parameters?.[name]?.unit;
       return `${quantity(name)[0].toLowerCase()} ${unit === undefined ? quantityText(name, value) : `${plain(value)} ${unit}`.trim()}`;
     })
     .join(", ");
+}
+
+function frameText({ can_id: id, ...parameters }) {
+  const count = Object.keys(parameters).filter((name) => name.startsWith("byte_")).length;
+  const bytes = Array.from({ length: count }, (_, n) => parameters[`byte_${n}`]);
+  return `${idText(id)} [${count}] ${toHex(bytes)} (${meaning(id, bytes)})`.replace("  ", " ");
 }
 
 /** Return the address of a charge point's page. */

@@ -30,7 +30,7 @@ export function number(value, digits = 1) {
 
 /** `repeated-current-fluctuation` as people write it. */
 export function sentence(name) {
-  const words = name.replace(/[-_]+/g, " ").trim();
+  const words = name.replace(/[-_]+/g, " ").trim().replace(/\b(can|ocpp)\b/g, (short) => short.toUpperCase());
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
