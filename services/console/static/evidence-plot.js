@@ -58,14 +58,10 @@ export class EvidencePlot {
     };
     this.#drawRegion(view);
     this.#drawAxes(view, ticks);
-    const { context } = surface;
-    context.save();
-    context.beginPath();
-    context.rect(view.left, 0, inner.width + 1, surface.height);
-    context.clip();
-    this.#drawLimit(view);
-    this.#drawCurrent(view);
-    context.restore();
+    surface.clipped(view.left, 0, inner.width + 1, surface.height, () => {
+      this.#drawLimit(view);
+      this.#drawCurrent(view);
+    });
     this.#drawDetection(view);
     if (cursor) this.#drawCursor(view, cursor);
   }
@@ -125,9 +121,9 @@ export class EvidencePlot {
       run.forEach((sample, n) => {
         const ends = n === run.length - 1;
         if (!ends && sample.commandedA === from.commandedA) return;
-        surface.line(x(from.atS), y(from.commandedA), x(sample.atS), y(from.commandedA), surface.colours.offered, { width: 1.75, dash: [7, 4] });
+        surface.line(x(from.atS), y(from.commandedA), x(sample.atS), y(from.commandedA), surface.colours.commanded, { width: 1.75, dash: [7, 4] });
         surface.context.globalAlpha = 0.3;
-        surface.line(x(sample.atS), y(from.commandedA), x(sample.atS), y(sample.commandedA), surface.colours.offered);
+        surface.line(x(sample.atS), y(from.commandedA), x(sample.atS), y(sample.commandedA), surface.colours.commanded);
         surface.context.globalAlpha = 1;
         from = sample;
       });

@@ -37,7 +37,7 @@ export class Evidence {
         children: [
           element("span", { className: "key key-current", text: "Current" }),
           this.#band,
-          element("span", { className: "key key-offered", text: "Limit commanded" }),
+          element("span", { className: "key key-commanded", text: "Commanded by OCPP" }),
           element("span", { className: "key key-anomaly", text: "Anomaly" }),
           this.#fineness,
           this.#readout,
