@@ -188,6 +188,7 @@ class CsmsApi(ApiServer):
         run = {
             "run_id": str(uuid.uuid4()),
             "scenario": scenario,
+            "anomaly": next((s["anomaly"] for s in self.scenarios if s["name"] == scenario), None),
             "charge_point_ids": charge_point_ids,
             "started_at": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
             "ended_at": None,
@@ -246,6 +247,9 @@ class MemoryBankApi(ApiServer):
     def __init__(self) -> None:
         super().__init__()
         self.anomalies: list[Anomaly] = []
+        self.patterns: dict[uuid.UUID, dict[str, Any]] = {}
+        """By anomaly; all anomalies of one kind are alike."""
+        self.readings: list[dict[str, Any]] = []
         self.database = True
 
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
@@ -254,6 +258,10 @@ class MemoryBankApi(ApiServer):
             return (200 if self.database else 503), health
         if not self.database:
             return 503, {"detail": "the database is away"}
+        if path == "/api/metrics":
+            return 200, {"items": self.readings, "next": None}
+        if path.startswith("/api/anomalies/"):
+            return self._one(*path.split("/")[3:])
         if path != "/api/anomalies":
             return 200, {"items": [], "next": None}
         chosen = [
@@ -262,11 +270,19 @@ class MemoryBankApi(ApiServer):
             if query.get("charge_point_id") in (None, anomaly.charge_point_id)
             and ("open" not in query or anomaly.phase != "closed")
         ]
-        most = int(query["limit"])
+        most = int(query.get("limit", 100))
         return 200, {
             "items": [json.loads(events.encode(anomaly)) for anomaly in chosen[:most]],
             "next": "more" if len(chosen) > most else None,
         }
+
+    def _one(self, anomaly_id: str, *rest: str) -> tuple[int, Any]:
+        for anomaly in self.anomalies:
+            if str(anomaly.id) == anomaly_id and rest == ("pattern",) and anomaly.id in self.patterns:
+                return 200, self.patterns[anomaly.id]
+            if str(anomaly.id) == anomaly_id and not rest:
+                return 200, json.loads(events.encode(anomaly))
+        return 404, {"detail": "no anomaly of that id is remembered"}
 
 
 def fluctuation(

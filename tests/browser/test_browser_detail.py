@@ -1,18 +1,24 @@
-"""The page's views of one thing at a time, as a person uses them: messages, scenarios, a frame by hand."""
+"""The page's views of one thing at a time, as a person uses them: messages, scenarios, an anomaly."""
 
 import asyncio
 import random
+import re
+import uuid
 from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import cantools
+import msgspec
 import pytest
 from playwright.async_api import Page, expect
 
 from browser_parts import assert_accessible, stations
-from console_parts import ConsoleBench
+from console_parts import GRAFANA_URL, ConsoleBench, fluctuation
 from contracts import can_frames
 from contracts.can_frames import Output, SetLimit, Status, Thermal
+from contracts.events import Anomaly
 
 pytestmark = pytest.mark.browser
 
@@ -224,8 +230,121 @@ async def test_a_thousand_charge_points_are_chosen(page: Page, bench: ConsoleBen
     await page.get_by_role("button", name="All 999").click()
     await expect(page.get_by_role("button", name="Start on 999 charge points")).to_be_enabled()
     await page.get_by_role("button", name="None").click()
-    await page.get_by_label("Search charge points").fill("cp-99")
+    await page.get_by_role("searchbox", name="Search charge points").fill("cp-99")
     await page.get_by_role("checkbox", name="CP-993").check()
     await page.get_by_role("button", name="Start", exact=True).click()
     await expect(page.locator("#scenario-message")).to_contain_text("on CP-993.")
     assert bench.csms.wishes[-1]["charge_point_ids"] == ["CP-993"]
+
+
+def remember(bench: ConsoleBench, *anomalies: Anomaly) -> Anomaly:
+    """Have the MemoryBank know anomalies that are alike, with readings around the first; return that one."""
+    first = anomalies[0]
+    bench.memorybank.anomalies = list(anomalies)
+    bench.memorybank.patterns[first.id] = {
+        "id": str(uuid.uuid4()),
+        "charge_point_id": first.charge_point_id,
+        "kind": first.kind,
+        "count": 14,
+        "first_seen_at": "2026-03-03T09:14:00Z",
+        "last_seen_at": "2026-03-09T09:14:00Z",
+        "signature": {"period_s": 8.1, "amplitude_a": 97.0, "duty": 0.4},
+    }
+    now = datetime.now(UTC)
+    seconds = int((now - first.started_at).total_seconds()) + 20
+    bench.memorybank.readings = [
+        {
+            "at": (now - timedelta(seconds=ago_s)).isoformat(),
+            "current_a": 95.0 if ago_s % 8 < 3 else 0.0,
+            "commanded_a": 100.0,
+        }
+        for ago_s in range(seconds, 0, -1)
+    ]
+    return first
+
+
+async def test_an_anomaly_tells_why(page: Page, bench: ConsoleBench) -> None:
+    """What was seen, how sure, what it is like, and what ran; from there to where one goes on."""
+    bench.csms.run("repeated-current-fluctuation", ["CP-1"])
+    earlier = fluctuation("CP-1", ago_s=9000, lasted_s=60)
+    async with stations(bench, "CP-1"):
+        anomaly = remember(bench, fluctuation("CP-1", ago_s=100, lasted_s=60), earlier)
+        await page.goto(f"{bench.console.url}/?charge_point=CP-1")
+        await page.locator("#anomaly-list a").first.click()
+        await expect(page).to_have_title("Repeated current fluctuation: CP-1 \u00b7 ChargeBench")
+        await expect(page.locator("#anomaly-title")).to_be_focused()
+        await expect(page.locator("#anomaly-severity")).to_have_text("Warning")
+        await expect(page.locator("#anomaly-when")).to_contain_text("lasted 1 min 0 s")
+        await expect(page.locator("#anomaly-explanation")).to_contain_text(anomaly.explanation[1:])
+        await expect(page.locator("#anomaly-measure")).to_contain_text("Score8.0threshold 6.0")
+        await expect(page.get_by_role("row", name="Duty 38 % 40 %")).to_be_visible()
+        truth = page.locator("#anomaly-truth")
+        await expect(truth).to_contain_text("True positive")
+        await expect(truth).to_contain_text("repeated-current-fluctuation ran on CP-1")
+        await expect(page.locator("#anomaly-recollection")).to_contain_text(
+            "14th time on CP-1, first seen Mar 3"
+        )
+        await expect(page.locator(".evidence-graph")).to_have_attribute(
+            "data-samples", re.compile(r"^1[12]\d$")
+        )
+        graph = page.get_by_role("slider", name="Current around the anomaly")
+        await graph.press("End")
+        await expect(graph).to_have_attribute(
+            "aria-valuetext", re.compile(r"0\.0 A . limit 100\.0 A|95\.0 A")
+        )
+        grafana = page.get_by_role("link", name="Charge point live in Grafana")
+        address = await grafana.get_attribute("href") or ""
+        assert address.startswith(f"{GRAFANA_URL}/d/chargebench-live/")
+        asked = parse_qs(urlsplit(address).query)
+        assert (asked["var-charge_point"], asked["var-connector"]) == (["CP-1"], ["1"])
+        since_ms = 1000 * anomaly.started_at.timestamp() - 120_000
+        assert int(asked["from"][0]) == pytest.approx(since_ms, abs=1)
+        await assert_accessible(page)
+        await page.locator("#anomaly-earlier a").click()
+        await expect(page).to_have_url(re.compile(str(earlier.id)))
+        await expect(page.locator("#anomaly-recollection")).to_contain_text("No pattern is known")
+        await page.get_by_role("link", name="Charge point CP-1").click()
+        await expect(page.locator("#selected-title")).to_have_text("CP-1")
+
+
+async def test_a_false_alarm_is_called_so(page: Page, bench: ConsoleBench) -> None:
+    """Where only benign life ran, the verdict says that the detector is wrong, and shows what ran."""
+    bench.csms.run("benign-charging", ["CP-1"])
+    anomaly = remember(bench, fluctuation("CP-1", ago_s=100, lasted_s=60))
+    await page.goto(f"{bench.console.url}/?anomaly={anomaly.id}")
+    truth = page.locator("#anomaly-truth")
+    await expect(truth).to_contain_text("False positive")
+    await expect(truth.get_by_role("link", name="Benign charging")).to_be_visible()
+    await expect(truth).to_contain_text("benign: nothing is wrong")
+
+
+async def test_an_open_anomaly_goes_on(page: Page, bench: ConsoleBench) -> None:
+    """The score rises and the waveform grows as they are told; when it closes, how long it was."""
+    async with stations(bench, "CP-1"):
+        anomaly = remember(bench, fluctuation("CP-1", ago_s=30))
+        await page.goto(f"{bench.console.url}/?anomaly={anomaly.id}")
+        await expect(page.locator("#anomaly-when")).to_contain_text("Open since")
+        graph = page.locator(".evidence-graph")
+        await expect(graph).to_have_attribute("data-samples", re.compile(r"^[1-9]"))
+        before = int(await graph.get_attribute("data-samples") or 0)
+        higher = msgspec.structs.replace(anomaly, phase="updated", score=12.5, updated_at=datetime.now(UTC))
+        await bench.tell(higher)
+        await expect(page.locator("#anomaly-measure")).to_contain_text("12.5")
+        await page.wait_for_function(
+            "(before) => Number(document.querySelector('.evidence-graph').dataset.samples) > before",
+            arg=before,
+        )
+        now = datetime.now(UTC)
+        closed = msgspec.structs.replace(higher, phase="closed", updated_at=now, ended_at=now)
+        bench.memorybank.anomalies = [closed]
+        await bench.tell(closed)
+        await expect(page.locator("#anomaly-when")).to_contain_text("lasted")
+
+
+async def test_an_anomaly_that_nobody_remembers(
+    page: Page, bench: ConsoleBench, expected_errors: list[str]
+) -> None:
+    """The page says so in the MemoryBank's words."""
+    expected_errors.append("404")
+    await page.goto(f"{bench.console.url}/?anomaly={uuid.uuid4()}")
+    await expect(page.locator("#anomaly-missing")).to_have_text("no anomaly of that id is remembered")
