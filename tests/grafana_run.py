@@ -32,17 +32,21 @@ def variables(
     return {"charge_point": charge_point_ids, "anomaly": known[0] if known else ""}
 
 
+def reader_url(bench: BenchProcess) -> str:
+    """Return the bench's database as Grafana's own role."""
+    return (
+        f"postgresql://grafana_reader:{bench.secrets['grafana_reader']}"
+        f"@127.0.0.1:{bench.described['postgres_port']}/chargebench"
+    )
+
+
 def empty_panels(bench: BenchProcess, charge_point_ids: list[str]) -> dict[str, dict[str, str]]:
     """Check every panel over the last five minutes; return, by dashboard, the words of those without data.
 
     On dashboards of one charge point it is the first of `charge_point_ids`.
     """
-    url = (
-        f"postgresql://grafana_reader:{bench.secrets['grafana_reader']}"
-        f"@127.0.0.1:{bench.described['postgres_port']}/chargebench"
-    )
     found: dict[str, dict[str, str]] = {}
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(reader_url(bench), autocommit=True) as connection:
         for name, dashboard in dashboards().items():
             now = datetime.now(UTC)
             span = Range(now - timedelta(minutes=5), now)
