@@ -3,18 +3,8 @@
 from grafana import dashboard as frame
 from grafana import words
 from grafana.dashboard import MOMENT, console_link, live_link
-from grafana.panels import (
-    bar_gauge,
-    column,
-    fixed,
-    override,
-    stat,
-    state_timeline,
-    steps,
-    table,
-    time_series,
-    worded,
-)
+from grafana.fields import column, fixed, instant, override, steps, worded
+from grafana.panels import bar_gauge, stat, state_timeline, table, time_series
 from grafana.words import Json
 
 SQL = frame.queries("anomaly_explorer")
@@ -137,6 +127,7 @@ WAVEFORM = time_series(
     unit="amp",
     empty="Choose an anomaly above, or by its kind in the table: the one chosen lies outside this time range",
     legend=("min", "mean", "max"),
+    beside=True,
     min=0,
     overrides=(override("chosen", color=fixed("red"), custom_lineWidth=3),),
 )
@@ -148,19 +139,20 @@ ANOMALIES = table(
     SQL["anomalies"],
     empty=NO_ANOMALY,
     overrides=(
-        column("time", "Detected"),
+        instant("time", "Detected"),
         column(
             "charge_point_id",
             "Charge point",
+            custom_width=125,
             links=[
                 live_link("__data.fields.charge_point_id", "__data.fields.connector", MOMENT),
                 console_link("__data.fields.charge_point_id"),
             ],
         ),
-        column("connector", "Connector"),
-        column("delay_s", "Delay", unit="s", decimals=1),
-        worded("judgement", "Beside the truth", words.by_word(words.JUDGEMENTS)),
-        column("scenario", "In a run of"),
+        column("connector", "Connector", custom_width=80),
+        column("delay_s", "Delay", custom_width=80, unit="s", decimals=1),
+        worded("judgement", "Beside the truth", words.by_word(words.JUDGEMENTS), custom_width=115),
+        column("scenario", "In a run of", custom_width=225),
         *frame.anomaly_columns(),
     ),
 )
@@ -172,24 +164,25 @@ RUNS = table(
     SQL["runs"],
     empty="No scenario ran in this time range",
     overrides=(
-        column("time", "Began"),
+        instant("time", "Began"),
         column(
             "charge_point_id",
             "Charge point",
+            custom_width=125,
             links=[
                 live_link("__data.fields.charge_point_id", time=MOMENT),
                 console_link("__data.fields.charge_point_id"),
             ],
         ),
-        column("scenario", "Scenario"),
-        column("anomaly", "Provokes"),
-        column("state", "State"),
-        column("lasted_s", "Lasted", unit="s", decimals=0),
-        worded("judgement", "Verdict", words.by_word(words.JUDGEMENTS)),
-        column("delay_s", "Delay", unit="s", decimals=1),
-        column("anomalies", "Anomalies"),
+        column("scenario", "Scenario", custom_width=225),
+        column("anomaly", "Provokes", custom_width=225),
+        column("state", "State", custom_width=80),
+        column("lasted_s", "Lasted", custom_width=85, unit="s", decimals=0),
+        worded("judgement", "Verdict", words.by_word(words.JUDGEMENTS), custom_width=115),
+        column("delay_s", "Delay", custom_width=80, unit="s", decimals=1),
+        column("anomalies", "Anomalies", custom_width=85),
         column("parameters", "Parameters"),
-        column("seed", "Seed"),
+        column("seed", "Seed", custom_width=80),
         *frame.moment_columns(),
     ),
 )

@@ -3,18 +3,8 @@
 from grafana import dashboard as frame
 from grafana import words
 from grafana.dashboard import MOMENT, live_link
-from grafana.panels import (
-    BAND,
-    DASHED,
-    FRESHNESS,
-    column,
-    fixed,
-    override,
-    stat,
-    state_timeline,
-    table,
-    time_series,
-)
+from grafana.fields import BAND, DASHED, FRESHNESS, column, fixed, instant, override
+from grafana.panels import stat, state_timeline, table, time_series
 from grafana.words import Json
 
 SQL = frame.queries("charge_point_live")
@@ -98,6 +88,7 @@ CURRENT = time_series(
     SQL["current"],
     unit="amp",
     empty=NO_READING,
+    beside=True,
     overrides=(
         override("current", color=fixed("blue"), custom_lineWidth=2),
         override("mean of 60 s", color=fixed("green"), custom_showPoints="never"),
@@ -122,6 +113,7 @@ LIMITS = time_series(
     unit="amp",
     empty=NO_READING,
     legend=("lastNotNull",),
+    beside=True,
     min=0,
     overrides=(
         override("commanded by OCPP", color=fixed("orange"), **STEPPED),
@@ -140,6 +132,7 @@ ORIGINS = time_series(
     unit="amp",
     empty=NO_READING,
     legend=("lastNotNull", "max"),
+    beside=True,
     overrides=(
         override("observed on CAN", color=fixed("blue")),
         override("reported by OCPP", color=fixed("orange")),
@@ -154,6 +147,8 @@ SWING = time_series(
     SQL["swing"],
     unit="amp",
     empty=NO_READING,
+    legend=("lastNotNull", "max"),
+    beside=True,
     overrides=(
         override("swing", color=fixed("blue"), custom_fillOpacity=10),
         override("residual", color=fixed("purple"), custom_showPoints="never"),
@@ -217,7 +212,7 @@ ANOMALIES = table(
     SQL["anomalies"],
     empty="No anomaly of this connector in this time range",
     overrides=(
-        column("time", "Detected", links=[live_link("charge_point", "connector", MOMENT)]),
+        instant("time", "Detected", links=[live_link("charge_point", "connector", MOMENT)]),
         *frame.anomaly_columns("charge_point"),
     ),
 )
@@ -229,7 +224,7 @@ EVENTS = table(
     SQL["events"],
     empty="No event of this charge point in this time range",
     overrides=(
-        column("time", "Time", custom_width=180),
+        instant("time", "Time"),
         column("kind", "Kind", custom_width=180),
         column("summary", "Summary"),
     ),
@@ -258,7 +253,8 @@ def dashboard() -> Json:
             frame.row(5, (24, LANES)),
             frame.row(8, (12, LIMITS), (12, ORIGINS)),
             frame.row(8, (8, POWER), (8, VOLTAGE), (8, TEMPERATURE)),
-            frame.row(9, (12, ANOMALIES), (12, EVENTS)),
+            frame.row(7, (24, ANOMALIES)),
+            frame.row(9, (24, EVENTS)),
         ),
         refresh="5s",
         time_from="now-5m",

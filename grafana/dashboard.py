@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from grafana.panels import DATA_SOURCE, column, hidden, link, query, worded
+from grafana.fields import column, hidden, link, worded
+from grafana.panels import DATA_SOURCE, query
 from grafana.words import BENIGN_COLOR, SEVERITIES, TRUTH_COLOR, Json, by_word
 
 TAG = "chargebench"
@@ -92,12 +93,12 @@ def anomaly_links(charge_point: str) -> list[Json]:
 def anomaly_columns(charge_point: str = "__data.fields.charge_point_id") -> tuple[Json, ...]:
     """Return the columns that every table of anomalies has; the argument is a Grafana expression."""
     return (
-        worded("severity", "Severity", by_word(SEVERITIES)),
-        column("kind", "Kind", links=anomaly_links(charge_point)),
-        column("deviation", "Deviation", decimals=1),
-        column("score", "Score", decimals=1),
-        column("lasted_s", "Lasted", unit="s", decimals=0),
-        column("state", "State"),
+        worded("severity", "Severity", by_word(SEVERITIES), custom_width=85),
+        column("kind", "Kind", custom_width=225, links=anomaly_links(charge_point)),
+        column("deviation", "Deviation", custom_width=85, decimals=1),
+        column("score", "Score", custom_width=70, decimals=1),
+        column("lasted_s", "Lasted", custom_width=85, unit="s", decimals=0),
+        column("state", "State", custom_width=80),
         column("explanation", "Explanation"),
         column("pattern", "Pattern"),
         *moment_columns(),

@@ -3,19 +3,8 @@
 from grafana import dashboard as frame
 from grafana import words
 from grafana.dashboard import MOMENT, console_link, live_link
-from grafana.panels import (
-    FRESHNESS,
-    bar_gauge,
-    column,
-    fixed,
-    override,
-    stat,
-    state_timeline,
-    steps,
-    table,
-    time_series,
-    worded,
-)
+from grafana.fields import FRESHNESS, column, fixed, instant, override, steps, worded
+from grafana.panels import bar_gauge, stat, state_timeline, table, time_series
 from grafana.words import Json
 
 SQL = frame.queries("fleet_overview")
@@ -106,6 +95,8 @@ POWER_OVER_TIME = time_series(
     empty="No reading in this time range",
     style="stacked",
     legend=("lastNotNull", "max"),
+    beside=True,
+    by="Max",
     interval="5s",
     min=0,
     displayName="${__field.labels.charge_point_id}",
@@ -132,25 +123,27 @@ CHARGE_POINTS = table(
         column(
             "charge_point_id",
             "Charge point",
+            custom_width=125,
             links=[
                 live_link("__data.fields.charge_point_id", "__data.fields.connector"),
                 console_link("__data.fields.charge_point_id"),
             ],
         ),
-        column("connector", "Connector"),
-        worded("status", "Status", words.by_word(words.STATUSES)),
-        column("current_a", "Current", unit="amp", decimals=1),
-        column("power_w", "Power", unit="watt", decimals=1),
-        column("energy_wh", "Meter", unit="watth", decimals=2),
-        column("soc_percent", "State of charge", unit="percent", decimals=0),
-        column("transaction_id", "Transaction"),
+        column("connector", "Connector", custom_width=80),
+        worded("status", "Status", words.by_word(words.STATUSES), custom_width=120),
+        column("current_a", "Current", custom_width=85, unit="amp", decimals=1),
+        column("power_w", "Power", custom_width=95, unit="watt", decimals=1),
+        column("energy_wh", "Meter", custom_width=95, unit="watth", decimals=2),
+        column("soc_percent", "State of charge", custom_width=120, unit="percent", decimals=0),
+        column("transaction_id", "Transaction", custom_width=95),
         column(
             "open_anomalies",
             "Open anomalies",
+            custom_width=120,
             thresholds=steps((None, words.QUIET), (1, "red")),
             custom_cellOptions={"type": "color-text"},
         ),
-        column("reading_age_s", "Age of reading", unit="s", decimals=1),
+        column("reading_age_s", "Age of reading", custom_width=115, unit="s", decimals=1),
     ),
 )
 
@@ -174,16 +167,17 @@ NEWEST_ANOMALIES = table(
     SQL["newest_anomalies"],
     empty="No anomaly in this time range",
     overrides=(
-        column("time", "Detected"),
+        instant("time", "Detected"),
         column(
             "charge_point_id",
             "Charge point",
+            custom_width=125,
             links=[
                 live_link("__data.fields.charge_point_id", "__data.fields.connector", MOMENT),
                 console_link("__data.fields.charge_point_id"),
             ],
         ),
-        column("connector", "Connector"),
+        column("connector", "Connector", custom_width=80),
         *frame.anomaly_columns(),
     ),
 )

@@ -3,7 +3,8 @@
 from grafana import dashboard as frame
 from grafana import words
 from grafana.dashboard import MOMENT, console_link, live_link
-from grafana.panels import BAND, column, fixed, override, stat, table, time_series
+from grafana.fields import BAND, column, fixed, instant, override
+from grafana.panels import stat, table, time_series
 from grafana.words import Json
 
 SQL = frame.queries("learned_patterns")
@@ -66,6 +67,7 @@ CURRENT = time_series(
     SQL["current"],
     unit="amp",
     empty="No reading of this connector in this time range",
+    legend=("lastNotNull", "min", "max"),
     overrides=(
         override("current", color=fixed("blue")),
         override("learned mean", color=fixed("green"), custom_showPoints="never"),
@@ -81,12 +83,12 @@ HOURS = table(
     SQL["hours"],
     empty=NO_HISTORY,
     overrides=(
-        column("hour", "Hour"),
-        column("days", "Days"),
-        column("readings", "Readings"),
-        column("mean_a", "Mean", unit="amp", decimals=1),
-        column("deviation_a", "Deviation", unit="amp", decimals=1),
-        column("peak_a", "Peak", unit="amp", decimals=1),
+        column("hour", "Hour", custom_width=65),
+        column("days", "Days", custom_width=60),
+        column("readings", "Readings", custom_width=90),
+        column("mean_a", "Mean", custom_width=105, unit="amp", decimals=1),
+        column("deviation_a", "Deviation", custom_width=90, unit="amp", decimals=1),
+        column("peak_a", "Peak", custom_width=105, unit="amp", decimals=1),
     ),
 )
 
@@ -123,13 +125,13 @@ PATTERNS = table(
     SQL["patterns"],
     empty=NO_PATTERN,
     overrides=(
-        column("kind", "Kind", links=[live_link("charge_point", "connector", MOMENT)]),
-        column("count", "Seen"),
-        column("period_s", "Period", unit="s", decimals=1),
-        column("amplitude_a", "Amplitude", unit="amp", decimals=1),
-        column("duty", "Duty", unit="percentunit", decimals=0),
-        column("first_seen_at", "First seen"),
-        column("last_seen_at", "Last seen"),
+        column("kind", "Kind", custom_width=225, links=[live_link("charge_point", "connector", MOMENT)]),
+        column("count", "Seen", custom_width=60),
+        column("period_s", "Period", custom_width=80, unit="s", decimals=1),
+        column("amplitude_a", "Amplitude", custom_width=90, unit="amp", decimals=1),
+        column("duty", "Duty", custom_width=65, unit="percentunit", decimals=0),
+        instant("first_seen_at", "First seen"),
+        instant("last_seen_at", "Last seen"),
         *frame.moment_columns(),
     ),
 )
@@ -141,13 +143,13 @@ VERSIONS = table(
     SQL["versions"],
     empty=NO_PATTERN,
     overrides=(
-        column("kind", "Kind"),
-        column("threshold", "Threshold"),
-        column("anomalies", "Anomalies"),
-        column("least_score", "Least score", decimals=1),
-        column("highest_score", "Highest score", decimals=1),
-        column("first_at", "First"),
-        column("last_at", "Last"),
+        column("kind", "Kind", custom_width=225),
+        column("threshold", "Threshold", custom_width=85),
+        column("anomalies", "Anomalies", custom_width=85),
+        column("least_score", "Least score", custom_width=95, decimals=1),
+        column("highest_score", "Highest score", custom_width=105, decimals=1),
+        instant("first_at", "First"),
+        instant("last_at", "Last"),
     ),
 )
 
@@ -161,16 +163,17 @@ FLEET = table(
         column(
             "charge_point_id",
             "Charge point",
+            custom_width=125,
             links=[
                 frame.patterns_link("__data.fields.charge_point_id"),
                 console_link("__data.fields.charge_point_id"),
             ],
         ),
-        column("patterns", "Patterns"),
-        column("anomalies", "Anomalies"),
-        column("most_seen", "Most of one pattern"),
-        column("first_seen_at", "First seen"),
-        column("last_seen_at", "Last seen"),
+        column("patterns", "Patterns", custom_width=85),
+        column("anomalies", "Anomalies", custom_width=85),
+        column("most_seen", "Most of one pattern", custom_width=145),
+        instant("first_seen_at", "First seen"),
+        instant("last_seen_at", "Last seen"),
     ),
 )
 
@@ -185,7 +188,7 @@ def dashboard() -> Json:
             frame.row(4, (5, KNOWN), (3, SEEN_AGAIN), (10, MOST_SEEN), (6, LEARNED_FROM)),
             frame.row(10, (16, CURRENT), (8, HOURS)),
             frame.row(8, (12, SEEN), (12, THRESHOLDS)),
-            frame.row(8, (14, PATTERNS), (10, VERSIONS)),
+            frame.row(8, (12, PATTERNS), (12, VERSIONS)),
             frame.row(8, (24, FLEET)),
         ),
         refresh="1m",

@@ -6,6 +6,7 @@ Every panel must say what it shows (title, description), in which unit, and in w
 
 from typing import Any, Literal
 
+from grafana.fields import NO_VALUE
 from grafana.words import Json
 
 GRAFANA_VERSION = "13.1.3"
@@ -29,42 +30,6 @@ def query(sql: str, form: Format) -> Json:
         "editorMode": "code",
         "rawQuery": True,
         "rawSql": sql,
-    }
-
-
-def steps(*steps: tuple[float | None, str]) -> Json:
-    """Return thresholds: from each value (None: from minus infinity) upwards its colour."""
-    return {"mode": "absolute", "steps": [{"value": value, "color": color} for value, color in steps]}
-
-
-DASHED: Json = {"fill": "dash", "dash": [8, 6]}
-BAND: Json = {
-    "color": {"mode": "fixed", "fixedColor": "green"},
-    "custom_lineWidth": 0,
-    "custom_showPoints": "never",
-}
-"""For the edges of a band; the upper one fills down to the lower."""
-FRESHNESS = steps((None, "green"), (5, "orange"), (60, "red"))
-"""For the age of a reading in seconds; readings come every second."""
-
-
-def fixed(color: str) -> Json:
-    """Return a fixed colour."""
-    return {"mode": "fixed", "fixedColor": color}
-
-
-def link(title: str, url: str, *, new_tab: bool = False) -> Json:
-    """Return a data link."""
-    return {"title": title, "url": url, "targetBlank": new_tab}
-
-
-def override(column: str, **properties: Any) -> Json:
-    """Return an override for one column or series; `custom_x=…` sets the panel type's option `custom.x`."""
-    return {
-        "matcher": {"id": "byName", "options": column},
-        "properties": [
-            {"id": key.replace("custom_", "custom.", 1), "value": value} for key, value in properties.items()
-        ],
     }
 
 
@@ -107,16 +72,22 @@ def _panel(
     return panel | ({"interval": interval} if interval else {})
 
 
-def _legend(*calculations: str) -> Json:
+def _legend(*calculations: str, beside: bool = False, by: str | None = None) -> Json:
     return {
         "showLegend": True,
         "displayMode": "table" if calculations else "list",
-        "placement": "bottom",
+        "placement": "right" if beside else "bottom",
         "calcs": list(calculations),
+        **({"sortBy": by, "sortDesc": True} if by else {}),
     }
 
 
 _TOOLTIP: Json = {"mode": "multi", "sort": "desc"}
+
+
+def _quiet(override: Json) -> Json:
+    """Return the override of a series that has no words of its own for where it is missing."""
+    return override | {"properties": [{"id": "noValue", "value": NO_VALUE}, *override["properties"]]}
 
 
 def stat(
@@ -165,6 +136,8 @@ def time_series(
     empty: str,
     style: Literal["lines", "stacked", "bars"] = "lines",
     legend: tuple[str, ...] = ("lastNotNull", "min", "mean", "max"),
+    beside: bool = False,
+    by: str | None = None,
     overrides: tuple[Json, ...] = (),
     time_from: str | None = None,
     interval: str | None = None,
@@ -173,6 +146,7 @@ def time_series(
 ) -> Json:
     """Series over time: at most LANES of them, ascending, numbers only.
 
+    `legend`: what it tells of each, `beside` the curves or below them, sorted `by` the name of one of these.
     `points` bounds the instants, where each is wide: bars.
     """
     custom = {
@@ -184,6 +158,7 @@ def time_series(
         "showPoints": "auto",
         "pointSize": 4,
         "spanNulls": GAP_MS,
+        "barAlignment": 1,  # a bucket's time is its beginning
         "axisPlacement": "auto",
         "axisLabel": "",
         "stacking": {"mode": "none" if style == "lines" else "normal", "group": "A"},
@@ -195,10 +170,10 @@ def time_series(
         query(sql, "time_series"),
         unit=unit,
         empty=empty,
-        options={"legend": _legend(*legend), "tooltip": _TOOLTIP},
+        options={"legend": _legend(*legend, beside=beside, by=by), "tooltip": _TOOLTIP},
         custom=custom,
         defaults=field,
-        overrides=overrides,
+        overrides=tuple(_quiet(one) for one in overrides),
         time_from=time_from,
         interval=interval,
         points=points,
@@ -328,18 +303,3 @@ def table(
         custom=custom,
         overrides=overrides,
     )
-
-
-def column(name: str, shown: str, **properties: Any) -> Json:
-    """Return a table column's override with the heading people read."""
-    return override(name, displayName=shown, **properties)
-
-
-def worded(name: str, shown: str, mappings: list[Json], **properties: Any) -> Json:
-    """Return the override of a column whose words are coloured by `mappings`."""
-    return column(name, shown, mappings=mappings, custom_cellOptions={"type": "color-text"}, **properties)
-
-
-def hidden(name: str) -> Json:
-    """Return the override of a column that only links use."""
-    return override(name, custom_hideFrom={"viz": True, "legend": True, "tooltip": True})

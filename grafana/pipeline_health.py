@@ -2,18 +2,8 @@
 
 from grafana import dashboard as frame
 from grafana import words
-from grafana.panels import (
-    FRESHNESS,
-    bar_gauge,
-    column,
-    fixed,
-    override,
-    stat,
-    steps,
-    table,
-    time_series,
-    worded,
-)
+from grafana.fields import FRESHNESS, column, fixed, instant, override, steps, worded
+from grafana.panels import bar_gauge, stat, table, time_series
 from grafana.words import Json
 
 SQL = frame.queries("pipeline_health")
@@ -40,7 +30,7 @@ LAG_NOW = stat(
     SQL["lag"],
     unit="s",
     empty=f"{NO_PULSE}, or nothing came",
-    decimals=2,
+    decimals=1,
     color={"mode": "thresholds"},
     thresholds=LAG,
 )
@@ -109,6 +99,8 @@ STORED_OVER_TIME = time_series(
     unit="none",
     empty=NO_PULSES,
     interval="10s",
+    legend=("lastNotNull", "max"),
+    beside=True,
     min=0,
     overrides=(
         override("messages", color=fixed("purple")),
@@ -126,6 +118,8 @@ LAG_OVER_TIME = time_series(
     unit="s",
     empty=NO_PULSES,
     interval="10s",
+    legend=("lastNotNull", "max"),
+    beside=True,
     min=0,
     overrides=(
         override("p50", color=fixed("green")),
@@ -143,6 +137,7 @@ FAULTS_OVER_TIME = time_series(
     empty=NO_PULSES,
     interval="10s",
     legend=("sum", "max"),
+    beside=True,
     min=0,
     overrides=(
         override("lost", color=fixed("red")),
@@ -160,12 +155,12 @@ SERVICES = table(
     SQL["services"],
     empty="Nothing was ever heard of any service",
     overrides=(
-        column("service", "Service"),
-        worded("state", "State", words.by_word(words.UPS)),
-        column("up", "Up"),
-        column("known", "Known"),
-        column("heard_at", "Last heard"),
-        column("age_s", "Ago", unit="s", decimals=1),
+        column("service", "Service", custom_width=130),
+        worded("state", "State", words.by_word(words.UPS), custom_width=80),
+        column("up", "Up", custom_width=55),
+        column("known", "Known", custom_width=70),
+        instant("heard_at", "Last heard"),
+        column("age_s", "Ago", custom_width=130, unit="s", decimals=1),
     ),
 )
 
@@ -189,16 +184,18 @@ SOURCES = table(
     SQL["sources"],
     empty="No source was heard of yet",
     overrides=(
-        column("source", "Source"),
-        worded("state", "State", words.by_word(words.UPS)),
-        column("age_s", "Newest event, ago", unit="s", decimals=1),
-        column("lag_s", "Lag", unit="s", decimals=2),
-        column("events", "Events"),
-        column("readings", "Readings"),
-        column("behind", "Not rolled up"),
-        column("lost", "Lost", thresholds=NONE_WANTED, custom_cellOptions={"type": "color-text"}),
-        column("again", "Arrived again"),
-        column("outboxes", "Outboxes"),
+        column("source", "Source", custom_width=220),
+        worded("state", "State", words.by_word(words.UPS), custom_width=80),
+        column("age_s", "Newest event, ago", custom_width=130, unit="s", decimals=1),
+        column("lag_s", "Lag", custom_width=80, unit="s", decimals=2),
+        column("events", "Events", custom_width=95),
+        column("readings", "Readings", custom_width=90),
+        column("behind", "Not rolled up", custom_width=110),
+        column(
+            "lost", "Lost", custom_width=65, thresholds=NONE_WANTED, custom_cellOptions={"type": "color-text"}
+        ),
+        column("again", "Arrived again", custom_width=110),
+        column("outboxes", "Outboxes", custom_width=85),
     ),
 )
 
@@ -219,7 +216,7 @@ PARTITIONS = table(
     SQL["partitions"],
     empty="The database has no partition yet",
     overrides=(
-        column("parent", "Table"),
+        column("parent", "Table", custom_width=140),
         column("partition", "Partition"),
         column("bytes", "Size", unit="decbytes"),
     ),
@@ -231,10 +228,10 @@ NEWEST_SET_ASIDE = table(
     SQL["newest_set_aside"],
     empty="Nothing was set aside in this time range",
     overrides=(
-        column("time", "Last"),
-        column("times", "Times"),
-        column("topic", "Topic"),
-        column("reason", "Reason"),
+        instant("time", "Last"),
+        column("times", "Times", custom_width=65),
+        column("topic", "Topic", custom_width=260),
+        column("reason", "Reason", custom_width=120),
     ),
 )
 
@@ -244,11 +241,11 @@ NEWEST_GAPS = table(
     SQL["newest_gaps"],
     empty="Nothing was lost in this time range",
     overrides=(
-        column("time", "Noticed"),
-        column("source", "Source"),
-        column("lost", "Events"),
-        column("first_seq", "From number"),
-        column("last_seq", "To number"),
+        instant("time", "Noticed"),
+        column("source", "Source", custom_width=220),
+        column("lost", "Events", custom_width=65),
+        column("first_seq", "From number", custom_width=105),
+        column("last_seq", "To number", custom_width=105),
     ),
 )
 

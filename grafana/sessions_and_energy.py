@@ -3,7 +3,8 @@
 from grafana import dashboard as frame
 from grafana import words
 from grafana.dashboard import MOMENT, console_link, live_link
-from grafana.panels import bar_gauge, column, fixed, heatmap, override, stat, steps, table, time_series
+from grafana.fields import column, fixed, instant, override, steps
+from grafana.panels import bar_gauge, heatmap, stat, table, time_series
 from grafana.words import Json
 
 SQL = frame.queries("sessions_and_energy")
@@ -131,26 +132,28 @@ NEWEST = table(
     SQL["newest"],
     empty=NO_SESSION,
     overrides=(
-        column("time", "Began"),
+        instant("time", "Began"),
         column(
             "charge_point_id",
             "Charge point",
+            custom_width=125,
             links=[
                 live_link("__data.fields.charge_point_id", "__data.fields.connector", MOMENT),
                 console_link("__data.fields.charge_point_id"),
             ],
         ),
-        column("connector", "Connector"),
-        column("transaction_id", "Transaction"),
-        column("id_tag", "Tag"),
-        column("reason", "Ended by"),
-        column("duration_s", "Duration", unit="s", decimals=0),
-        column("energy_wh", "Energy", unit="watth", decimals=1),
-        column("mean_a", "Mean current", unit="amp", decimals=1),
-        column("peak_a", "Peak current", unit="amp", decimals=1),
+        column("connector", "Connector", custom_width=80),
+        column("transaction_id", "Transaction", custom_width=95),
+        column("id_tag", "Tag", custom_width=95),
+        column("reason", "Ended by", custom_width=120),
+        column("duration_s", "Duration", custom_width=85, unit="s", decimals=0),
+        column("energy_wh", "Energy", custom_width=95, unit="watth", decimals=1),
+        column("mean_a", "Mean current", custom_width=105, unit="amp", decimals=1),
+        column("peak_a", "Peak current", custom_width=105, unit="amp", decimals=1),
         column(
             "anomalies",
             "Anomalies",
+            custom_width=85,
             thresholds=steps((None, words.QUIET), (1, "red")),
             custom_cellOptions={"type": "color-text"},
         ),

@@ -221,7 +221,7 @@ def _check_links(panel: Json, frame: Frame) -> None:
         )
 
 
-def _time_series(_: Json, frame: Frame, span: Range, points: int) -> None:
+def _time_series(panel: Json, frame: Frame, span: Range, points: int) -> None:
     time, *series = frame.fields
     assert time.kind == "time"
     assert series, "no series"
@@ -231,10 +231,12 @@ def _time_series(_: Json, frame: Frame, span: Range, points: int) -> None:
         "instants are not ascending"
     )
     assert frame.rows <= 2 * points, f"{frame.rows} instants where {points} can be drawn"
-    # A bucket's time is its beginning, so the first one may lie before the range.
+    # A bucket's time is its beginning, so the first one, and no other, may lie before the range.
     width = (span.end - span.start) / points
-    slack = max(timedelta(hours=1), 2 * width)
+    is_bars = panel["fieldConfig"]["defaults"].get("custom", {}).get("drawStyle") == "bars"
+    slack = max(timedelta(days=1 if is_bars else 0, hours=1), 2 * width)
     assert span.start - slack <= time.values[0], "instants before the time range"
+    assert all(span.start <= at for at in time.values[1:]), "instants before the time range"
     assert time.values[-1] <= span.end, "instants after the time range"
 
 

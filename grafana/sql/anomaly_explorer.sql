@@ -80,16 +80,21 @@ WHERE is_run
 
 -- by_kind --
 WITH counted AS (
-  SELECT greatest(date_bin($__interval_ms * interval '1 ms', detected_at, 'epoch'), $__timeFrom()::timestamptz) AS bucket,
-         kind, count(*) AS anomalies
+  SELECT date_bin($__interval_ms * interval '1 ms', detected_at, 'epoch') AS bucket, kind, count(*) AS anomalies
   FROM dash.anomalies
   WHERE $__timeFilter(detected_at) AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
   GROUP BY 1, 2
 ), places AS (
   SELECT kind, row_number() OVER (ORDER BY sum(anomalies) DESC, kind) AS place FROM counted GROUP BY 1
+), buckets AS (
+  -- Every bar has its place, also one of height 0: a bar is as wide as the way to the next.
+  SELECT bucket
+  FROM generate_series(date_bin($__interval_ms * interval '1 ms', $__timeFrom()::timestamptz, 'epoch'),
+                       $__timeTo()::timestamptz, $__interval_ms * interval '1 ms') AS bucket
 )
-SELECT bucket AS "time", CASE WHEN place <= 19 THEN kind ELSE 'all others' END AS metric, sum(anomalies) AS "anomalies"
-FROM counted JOIN places USING (kind)
+SELECT bucket AS "time", CASE WHEN place <= 19 THEN kind ELSE 'all others' END AS metric,
+       coalesce(sum(anomalies), 0) AS "anomalies"
+FROM buckets CROSS JOIN places LEFT JOIN counted USING (bucket, kind)
 GROUP BY 1, 2
 ORDER BY 1, 2
 
@@ -200,12 +205,12 @@ WITH runs AS MATERIALIZED (
   ORDER BY detected_at DESC
   LIMIT 100
 )
-SELECT detected_at AS "time", charge_point_id, connector::text AS connector, severity, kind, deviation, score,
-       extract(epoch FROM coalesce(ended_at, now()) - started_at) AS lasted_s,
-       extract(epoch FROM detected_at - started_at) AS delay_s,
-       CASE WHEN ended_at IS NULL THEN 'open' ELSE 'closed' END AS state,
+SELECT detected_at AS "time", charge_point_id, connector::text AS connector, severity, kind,
        CASE WHEN scenario IS NULL THEN 'false alarm' ELSE 'true alarm' END AS judgement,
-       scenario, explanation, pattern, id,
+       extract(epoch FROM detected_at - started_at) AS delay_s,
+       extract(epoch FROM coalesce(ended_at, now()) - started_at) AS lasted_s,
+       CASE WHEN ended_at IS NULL THEN 'open' ELSE 'closed' END AS state,
+       deviation, score, explanation, scenario, pattern, id,
        (extract(epoch FROM newest.started_at - interval '2 minutes') * 1000)::bigint AS moment_from_ms,
        (extract(epoch FROM detected_at + interval '2 minutes') * 1000)::bigint AS moment_to_ms
 FROM newest LEFT JOIN LATERAL (

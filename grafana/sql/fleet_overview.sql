@@ -121,13 +121,18 @@ ORDER BY open_anomalies DESC, charge_point_id, connector
 LIMIT 1000
 
 -- anomalies_per_hour --
-SELECT $__timeGroupAlias(detected_at, '1h', 0),
-       count(*) FILTER (WHERE severity = 'critical') AS "critical",
-       count(*) FILTER (WHERE severity = 'warning') AS "warning",
-       count(*) FILTER (WHERE severity = 'info') AS "info"
-FROM dash.anomalies
-WHERE $__timeFilter(detected_at) AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
-GROUP BY 1
+-- Every hour has its place, also one without: a bar is as wide as the way to the next.
+WITH counted AS (
+  SELECT date_bin('1 hour', detected_at, 'epoch') AS hour, count(*) FILTER (WHERE severity = 'critical') AS critical,
+         count(*) FILTER (WHERE severity = 'warning') AS warning, count(*) FILTER (WHERE severity = 'info') AS info
+  FROM dash.anomalies
+  WHERE $__timeFilter(detected_at) AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
+  GROUP BY 1
+)
+SELECT hour AS "time", coalesce(critical, 0) AS "critical", coalesce(warning, 0) AS "warning", coalesce(info, 0) AS "info"
+FROM generate_series(date_bin('1 hour', $__timeFrom()::timestamptz, 'epoch'), $__timeTo()::timestamptz, '1 hour') AS hour
+LEFT JOIN counted USING (hour)
+WHERE EXISTS (SELECT FROM counted)
 ORDER BY 1
 
 -- newest_anomalies --

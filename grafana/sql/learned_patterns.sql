@@ -65,21 +65,26 @@ ORDER BY 1
 
 -- seen --
 WITH counted AS (
-  SELECT greatest(date_bin($__interval_ms * interval '1 ms', started_at, 'epoch'), $__timeFrom()::timestamptz) AS bucket,
-         pattern_id, count(*) AS anomalies
+  SELECT date_bin($__interval_ms * interval '1 ms', started_at, 'epoch') AS bucket, pattern_id, count(*) AS anomalies
   FROM dash.anomalies
   WHERE $__timeFilter(started_at) AND charge_point_id = ${charge_point:sqlstring}
   GROUP BY 1, 2
 ), places AS (
   SELECT pattern_id, row_number() OVER (ORDER BY sum(anomalies) DESC, pattern_id) AS place FROM counted GROUP BY 1
+), buckets AS (
+  -- Every bar has its place, also one of height 0: a bar is as wide as the way to the next.
+  SELECT bucket
+  FROM generate_series(date_bin($__interval_ms * interval '1 ms', $__timeFrom()::timestamptz, 'epoch'),
+                       $__timeTo()::timestamptz, $__interval_ms * interval '1 ms') AS bucket
 )
-SELECT bucket AS "time",
+SELECT buckets.bucket AS "time",
        CASE WHEN place > 19 THEN 'all others'
             ELSE place || '. ' || concat_ws(', ', coalesce(p.kind, 'no pattern'), round(p.period_s::numeric, 1) || ' s',
                                             round(p.amplitude_a::numeric) || ' A') END AS metric,
-       sum(anomalies) AS "anomalies"
-FROM counted JOIN places ON places.pattern_id IS NOT DISTINCT FROM counted.pattern_id
-LEFT JOIN dash.patterns AS p ON p.pattern_id = counted.pattern_id
+       coalesce(sum(anomalies), 0) AS "anomalies"
+FROM buckets CROSS JOIN places
+LEFT JOIN counted ON counted.bucket = buckets.bucket AND counted.pattern_id IS NOT DISTINCT FROM places.pattern_id
+LEFT JOIN dash.patterns AS p ON p.pattern_id = places.pattern_id
 GROUP BY 1, 2
 ORDER BY 1, 2
 

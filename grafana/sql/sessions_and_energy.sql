@@ -27,19 +27,32 @@ FROM dash.sessions
 WHERE $__timeFilter(started_at) AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
 
 -- energy_per_day --
-SELECT greatest(date_bin('1 day', started_at, 'epoch'), $__timeFrom()::timestamptz) AS "time", sum(energy_wh) AS "energy"
-FROM dash.sessions
-WHERE $__timeFilter(started_at) AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
-GROUP BY 1
+-- Every day has its place, also one without energy: a bar is as wide as the way to the next.
+WITH summed AS (
+  SELECT date_bin('1 day', started_at, 'epoch') AS day, sum(energy_wh) AS energy_wh
+  FROM dash.sessions
+  WHERE $__timeFilter(started_at) AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
+  GROUP BY 1
+)
+SELECT day AS "time", coalesce(energy_wh, 0) AS "energy"
+FROM generate_series(date_bin('1 day', $__timeFrom()::timestamptz, 'epoch'), $__timeTo()::timestamptz, '1 day') AS day
+LEFT JOIN summed USING (day)
+WHERE EXISTS (SELECT FROM summed)
 ORDER BY 1
 
 -- sessions_per_day --
-SELECT greatest(date_bin('1 day', started_at, 'epoch'), $__timeFrom()::timestamptz) AS "time",
-       CASE WHEN ended_at IS NULL THEN 'still running' ELSE coalesce(reason, 'no reason given') END AS metric,
-       count(*) AS "sessions"
-FROM dash.sessions
-WHERE $__timeFilter(started_at) AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
-GROUP BY 1, 2
+WITH counted AS (
+  SELECT date_bin('1 day', started_at, 'epoch') AS day,
+         CASE WHEN ended_at IS NULL THEN 'still running' ELSE coalesce(reason, 'no reason given') END AS reason,
+         count(*) AS sessions
+  FROM dash.sessions
+  WHERE $__timeFilter(started_at) AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
+  GROUP BY 1, 2
+)
+SELECT day AS "time", reason AS metric, coalesce(sessions, 0) AS "sessions"
+FROM generate_series(date_bin('1 day', $__timeFrom()::timestamptz, 'epoch'), $__timeTo()::timestamptz, '1 day') AS day
+CROSS JOIN (SELECT DISTINCT reason FROM counted) AS reasons
+LEFT JOIN counted USING (day, reason)
 ORDER BY 1, 2
 
 -- start_hours --

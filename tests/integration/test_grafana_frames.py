@@ -79,6 +79,10 @@ BAD = {
     ),
     "after the range": panel("timeseries", f"SELECT {TWO} + interval '1 s' AS time, 1 AS a"),
     "before the range": panel("timeseries", f"SELECT {ONE} - interval '1 day' AS time, 1 AS a"),
+    "two instants before the range": panel(
+        "timeseries",
+        f"SELECT {ONE} - n * interval '2 min' AS time, n AS a FROM generate_series(1, 2) AS n ORDER BY 1",
+    ),
     "two columns of one name": panel("timeseries", f"SELECT {ONE} AS time, 1 AS a, 2 AS a"),
     "two rows in a stat": panel("stat", "SELECT n FROM generate_series(1, 2) AS n"),
     "a text in a stat": panel("stat", "SELECT 'online' AS state"),

@@ -27,7 +27,7 @@ BUILT_IN = {
     *("__timeFrom", "__timeTo", "__timeFilter", "__timeGroup", "__timeGroupAlias"),
 }
 OVERRIDABLE = {
-    *("color", "decimals", "displayName", "links", "mappings", "thresholds", "unit"),
+    *("color", "decimals", "displayName", "links", "mappings", "noValue", "thresholds", "unit"),
     *("custom.axisPlacement", "custom.cellOptions", "custom.fillBelowTo", "custom.fillOpacity"),
     *("custom.hideFrom", "custom.lineInterpolation", "custom.lineStyle", "custom.lineWidth"),
     *("custom.showPoints", "custom.width"),
