@@ -182,6 +182,9 @@ def test_without_a_terminal_it_is_a_plain_table(bench: ConsoleBench, tmp_path: P
     assert [row.split()[:2] for row in rows[:4]] == [[f"CP-{n}", "Charging"] for n in range(1, 5)]
     assert rows[5] == "4 charge points, 0 open anomalies"
     assert "\x1b" not in told.stdout
+    bench.csms.add("充电桩")
+    wait_until(lambda: "充电桩" in top("--url", url, cwd=tmp_path).stdout, what="another charge point")
+    assert "???" in top("--url", url, cwd=tmp_path, PYTHONIOENCODING="ascii").stdout
     bench.memorybank.stop()
 
     def says_who_is_away() -> bool:

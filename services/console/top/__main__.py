@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import io
 import os
 import sys
 from pathlib import Path
@@ -47,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(asked: argparse.Namespace, prog: str = "chargebench top") -> int:
     """Do what was asked for; return the exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8 still shows the numbers
     try:
         place = find(asked.url, asked.home, os.environ, Path.cwd())
         if asked.once or not terminal.is_there():
