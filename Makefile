@@ -78,7 +78,7 @@ settings: $(VENV)/dev ## write docs/settings.md and docs/metrics.md anew from th
 	@$(BIN)/python docs/generate_settings.py
 	@$(BIN)/python docs/generate_metrics.py
 
-dashboards: $(VENV)/dev ## write grafana/dashboards/*.json anew from their source
+dashboards: $(VENV)/dev ## write the dashboards and alert rules of grafana/ anew from their source
 	@$(BIN)/python -m grafana.generate
 
 # Both may be given to make or stand in the environment; make hands them on.

@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.response import HTTPResponse
 
 from chassis.grafana_address import Address, token_complaint
+from chassis.grafana_region import Region
 
 Json: TypeAlias = dict[str, Any]
 
@@ -76,16 +77,6 @@ class Answer:
         """How many rows the longest frame has."""
         columns = [frame.get("data", {}).get("values") or [[]] for frame in self.frames]
         return max((len(column[0]) for column in columns), default=0)
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """A stretch of time with a text and tags, shown on every dashboard that asks for one of the tags."""
-
-    start_ms: int
-    end_ms: int
-    text: str
-    tags: tuple[str, ...]
 
 
 class GrafanaLink:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from chassis.grafana_link import Region
+from chassis.grafana_region import Region
 from contracts.events import Anomaly
 
 TAG = "chargebench"

@@ -16,8 +16,8 @@ from chassis.grafana_link import (
     GrafanaRefused,
     GrafanaRejected,
     Health,
-    Region,
 )
+from chassis.grafana_region import Region
 from grafana_standin import DATA_SOURCE, EDITOR_TOKEN, VIEWER_TOKEN, GrafanaStandin
 from real_parts import Postgres, free_port
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from chassis.grafana_link import GrafanaLink, Region
+from chassis.grafana_link import GrafanaLink
+from chassis.grafana_region import Region
 from chassis.publisher import Publisher
 from contracts.events import Anomaly, Reading
 from grafana_standin import EDITOR_TOKEN, GrafanaStandin, until_asked
