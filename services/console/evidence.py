@@ -26,9 +26,9 @@ class Evidence(Struct, frozen=True, kw_only=True):
 
 
 def stretch_of(anomaly: Anomaly, now: datetime) -> tuple[datetime, datetime]:
-    """Return from when to when an anomaly is looked at."""
+    """Return from when to when an anomaly is looked at; one that is open goes on until now."""
     margin = timedelta(seconds=MARGIN_S)
-    last = max(anomaly.detected_at, anomaly.ended_at or anomaly.detected_at)
+    last = max(anomaly.detected_at, now if anomaly.ended_at is None else anomaly.ended_at)
     return anomaly.started_at - margin, max(anomaly.started_at, min(last + margin, now))
 
 

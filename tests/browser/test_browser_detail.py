@@ -118,6 +118,23 @@ async def test_a_log_is_bounded_and_holds_back_while_paused(page: Page, bench: C
     }
 
 
+async def test_trouble_is_known_by_its_words(page: Page, bench: ConsoleBench) -> None:
+    """Errors only: refusals and faults, not what merely sounds like them."""
+    await page.goto(bench.console.url)
+    lines = {
+        ("ocpp", "SetChargingProfile", "connector 1, TxDefaultProfile, limit 0 A"): False,
+        ("ocpp", "SetChargingProfile.conf", "Rejected"): True,
+        ("ocpp", "MeterValues.error", "FormationViolation"): True,
+        ("ocpp", "StatusNotification", "connector 1 Charging, NoError"): False,
+        ("ocpp", "StatusNotification", "connector 1 Faulted, GroundFailure"): True,
+        ("system", "command_sent", "RemoteStopTransaction: Timeout"): True,
+        ("can", "0x302 Status", "charging, contactor closed, counter 3"): False,
+        ("can", "0x302 Status", "faulted, contactor open, faults: keepalive lost"): True,
+    }
+    script = "return argument.map(([layer, name, text]) => it.isTrouble({ layer, name, text }))"
+    assert await module(page, "log-buffer", script, [list(line) for line in lines]) == list(lines.values())
+
+
 async def open_log(page: Page, bench: ConsoleBench, charge_point_id: str = "CP-1") -> None:
     await page.goto(f"{bench.console.url}/?charge_point={charge_point_id}")
     await page.get_by_role("tab", name="Messages").click()

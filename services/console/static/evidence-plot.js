@@ -7,6 +7,7 @@ import { number } from "./words.js";
 const MARGIN = { left: 54, right: 18, top: 26, bottom: 26 };
 const LEAST_RANGE_A = 10;
 const HEADROOM = 1.06;
+const LIMIT_SHARE = 1.5;
 const TICK_PIXELS = 84;
 const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
 
@@ -58,7 +59,7 @@ export class EvidencePlot {
     };
     this.#drawRegion(view);
     this.#drawAxes(view, ticks);
-    surface.clipped(view.left, 0, inner.width + 1, surface.height, () => {
+    surface.clipped(view.left, view.top - 4, inner.width + 1, inner.height + 8, () => {
       this.#drawLimit(view);
       this.#drawCurrent(view);
     });
@@ -159,12 +160,15 @@ export class EvidencePlot {
   }
 }
 
+/** The waveform fills the plot: a limit far above it is out of sight, and read by its value. */
 function currentTicks(samples, height) {
   let [low, high] = [0, LEAST_RANGE_A];
-  for (const { currentA, minA, maxA, commandedA } of samples) {
+  for (const { currentA, minA, maxA } of samples) {
     low = Math.min(low, currentA, minA ?? currentA);
-    high = Math.max(high, currentA, maxA ?? currentA, commandedA ?? 0);
+    high = Math.max(high, currentA, maxA ?? currentA);
   }
+  const near = samples.map(({ commandedA }) => commandedA ?? 0).filter((limitA) => limitA <= LIMIT_SHARE * high);
+  high = Math.max(high, ...near);
   return niceTicks(low * HEADROOM, high * HEADROOM, height < 220 ? 4 : 6);
 }
 

@@ -2,7 +2,12 @@
 
 export const LINES = 2000;
 
-const TROUBLE = /error|fault|fail|reject|refus|timeout|timed out|violation|not ?supported|not ?implemented|malformed|offline|lost/i;
+const NAMES_OF_TROUBLE = /\.error$|\(unreadable\)|error|fail|lost|offline/i;
+const WORDS_OF_TROUBLE = new RegExp(
+  "\\b(rejected|refused|faulted|failed|timeout|connectionlost|offline|notsupported|notimplemented|unlockfailed|" +
+    "blocked|invalid|expired|concurrenttx)\\b|\\b(?!NoError)\\w+(error|failure|violation)\\b",
+  "i",
+);
 
 export class LogBuffer {
   #serial = 0;
@@ -66,7 +71,7 @@ export function isTrouble({ malformed, layer, name, text }) {
   if (malformed) return true;
   // A module names its faults; a frame without one has none of these words.
   if (layer === "can") return /\bfaulted\b|faults: /.test(text);
-  return TROUBLE.test(name) || TROUBLE.test(text.replace(/NoError/g, ""));
+  return NAMES_OF_TROUBLE.test(name) || WORDS_OF_TROUBLE.test(text);
 }
 
 /** Return what a line's raw content looks like when a person reads it. */
