@@ -8,7 +8,8 @@ from grafana.panels import stat, state_timeline, table, time_series
 from grafana.words import Json
 
 SQL = frame.queries("charge_point_live")
-UNKNOWN = "This charge point has not reported yet"
+UNKNOWN = "Not seen yet"
+"""Short, as all words of narrow numbers: what does not fit is drawn too small to read."""
 NO_READING = "No reading of this connector in this time range"
 STEPPED: Json = {"custom_lineInterpolation": "stepAfter", "custom_showPoints": "never"}
 
@@ -42,10 +43,10 @@ PRESENT = stat(
 
 LIMIT = stat(
     "Limit now",
-    "The current limit that the charge point last sent to its charger module.",
+    "The current limit that the charge point last sent to its charger module, in the last minute.",
     SQL["limit"],
     unit="amp",
-    empty="No limit known in the last minute",
+    empty="No limit known",
     color=fixed("orange"),
 )
 
@@ -54,7 +55,7 @@ SESSION_ENERGY = stat(
     "Energy of the transaction that runs, else of the last one.",
     SQL["session_energy"],
     unit="watth",
-    empty="No transaction on this connector yet",
+    empty="No transaction yet",
     color=fixed(words.QUIET),
 )
 
@@ -66,8 +67,8 @@ SCORE = stat(
     unit="none",
     empty="No open anomaly",
     decimals=1,
-    color=fixed("red"),
-    overrides=(override("threshold", color=fixed(words.QUIET)),),
+    color=fixed(words.QUIET),
+    overrides=(override("score", color=fixed("red")),),
 )
 
 AGE_OF_READING = stat(

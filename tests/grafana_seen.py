@@ -132,12 +132,15 @@ def _name(panel: Json, field: Json) -> str:
     return " ".join([field["name"], *field["labels"].values()])
 
 
-def _hidden(settings: Json) -> bool:
-    return bool(settings["custom"].get("hideFrom", {}).get("viz"))
+def _hidden(panel: Json, field: Json, part: str = "viz") -> bool:
+    """Whether a field is hidden from the drawing (`viz`) or from the legend."""
+    return bool(_settings(panel, field["name"])["custom"].get("hideFrom", {}).get(part))
 
 
 def _time_series(panel: Json, fields: list[Json], seen: Seen) -> list[str]:
-    series = [field for field in fields[1:] if not _hidden(_settings(panel, field["name"]))]
+    series = [
+        field for field in fields[1:] if not _hidden(panel, field) and not _hidden(panel, field, "legend")
+    ]
     names = {_name(panel, field) for field in series}
     if names != set(seen.series):
         return [f"the legend names {sorted(seen.series)}, not {sorted(names)}"]
@@ -184,7 +187,7 @@ def _bar_gauge(panel: Json, fields: list[Json], seen: Seen) -> list[str]:
 
 
 def _table(panel: Json, fields: list[Json], seen: Seen) -> list[str]:
-    columns = [field for field in fields if not _hidden(_settings(panel, field["name"]))]
+    columns = [field for field in fields if not _hidden(panel, field)]
     headings = [_name(panel, field) for field in columns]
     rows = len(fields[0]["values"])
     if seen.headings != headings:

@@ -54,6 +54,7 @@ SELECT greatest(0, extract(epoch FROM now() - last_reading_at)) AS "age"
 FROM dash.charge_points
 WHERE charge_point_id = ${charge_point:sqlstring}
   AND connector = nullif(${connector:sqlstring}, '')::integer
+  AND last_reading_at IS NOT NULL
 
 -- current --
 -- Sums per bucket first, so that mean and deviation of 60 s cost the same over a minute and over a month.

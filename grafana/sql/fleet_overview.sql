@@ -33,10 +33,12 @@ FROM dash.anomalies
 WHERE charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[]) AND ended_at IS NULL
 
 -- age_of_readings --
+-- Without a reading no row: greatest() would make 0 s of nothing.
 SELECT greatest(0, extract(epoch FROM now() - max(last_reading_at))) AS "newest",
        greatest(0, extract(epoch FROM now() - min(last_reading_at))) AS "oldest"
 FROM dash.charge_points
 WHERE charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[]) AND connected
+HAVING max(last_reading_at) IS NOT NULL
 
 -- states --
 -- Each lane: the state at the start, the changes (of several within a pixel the last: looked up pixel by pixel, which
@@ -114,7 +116,7 @@ LIMIT 20
 -- charge_points --
 SELECT charge_point_id, connector::text AS connector, status, current_a, power_w, energy_wh, soc_percent,
        transaction_id::text AS transaction_id, open_anomalies,
-       greatest(0, extract(epoch FROM now() - last_reading_at)) AS reading_age_s
+       CASE WHEN last_reading_at IS NOT NULL THEN greatest(0, extract(epoch FROM now() - last_reading_at)) END AS reading_age_s
 FROM dash.charge_points
 WHERE charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
 ORDER BY open_anomalies DESC, charge_point_id, connector

@@ -115,6 +115,15 @@ def test_the_numbers_of_the_fleet_are_right(memory):
     assert 0 <= age["newest"] <= age["oldest"]
 
 
+def test_what_never_sent_a_reading_has_no_age(memory):
+    """0 s would say the opposite."""
+    (_, faulted) = rows_of(frame_of(memory, FLEET, "Charge points", {"charge_point": [QUOTED]}))
+    assert faulted["reading_age_s"] is None
+    nobody = frame_of(memory, FLEET, "Age of readings", {"charge_point": ["CP-never-seen"]})
+    assert nobody.rows == 0
+    assert frame_of(memory, LIVE, "Age of reading", live("quoted")).rows == 0
+
+
 def test_the_states_show_the_lost_connection_and_the_fault(memory):
     panel = panel_named(FLEET, "States")
     chosen = {"charge_point": [LOST, QUOTED]}
