@@ -70,6 +70,8 @@ class Pace:
 
     def commit(self, tally: Tally, now: datetime) -> None:
         """Take what was committed just now."""
+        if tally == Tally():
+            return  # labels only: nothing of it may show
         self._transactions += 1
         # A clock that is ahead would have it arrive before it happened.
         self._lags_s += [max(0.0, (now - at).total_seconds()) for at in tally.oldest]

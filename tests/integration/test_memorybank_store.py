@@ -413,8 +413,9 @@ async def test_the_pace_is_stored_once_and_leaves_the_truth_out(bank: Bank, post
         await bank.store.save(Work(pulse=pulse))
     assert ask(
         postgres,
-        "SELECT messages, events, readings, lag_p50_s, lag_max_s, waiting_messages FROM memory.pulses",
-    ) == [(1, 1, 1, 3, 3, 4)]
+        "SELECT transactions, messages, events, readings, lag_p50_s, lag_max_s, waiting_messages"
+        " FROM memory.pulses",
+    ) == [(1, 1, 1, 1, 3, 3, 4)]
 
 
 async def test_a_misplaced_event_holds_up_nothing(bank: Bank, postgres: Postgres) -> None:
