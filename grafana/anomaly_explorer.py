@@ -86,7 +86,7 @@ BY_KIND = time_series(
     "How many anomalies were detected over time, by kind: the 19 most frequent, and all others as one.",
     SQL["by_kind"],
     unit="none",
-    empty=NO_ANOMALY,
+    empty="No anomaly was detected in this time range",
     style="bars",
     legend=("sum",),
     interval="1m",

@@ -1,9 +1,10 @@
 """The dashboards on a bench that runs: what each panel would show at this moment."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
+from grafana.running import opened_at
 
 from bench_process import BenchProcess
 from grafana_frames import Frame, check_dashboard, check_variable, dashboards
@@ -41,15 +42,14 @@ def reader_url(bench: BenchProcess) -> str:
 
 
 def empty_panels(bench: BenchProcess, charge_point_ids: list[str]) -> dict[str, dict[str, str]]:
-    """Check every panel over the last five minutes; return, by dashboard, the words of those without data.
+    """Check every panel as it is when its dashboard is opened now; return the words of those without data.
 
-    On dashboards of one charge point it is the first of `charge_point_ids`.
+    By dashboard and title. On dashboards of one charge point it is the first of `charge_point_ids`.
     """
     found: dict[str, dict[str, str]] = {}
     with psycopg.connect(reader_url(bench), autocommit=True) as connection:
         for name, dashboard in dashboards().items():
-            now = datetime.now(UTC)
-            span = Range(now - timedelta(minutes=5), now)
+            span = opened_at(dashboard, datetime.now(UTC))
             frames = check_dashboard(
                 connection, dashboard, span, variables(connection, name, charge_point_ids, span)
             )

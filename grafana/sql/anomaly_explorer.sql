@@ -225,12 +225,22 @@ ORDER BY detected_at DESC
 
 -- runs --
 WITH newest AS MATERIALIZED (
-  SELECT charge_point_id, scenario, anomaly, started_at, ended_at, parameters, seed
+  SELECT run_id, charge_point_id, scenario, anomaly, started_at, ended_at, parameters, seed
   FROM dash.truth_runs
   WHERE charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
     AND started_at <= $__timeTo()::timestamptz AND coalesce(ended_at, 'infinity') >= $__timeFrom()::timestamptz
   ORDER BY started_at DESC, charge_point_id
   LIMIT 100
+), told AS (
+  SELECT r.run_id, r.charge_point_id, count(*) AS anomalies, min(a.detected_at) AS first_at
+  FROM newest AS r JOIN (
+    SELECT charge_point_id, started_at, detected_at, coalesce(ended_at, 'infinity') AS until
+    FROM dash.anomalies
+    WHERE coalesce(ended_at, 'infinity') >= (SELECT min(started_at) FROM newest)
+      AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
+  ) AS a ON a.charge_point_id = r.charge_point_id AND a.until >= r.started_at
+        AND a.started_at <= coalesce(r.ended_at, 'infinity') + interval '60 seconds'
+  GROUP BY 1, 2
 )
 SELECT started_at AS "time", charge_point_id, scenario, coalesce(anomaly, 'none: benign') AS anomaly,
        CASE WHEN ended_at IS NULL THEN 'running' ELSE 'ended' END AS state,
@@ -239,14 +249,9 @@ SELECT started_at AS "time", charge_point_id, scenario, coalesce(anomaly, 'none:
             WHEN anomaly IS NOT NULL THEN 'missed'
             WHEN anomalies > 0 THEN 'false alarm' ELSE 'quiet' END AS judgement,
        CASE WHEN anomaly IS NOT NULL THEN extract(epoch FROM greatest(first_at - started_at, interval '0')) END AS delay_s,
-       anomalies, parameters, seed,
+       coalesce(anomalies, 0) AS anomalies, parameters, seed,
        (extract(epoch FROM started_at - interval '2 minutes') * 1000)::bigint AS moment_from_ms,
        (extract(epoch FROM least(coalesce(ended_at, now()), started_at + interval '10 minutes') + interval '2 minutes') * 1000)::bigint
          AS moment_to_ms
-FROM newest AS r CROSS JOIN LATERAL (
-  SELECT count(*) AS anomalies, min(a.detected_at) AS first_at
-  FROM dash.anomalies AS a
-  WHERE a.charge_point_id = r.charge_point_id AND coalesce(a.ended_at, 'infinity') >= r.started_at
-    AND a.started_at <= coalesce(r.ended_at, 'infinity') + interval '60 seconds'
-) AS told
+FROM newest LEFT JOIN told USING (run_id, charge_point_id)
 ORDER BY started_at DESC, charge_point_id
