@@ -44,6 +44,7 @@ async def main(settings: Settings) -> None:
             "connectors": len(live.fleet),
             "pages": live.pages,
             "dropped": live.dropped,
+            "dropped_lines": live.dropped_entries,
             "malformed": can_listener.malformed + mqtt_listener.malformed,
         }
 

@@ -195,7 +195,8 @@ class Live:
             self._tell_detail(key, focus, now_s)
         for pages in self._logs.values():
             for page in pages:
-                self._tell_log(page)
+                if page.log is not None and page.log.has_news:
+                    page.wake()
 
     def _tell(self, now_s: float, *, with_rows: bool) -> None:
         rows: list[Row] = []
@@ -240,10 +241,6 @@ class Live:
             for page in newcomers:
                 page.needs_whole = False
 
-    def _tell_log(self, page: Page) -> None:
-        for message in page.log.messages() if page.log else ():
-            page.push(server_sent("log", message))
-
     def snapshot(self) -> Message:
         """Return everything that a page shows of the fleet."""
         now_s = time.time()
@@ -270,11 +267,13 @@ class Live:
             while not self._closed:
                 messages = await page.next(HEARTBEAT_S)
                 if page.is_behind:
-                    yield self._everything(page)
+                    messages = self._everything(page)
                 elif messages is None:
                     # A page must notice a connection that died silently, so this is an event and no comment.
-                    yield server_sent("heartbeat", Message(now_s=time.time()))
-                elif messages:
+                    messages = server_sent("heartbeat", Message(now_s=time.time()))
+                # Lines wait in the log itself, which counts those that it has no room for.
+                lines = page.log.messages() if page.log else ()
+                if messages := messages + b"".join(server_sent("log", message) for message in lines):
                     yield messages
         finally:
             self._leave(page)

@@ -23,16 +23,29 @@ METRICS: tuple[Metric[Parts], ...] = (
     Metric("connectors", "Connectors on the page", lambda parts: len(parts.live.fleet)),
     Metric("buses", "CAN buses that are listened to", lambda parts: parts.can.buses),
     Metric("pages", "Open pages", lambda parts: parts.live.pages),
+    Metric("logs", "Connectors whose message log is open", lambda parts: len(parts.live.logs)),
     Metric("frames_total", "CAN frames heard and understood", lambda parts: parts.live.heard),
+    Metric("frames_sent_total", "CAN frames sent by hand", lambda parts: parts.can.sent),
+    Metric("events_total", "Events of MQTT for open message logs", lambda parts: parts.mqtt.events),
     Metric(
         "malformed_total",
-        "CAN frames and anomalies that could not be read",
+        "CAN frames, datagrams, anomalies and batches that could not be read",
         lambda parts: parts.can.malformed + parts.mqtt.malformed,
     ),
     Metric(
         "messages_dropped_total",
         "Messages that slow pages did not get; they got the whole picture instead",
         lambda parts: parts.live.dropped,
+    ),
+    Metric(
+        "log_lines_dropped_total",
+        "Lines of message logs that pages did not get; the log says so",
+        lambda parts: parts.live.dropped_entries,
+    ),
+    Metric(
+        "leases_refused_total",
+        "Leases beyond as many connectors as the page takes",
+        lambda parts: parts.live.fleet.refused,
     ),
     Metric(
         "connected",

@@ -34,6 +34,13 @@ class Log:
         self.dropped = 0
         """Lines that this page did not get."""
 
+    @property
+    def has_news(self) -> bool:
+        """Whether `messages` has something to tell."""
+        if self._past is None:
+            return False
+        return not self._is_past_told or bool(self._entries or self._dropped)
+
     def add(self, entry: LogEntry) -> None:
         """Take a live line; one that the past told already is passed over."""
         if self._known and _same(entry) in self._known:
@@ -53,7 +60,7 @@ class Log:
     def messages(self) -> list[LogMessage]:
         """Return what there is to tell now."""
         messages: list[LogMessage] = []
-        if self._past is None:
+        if self._past is None or not self.has_news:
             return messages
         if not self._is_past_told:
             self._is_past_told = True

@@ -19,6 +19,7 @@ from contracts.events import AnyEvent
 log = logging.getLogger("console")
 
 _MAX_WAITING = 64
+_AT_ONCE = 4
 
 
 class Past:
@@ -30,7 +31,12 @@ class Past:
         live.on_log = self._opened
 
     async def run(self) -> None:
-        """Answer for ever, one page after the other."""
+        """Answer for ever, a few pages at a time."""
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(_AT_ONCE):
+                tasks.create_task(self._answer())
+
+    async def _answer(self) -> None:
         while True:
             page, opened_s = await self._waiting.get()
             if page.focus is None or page.log is None:

@@ -341,6 +341,7 @@ async def test_strangers_change_nothing(
     changes = [
         ("POST", "/api/scenario-runs", START),
         ("POST", "/api/stop-all", None),
+        ("POST", "/api/can-frames", {"charge_point_id": "CP-1", "connector": 1, "can_id": 1, "data": ""}),
         ("DELETE", "/api/scenario-runs/1", None),
     ]
     for who, headers in STRANGERS.items():

@@ -17,8 +17,8 @@ SERVICES = sorted(path.parent.name for path in (ROOT / "services").glob("*/metri
 SERVICES.remove("chassis")
 UNITS = ("_total", "_seconds", "_bytes")
 COUNTED_THINGS = {
-    "buses", "capacity_buses", "charge_points", "connected", "connectors", "events_uncommitted", "modules",
-    "pages", "queued_messages", "retention_failing", "rollup_lag_events", "transactions",
+    "buses", "capacity_buses", "charge_points", "connected", "connectors", "events_uncommitted", "logs",
+    "modules", "pages", "queued_messages", "retention_failing", "rollup_lag_events", "transactions",
     "waiting_annotations", "waiting_messages",
 }  # fmt: skip
 """Gauges without a unit: numbers of things, and yes or no."""

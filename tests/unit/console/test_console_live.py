@@ -187,6 +187,20 @@ async def test_a_flooded_log_is_bounded_and_says_so(monkeypatch: pytest.MonkeyPa
     assert live.dropped_entries == 2
 
 
+async def test_a_page_that_falls_behind_loses_no_line_unsaid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its log has a bound of its own: what waits there outlives the snapshot that makes the page whole."""
+    monkeypatch.setattr(page_module, "QUEUE_MESSAGES", 2)
+    live = with_charge_point()
+    stream = live.open(KEY, log=True)
+    await messages(stream)
+    for number in range(5):
+        live.hear_can(KEY, 0x300, bytes([number, 0]), live_module.time.time())
+        live.tick()
+    told = await messages(stream)
+    assert [kind for kind, _ in told] == ["snapshot", "detail", "log", "log"]
+    assert [entry["text"] for entry in told[-1][1]["entries"]] == [f"current {n} A" for n in range(5)]
+
+
 async def test_silence_is_filled_with_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page can tell a quiet bench from a dead connection."""
     monkeypatch.setattr(live_module, "HEARTBEAT_S", 0.01)
