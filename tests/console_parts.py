@@ -150,6 +150,8 @@ class CsmsApi(ApiServer):
     def __init__(self) -> None:
         super().__init__()
         self.charge_points: list[dict[str, Any]] = []
+        self.asked_alone: set[str] = set()
+        """The charge points that were asked for one by one."""
         self.runs: list[dict[str, Any]] = []
         self.wishes: list[dict[str, Any]] = []
         self.scenarios = [
@@ -207,6 +209,10 @@ class CsmsApi(ApiServer):
             "/api/scenario-runs": self.runs,
         }
         if method == "GET":
+            for charge_point in self.charge_points:
+                if path == f"/api/charge-points/{charge_point['charge_point_id']}":
+                    self.asked_alone.add(charge_point["charge_point_id"])
+                    return 200, charge_point
             return (200, lists[path]) if path in lists else (404, {"detail": "no such thing"})
         if self.tokens[-1] != CSMS_TOKEN:
             return 403, {"detail": "the start-up token is wrong"}

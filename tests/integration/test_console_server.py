@@ -307,6 +307,22 @@ async def test_nonsense_from_an_api_is_an_absence(bench: ConsoleBench, client: h
         await page.until(lambda: page.works("csms") is True, "sense")
 
 
+async def test_of_a_large_fleet_who_is_looked_at_is_asked_for_alone(
+    bench: ConsoleBench, client: httpx.AsyncClient
+) -> None:
+    """All of a large fleet is asked for seldom; what a person looks at is as fresh as ever."""
+    for number in range(1, 1001):
+        bench.csms.add(f"CP-{number}")
+    async with watching(client, charge_point_id="CP-7") as page:
+        await page.until(lambda: bench.csms.asked_alone == {"CP-7"}, "the question")
+        connector = bench.csms.charge_points[6]["connectors"][0]
+        connector |= {"status": "Finishing", "commanded_a": 63.0, "acknowledged_a": 32.0}
+        await page.until(lambda: page.detail["commanded_a"] == 63.0, "the limit")
+        assert page.detail["acknowledged_a"] == 32.0
+        assert page.detail["statuses"][-1][1] == "Finishing"
+    assert bench.csms.asked_alone == {"CP-7"}
+
+
 async def test_scenarios_are_started_and_stopped(bench: ConsoleBench, client: httpx.AsyncClient) -> None:
     """The page's wish goes to the CSMS with the CSMS's own token, and the run is pushed."""
     bench.csms.add("CP-1")
