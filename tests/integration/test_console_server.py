@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from chassis.guard import TOKEN_HEADER
-from console_parts import CSMS_TOKEN, TOKEN, ConsoleBench, Station, console_bench, fluctuation
+from console_apis import CSMS_TOKEN
+from console_parts import TOKEN, ConsoleBench, Station, console_bench, fluctuation
 from contracts.can_frames import Current, SetLimit
 from contracts.events import AnyEvent, CanFrameSeen, OcppMessageSeen, StatusChanged
 from real_parts import Broker

@@ -13,6 +13,7 @@ import pytest
 from ocpp.v16 import call
 from websockets.exceptions import InvalidStatus
 
+import console_apis
 import console_parts
 import csms_parts
 from chargepoint_parts import ChargePointProcess, ForeignCsms, bus_module, rogue_node, until
@@ -289,7 +290,7 @@ async def test_console_tells_whom_it_misses_and_what_it_hears(broker: Broker, tm
         await until(lambda: metrics.read()["connected{to=csms}"] == 0, "the CSMS to be missed")
         text = metrics.text()
     assert console_parts.TOKEN not in text
-    assert console_parts.CSMS_TOKEN not in text
+    assert console_apis.CSMS_TOKEN not in text
     assert "CP-" not in text
 
 
