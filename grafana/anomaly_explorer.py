@@ -129,7 +129,7 @@ WAVEFORM = time_series(
     legend=("min", "mean", "max"),
     beside=True,
     min=0,
-    overrides=(override("chosen", color=fixed("red"), custom_lineWidth=3),),
+    overrides=(override("chosen", color=fixed("red"), custom_lineWidth=2),),
 )
 
 ANOMALIES = table(
@@ -152,7 +152,7 @@ ANOMALIES = table(
         column("connector", "Connector", custom_width=80),
         column("delay_s", "Delay", custom_width=80, unit="s", decimals=1),
         worded("judgement", "Beside the truth", words.by_word(words.JUDGEMENTS), custom_width=115),
-        column("scenario", "In a run of", custom_width=225),
+        column("scenario", "In a run of"),
         *frame.anomaly_columns(),
     ),
 )

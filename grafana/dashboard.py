@@ -99,7 +99,7 @@ def anomaly_columns(charge_point: str = "__data.fields.charge_point_id") -> tupl
         column("score", "Score", custom_width=70, decimals=1),
         column("lasted_s", "Lasted", custom_width=85, unit="s", decimals=0),
         column("state", "State", custom_width=80),
-        column("explanation", "Explanation"),
+        column("explanation", "Explanation", custom_width=430),
         column("pattern", "Pattern"),
         *moment_columns(),
         hidden("id"),

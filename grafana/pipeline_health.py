@@ -156,7 +156,7 @@ SERVICES = table(
     empty="Nothing was ever heard of any service",
     overrides=(
         column("service", "Service", custom_width=130),
-        worded("state", "State", words.by_word(words.UPS), custom_width=80),
+        worded("state", "State", words.by_word(words.UPS), custom_width=105),
         column("up", "Up", custom_width=55),
         column("known", "Known", custom_width=70),
         instant("heard_at", "Last heard"),
@@ -185,8 +185,8 @@ SOURCES = table(
     empty="No source was heard of yet",
     overrides=(
         column("source", "Source", custom_width=220),
-        worded("state", "State", words.by_word(words.UPS), custom_width=80),
-        column("age_s", "Newest event, ago", custom_width=130, unit="s", decimals=1),
+        worded("state", "State", words.by_word(words.UPS), custom_width=105),
+        column("age_s", "Newest, ago", custom_width=100, unit="s", decimals=1),
         column("lag_s", "Lag", custom_width=80, unit="s", decimals=2),
         column("events", "Events", custom_width=95),
         column("readings", "Readings", custom_width=90),

@@ -145,7 +145,7 @@ NEWEST = table(
         column("connector", "Connector", custom_width=80),
         column("transaction_id", "Transaction", custom_width=95),
         column("id_tag", "Tag", custom_width=95),
-        column("reason", "Ended by", custom_width=120),
+        column("reason", "Ended by"),
         column("duration_s", "Duration", custom_width=85, unit="s", decimals=0),
         column("energy_wh", "Energy", custom_width=95, unit="watth", decimals=1),
         column("mean_a", "Mean current", custom_width=105, unit="amp", decimals=1),

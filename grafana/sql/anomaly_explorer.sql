@@ -210,7 +210,7 @@ SELECT detected_at AS "time", charge_point_id, connector::text AS connector, sev
        extract(epoch FROM detected_at - started_at) AS delay_s,
        extract(epoch FROM coalesce(ended_at, now()) - started_at) AS lasted_s,
        CASE WHEN ended_at IS NULL THEN 'open' ELSE 'closed' END AS state,
-       deviation, score, explanation, scenario, pattern, id,
+       deviation, score, explanation, pattern, scenario, id,
        (extract(epoch FROM newest.started_at - interval '2 minutes') * 1000)::bigint AS moment_from_ms,
        (extract(epoch FROM detected_at + interval '2 minutes') * 1000)::bigint AS moment_to_ms
 FROM newest LEFT JOIN LATERAL (
@@ -248,7 +248,8 @@ SELECT started_at AS "time", charge_point_id, scenario, coalesce(anomaly, 'none:
        CASE WHEN anomaly IS NOT NULL AND anomalies > 0 THEN 'found'
             WHEN anomaly IS NOT NULL THEN 'missed'
             WHEN anomalies > 0 THEN 'false alarm' ELSE 'quiet' END AS judgement,
-       CASE WHEN anomaly IS NOT NULL THEN extract(epoch FROM greatest(first_at - started_at, interval '0')) END AS delay_s,
+       CASE WHEN anomaly IS NOT NULL AND first_at IS NOT NULL
+            THEN extract(epoch FROM greatest(first_at - started_at, interval '0')) END AS delay_s,
        coalesce(anomalies, 0) AS anomalies, parameters, seed,
        (extract(epoch FROM started_at - interval '2 minutes') * 1000)::bigint AS moment_from_ms,
        (extract(epoch FROM least(coalesce(ended_at, now()), started_at + interval '10 minutes') + interval '2 minutes') * 1000)::bigint

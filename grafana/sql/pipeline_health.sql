@@ -80,6 +80,7 @@ WITH told AS (
                                        ELSE split_part(name, ':', 1) END AS service,
          stored_at AS heard_at
   FROM told
+  WHERE stored_at IS NOT NULL
   UNION ALL
   SELECT 'charger module', last_reading_at FROM dash.charge_points WHERE last_reading_at IS NOT NULL
   UNION ALL
@@ -106,7 +107,7 @@ LIMIT 20
 -- sources --
 SELECT split_part(source, '/', 1) AS source,
        CASE WHEN max(last_stored_at) > now() - interval '30 seconds' THEN 'up' ELSE 'silent' END AS state,
-       greatest(0, extract(epoch FROM now() - max(last_event_at))) AS age_s,
+       CASE WHEN max(last_event_at) IS NOT NULL THEN greatest(0, extract(epoch FROM now() - max(last_event_at))) END AS age_s,
        max(lag_s) FILTER (WHERE last_stored_at > now() - interval '30 seconds') AS lag_s,
        sum(events)::bigint AS events, sum(metrics)::bigint AS readings, sum(committed_seq - rolled_seq)::bigint AS behind,
        sum(gaps)::bigint AS lost, sum(duplicates)::bigint AS again, count(DISTINCT boot) AS outboxes

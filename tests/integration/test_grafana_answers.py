@@ -212,10 +212,10 @@ def test_an_anomaly_where_nothing_was_provoked_is_false_and_a_run_without_one_is
         "CP-4": "false alarm",
     }
     runs = rows_of(frame_of(judged, EXPLORER, "Runs of scenarios", everyone, hour))
-    assert {row["charge_point_id"]: row["judgement"] for row in runs} == {
-        "CP-1": "found",
-        "CP-2": "missed",
-        "CP-3": "false alarm",
+    assert {row["charge_point_id"]: (row["judgement"], row["delay_s"]) for row in runs} == {
+        "CP-1": ("found", 669),
+        "CP-2": ("missed", None),
+        "CP-3": ("false alarm", None),
     }
 
 
