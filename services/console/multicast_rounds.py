@@ -12,7 +12,7 @@ from chassis.can_bus import GROUP, open_receiver
 from chassis.process import every
 
 ROUND_S = 0.02
-_DATAGRAMS = 64  # of one socket in a round, so that a flood cannot hold the loop
+_DATAGRAMS = 256  # of one socket in a round, so that a flood cannot hold the loop
 _MAX_DATAGRAM = 4096
 
 
