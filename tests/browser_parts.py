@@ -3,14 +3,39 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from urllib.parse import urlencode
 
+import httpx
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Locator, Page
+from playwright.async_api import Locator, Page, expect
 
 from chassis.process import every
 from console_parts import ConsoleBench, Station
 
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
+
+
+COUNT_LINE_PIXELS = """() => {
+    const canvas = document.getElementById("canvas");
+    const probe = document.body.appendChild(document.createElement("i"));
+    probe.style.color = "var(--current)";
+    const current = getComputedStyle(probe).color;
+    probe.remove();
+    const copy = document.createElement("canvas");
+    [copy.width, copy.height] = [canvas.width, canvas.height];
+    const context = copy.getContext("2d", { willReadFrequently: true });
+    context.fillStyle = current;
+    context.fillRect(0, 0, 1, 1);
+    const wanted = context.getImageData(0, 0, 1, 1).data;
+    context.drawImage(canvas, 0, 0);
+    const { data } = context.getImageData(0, 0, copy.width, copy.height);
+    let count = 0;
+    for (let n = 0; n < data.length; n += 4) {
+        const off = [0, 1, 2].reduce((sum, c) => sum + Math.abs(data[n + c] - wanted[c]), 0);
+        if (off < 12 && data[n + 3] > 240) count += 1;
+    }
+    return count;
+}"""
 
 
 @asynccontextmanager
@@ -48,3 +73,29 @@ async def assert_accessible(page: Page) -> None:
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         found = (await Axe().run(page, options=WCAG)).response["violations"]
         assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == [], scheme
+
+
+async def heard(station: Station, bench: ConsoleBench, current_a: float) -> None:
+    """Send until the console hears the station's bus."""
+    async with httpx.AsyncClient(base_url=bench.console.url, trust_env=False) as client:
+        async with asyncio.timeout(10):
+            while True:
+                station.send(current_a)
+                known = (await client.get("/api/fleet")).json().get("connectors", [])
+                if any(
+                    view["bus"] == "live" and view["charge_point_id"] == station.lease.charge_point_id
+                    for view in known
+                ):
+                    return
+                await asyncio.sleep(0.05)
+
+
+def address(bench: ConsoleBench, **query: str) -> str:
+    """Return the address of a view."""
+    return f"{bench.console.url}/?{urlencode(query)}"
+
+
+async def opened(page: Page, bench: ConsoleBench, charge_point_id: str = "CP-1") -> None:
+    """Open a charge point's page and wait for the first reading on it."""
+    await page.goto(address(bench, charge_point=charge_point_id))
+    await expect(page.locator("#present")).to_contain_text(" A")
