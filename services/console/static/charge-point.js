@@ -23,6 +23,8 @@ const PANELS = {
   export: ExportPanel,
 };
 
+const SETTLED_S = 3;
+
 export class ChargePointView {
   #route = null;
   #detail = new Detail();
@@ -156,12 +158,16 @@ function showStatistics(latest) {
   setText(byId("mean"), amperes(mean));
 }
 
+/** Show the limit at its stations; a command takes a moment from one to the next, so only what lasts is a warning. */
 function showLimits(latest) {
   setText(byId("commanded"), amperes(latest?.commanded_a));
   setText(byId("acknowledged"), amperes(latest?.acknowledged_a));
   setText(byId("on-bus"), amperes(latest?.bus_limit_a));
   setText(byId("offered"), latest?.statistics.stale ? NONE : amperes(latest?.offered_a));
   const { agree, text } = latest ? verdict(latest) : { agree: true, text: "" };
+  const box = byId("limits");
+  if (agree) delete box.dataset.differsSince;
+  else box.dataset.differsSince ??= String(latest.now_s);
+  box.classList.toggle("differ", !agree && latest.now_s - Number(box.dataset.differsSince) >= SETTLED_S);
   setText(byId("limits-verdict"), text);
-  byId("limits").classList.toggle("differ", !agree);
 }

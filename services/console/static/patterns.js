@@ -14,11 +14,10 @@ export class Patterns {
     Object.assign(this, { model, question: ask });
   }
 
-  /** Return what the memory says of an anomaly's pattern, in words; "" while it is not known. */
+  /** Return what the memory says of an anomaly's pattern, in words; "" while it is not known or new. */
   wordsOn(anomaly) {
     const pattern = this.#known.get(anomaly.id)?.pattern;
-    if (!pattern) return "";
-    if (pattern.count <= 1) return "first of its pattern";
+    if (!pattern || pattern.count <= 1) return "";
     return `${ordinal(pattern.count)} time, first seen ${instant(new Date(pattern.first_seen_at))}`;
   }
 
