@@ -31,6 +31,12 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 Params = dict[str, str | int]
 
 
+class Recalled(Struct, frozen=True, kw_only=True):
+    """The pattern that an anomaly shows; None where it shows none."""
+
+    pattern: Pattern | None
+
+
 class AnomalyPage(Struct, frozen=True, kw_only=True):
     """An anomaly, those like it, what was measured around it, and whether it was provoked."""
 
@@ -71,6 +77,10 @@ def add_questions(app: FastAPI, csms: Api, memorybank: Api) -> None:
                 return answer(await _anomaly_page(csms, memorybank, anomaly_id))
         except TimeoutError:
             raise ApiAway(f"The MemoryBank takes longer than {DEADLINE_S:g} s to answer.") from None
+
+    @app.get("/api/anomalies/{anomaly_id}/pattern", summary="The pattern of an anomaly, without the evidence")
+    async def pattern(anomaly_id: UUID) -> Response:
+        return answer(Recalled(pattern=await _pattern(memorybank, anomaly_id)))
 
     @app.get("/api/sessions", summary="Sessions, newest first, from the MemoryBank")
     async def sessions(charge_point_id: Name = None, limit: Limit = 50, after: After = None) -> Response:
@@ -124,24 +134,27 @@ def add_exports(app: FastAPI, memorybank: Api) -> None:
 
 
 async def _anomaly_page(csms: Api, memorybank: Api, anomaly_id: UUID) -> AnomalyPage:
-    path = f"/api/anomalies/{anomaly_id}"
-    anomaly = await memorybank.ask("GET", path, Anomaly)
-    (pattern, earlier), found, told = await asyncio.gather(
-        _pattern(memorybank, path, anomaly), evidence.gathered(memorybank, anomaly), truth.told(csms, anomaly)
+    anomaly = await memorybank.ask("GET", f"/api/anomalies/{anomaly_id}", Anomaly)
+    pattern, found, told = await asyncio.gather(
+        _pattern(memorybank, anomaly_id), evidence.gathered(memorybank, anomaly), truth.told(csms, anomaly)
     )
+    earlier = [] if pattern is None else await _alike(memorybank, pattern, anomaly)
     return AnomalyPage(anomaly=anomaly, pattern=pattern, earlier=earlier, evidence=found, truth=told)
 
 
-async def _pattern(memorybank: Api, path: str, anomaly: Anomaly) -> tuple[Pattern | None, list[Anomaly]]:
+async def _pattern(memorybank: Api, anomaly_id: UUID) -> Pattern | None:
     try:
-        pattern = await memorybank.ask("GET", f"{path}/pattern", Pattern)
+        return await memorybank.ask("GET", f"/api/anomalies/{anomaly_id}/pattern", Pattern)
     except ApiRefused as error:
         if error.status != 404:
             raise
-        return None, []
+        return None
+
+
+async def _alike(memorybank: Api, pattern: Pattern, anomaly: Anomaly) -> list[Anomaly]:
     params = given(pattern_id=pattern.id, limit=EARLIER + 1)
-    alike = await memorybank.ask("GET", "/api/anomalies", Anomalies, params=params)
-    return pattern, [other for other in alike.items if other.id != anomaly.id][:EARLIER]
+    found = await memorybank.ask("GET", "/api/anomalies", Anomalies, params=params)
+    return [other for other in found.items if other.id != anomaly.id][:EARLIER]
 
 
 async def _download(memorybank: Api, what: What, form: Form, params: Params) -> Response:

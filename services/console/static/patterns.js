@@ -30,7 +30,7 @@ export class Patterns {
       const known = this.#known.get(anomaly.id);
       if (known && (known.updatedS === anomaly.updatedS || known.pattern)) continue;
       try {
-        const { pattern } = await this.question("GET", `/api/anomalies/${encodeURIComponent(anomaly.id)}`);
+        const { pattern } = await this.question("GET", `/api/anomalies/${encodeURIComponent(anomaly.id)}/pattern`);
         this.#keep(anomaly.id, { pattern, updatedS: anomaly.updatedS });
         this.model.changed.anomalies = true;
       } catch {
