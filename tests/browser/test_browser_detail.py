@@ -174,7 +174,7 @@ async def test_messages_pause_and_go_on(page: Page, bench: ConsoleBench) -> None
         held = await page.locator(".log-status").text_content()
         station.send_frame(SetLimit(77))
         resume = page.get_by_role("button", name="Resume")
-        await expect(resume).to_contain_text("wait)")
+        await expect(page.locator(".log-status")).to_contain_text(re.compile(r"paused, [1-9]\d* wait"))
         assert (held or "").split(" \u00b7 ")[0] in (await page.locator(".log-status").text_content() or "")
         await expect(page.locator("#log-lines")).not_to_contain_text("limit 77 A")
         await resume.click()

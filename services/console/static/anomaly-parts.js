@@ -3,7 +3,8 @@
 import { element, icon, setText } from "./dom.js";
 import { iconOf } from "./status.js";
 import { earlierOnes, recollection, signature } from "./recurrence.js";
-import { chargePointAddress, plain } from "./run-words.js";
+import { addressOf } from "./router.js";
+import { plain } from "./run-words.js";
 import { verdict } from "./verdict.js";
 import { duration, instant, number, period, sentence } from "./words.js";
 
@@ -58,7 +59,7 @@ export class AnomalyParts {
     setText(this.#title, anomaly ? sentence(anomaly.kind) : "Anomaly");
     if (!anomaly) return;
     this.#renderTop(anomaly, nowS);
-    fill(this.#measure, [anomaly.score, anomaly.threshold, anomaly.deviation, anomaly.detectedS, anomaly.open], () => measure(anomaly));
+    fill(this.#measure, [anomaly.severity, anomaly.score, anomaly.threshold, anomaly.deviation, anomaly.detectedS, anomaly.open], () => measure(anomaly));
     if (!detail) return;
     const { pattern, earlier, truth } = detail;
     fill(this.#truth, [truth, scenarios], () => verdict(truth, scenarios));
@@ -79,9 +80,9 @@ export class AnomalyParts {
         : `${period(started, ended)}, lasted ${duration((ended - started) / 1000)}`,
     );
     setText(this.#explanation, fullSentence(anomaly.explanation));
-    const connector = anomaly.connector || 1;
-    setText(this.#chargePoint, `Charge point ${anomaly.charge_point_id}`);
-    this.#chargePoint.href = chargePointAddress(anomaly.charge_point_id, connector);
+    const { charge_point_id: chargePointId, connector } = anomaly;
+    setText(this.#chargePoint, `Charge point ${chargePointId}`);
+    this.#chargePoint.href = addressOf({ view: "charge-point", chargePointId, connector });
     this.#grafana.hidden = !GRAFANA;
     this.#grafana.href = grafanaAddress(anomaly, ended);
   }
@@ -101,7 +102,7 @@ function grafanaAddress(anomaly, ended) {
 function measure(anomaly) {
   const { score, threshold, deviation, detectedS, startedS } = anomaly;
   const end = Math.max(score, threshold) * BROADER || 1;
-  const bar = element("div", { className: "score-bar", "aria-hidden": "true", children: [element("i", { className: "score-fill" }), element("i", { className: "score-threshold" })] });
+  const bar = element("div", { className: `score-bar ${iconOf(anomaly)}`, "aria-hidden": "true", children: [element("i", { className: "score-fill" }), element("i", { className: "score-threshold" })] });
   bar.firstChild.style.width = `${(100 * score) / end}%`;
   bar.lastChild.style.left = `${(100 * threshold) / end}%`;
   const unit = "amplitude_a" in anomaly.pattern ? " A" : "";

@@ -59,7 +59,7 @@ export class LogPanel {
     const shown = this.#buffer.matching(this.#filter);
     this.#list.show(shown);
     const { lines, waiting, dropped, paused } = this.#buffer;
-    setText(this.#parts.pauseWord, paused ? `Resume${waiting.length ? ` (${waiting.length} wait)` : ""}` : "Pause");
+    setText(this.#parts.pauseWord, paused ? `Resume${waiting.length ? ` (${waiting.length})` : ""}` : "Pause");
     this.#parts.pause.setAttribute("aria-pressed", String(paused));
     setText(this.#parts.status, statusText(lines.length, shown.length, waiting.length, dropped, paused));
     setText(this.#parts.empty, this.#emptyText(lines.length, shown.length));

@@ -2,6 +2,7 @@
 
 import { element, icon } from "./dom.js";
 import { iconOf } from "./status.js";
+import { addressOf } from "./router.js";
 import { quantity, quantityText } from "./run-words.js";
 import { NONE, duration, instant, number, sentence } from "./words.js";
 
@@ -51,7 +52,7 @@ export function earlierOnes(earlier) {
       className: "earlier",
       children: [
         element("span", { className: `severity ${iconOf(other)}`, children: [icon(iconOf(other)), sentence(other.severity)] }),
-        element("a", { href: `/?anomaly=${encodeURIComponent(other.id)}`, text: instant(new Date(started * 1000)) }),
+        element("a", { href: addressOf({ view: "anomaly", anomalyId: other.id }), text: instant(new Date(started * 1000)) }),
         element("span", { className: "earlier-facts", text: `${ended === null ? "open" : duration(ended - started)} \u00B7 score ${number(other.score)}` }),
       ],
     });

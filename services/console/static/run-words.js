@@ -2,6 +2,7 @@
 
 import { idText, meaning, toHex } from "./can-frames.js";
 import { element } from "./dom.js";
+import { addressOf } from "./router.js";
 import { number, sentence } from "./words.js";
 
 const UNITS = { a: "A", s: "s", v: "V", w: "W", wh: "Wh", c: "\u00B0C", hz: "Hz", percent: "%" };
@@ -43,18 +44,11 @@ function frameText({ can_id: id, ...parameters }) {
   return `${idText(id)} [${count}] ${toHex(bytes)} (${meaning(id, bytes)})`.replace("  ", " ");
 }
 
-/** Return the address of a charge point's page. */
-export function chargePointAddress(chargePointId, connector = 1) {
-  const query = new URLSearchParams({ charge_point: chargePointId });
-  if (connector > 1) query.set("connector", connector);
-  return `/?${query}`;
-}
-
 /** Return links to charge points, at most `most` of them, and how many more there are. */
 export function chargePointLinks(chargePointIds, most = 6) {
   const links = chargePointIds.slice(0, most).flatMap((id, n) => [
     ...(n ? [", "] : []),
-    element("a", { href: chargePointAddress(id), text: id }),
+    element("a", { href: addressOf({ view: "charge-point", chargePointId: id }), text: id }),
   ]);
   const more = chargePointIds.length - most;
   return more > 0 ? [...links, ` and ${more} more`] : links;

@@ -94,7 +94,7 @@ export class RunList {
       item.stop = element("button", { type: "button", className: "button small", text: "Stop", "data-run": run.run_id, "aria-label": `Stop ${title} on ${where}` });
       head.push(item.stop);
     }
-    const choices = [parametersText(changed(run, this.#scenarioOf(run)), this.#scenarioOf(run)), run.seed ? `seed ${run.seed}` : ""].filter(Boolean).join(", ");
+    const choices = [parametersText(changed(run, this.#scenarioOf(run)), this.#scenarioOf(run)), run.seed ? `seed\u00A0${run.seed}` : ""].filter(Boolean).join(", ");
     item.root.className = `run ${run.state}`;
     item.root.replaceChildren(
       element("div", { className: "run-head", children: head }),

@@ -1,6 +1,7 @@
 // What the detector said beside what truly happened: the ground truth of the scenarios that ran.
 
 import { element, icon } from "./dom.js";
+import { addressOf } from "./router.js";
 import { parametersText } from "./run-words.js";
 import { instant, period, sentence } from "./words.js";
 
@@ -33,7 +34,7 @@ function ranThen(run, scenarios) {
   return element("div", {
     className: "truth-run",
     children: [
-      element("p", { className: "truth-scenario", children: [element("a", { href: "/?view=scenarios", text: scenario?.title || sentence(run.scenario) })] }),
+      element("p", { className: "truth-scenario", children: [element("a", { href: addressOf({ view: "scenarios" }), text: scenario?.title || sentence(run.scenario) })] }),
       element("dl", {
         className: "facts-list",
         children: facts.map(([term, words]) => element("div", { children: [element("dt", { text: term }), element("dd", { text: words })] })),
