@@ -58,6 +58,11 @@ class CanListener:
         return len(self._buses)
 
     @property
+    def dropped(self) -> int:
+        """Frames and leases that came faster than they could be read."""
+        return self._rounds.dropped
+
+    @property
     def malformed(self) -> int:
         """What was no datagram of ours, and frames on our identifiers that were no whole frame."""
         return self._malformed + self._live.malformed

@@ -25,6 +25,11 @@ METRICS: tuple[Metric[Parts], ...] = (
     Metric("pages", "Open pages", lambda parts: parts.live.pages),
     Metric("logs", "Connectors whose message log is open", lambda parts: len(parts.live.logs)),
     Metric("frames_total", "CAN frames heard and understood", lambda parts: parts.live.heard),
+    Metric(
+        "datagrams_dropped_total",
+        "Frames and leases that the kernel had no room for, under a flood",
+        lambda parts: parts.can.dropped,
+    ),
     Metric("frames_sent_total", "CAN frames sent by hand", lambda parts: parts.can.sent),
     Metric("events_total", "Events of MQTT for open message logs", lambda parts: parts.mqtt.events),
     Metric(
