@@ -81,7 +81,7 @@ STATES = state_timeline(
     SQL["states"],
     empty=NO_CHARGE_POINT,
     mappings=words.by_code(words.STATUSES),
-    points=200,
+    points=100,  # 20 lanes of them
     displayName="${__field.labels.charge_point_id} / ${__field.labels.connector}",
     links=[live_link("__field.labels.charge_point_id", "__field.labels.connector")],
 )

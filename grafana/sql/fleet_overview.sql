@@ -83,13 +83,13 @@ ORDER BY 1
 
 -- power_over_time --
 -- The 19 charge points with the most energy in the range, and all others as one. The more charge points and the longer
--- the range, the coarser: no more than 30 000 rows are read. All that chooses the fineness is known to the planner.
+-- the range, the coarser: no more than 15 000 rows are read. All that chooses the fineness is known to the planner.
 WITH buckets AS (
   SELECT date_bin($__interval_ms * interval '1 ms', at, 'epoch') AS bucket, charge_point_id, connector,
          sum(power_sum) / nullif(sum(power_n), 0) AS power_w
   FROM dash.readings(greatest($__interval_ms, dash.fineness_ms(
     cardinality(ARRAY[${charge_point:sqlstring}]::text[]),
-    $__timeTo()::timestamptz - $__timeFrom()::timestamptz, 30000)))
+    $__timeTo()::timestamptz - $__timeFrom()::timestamptz, 15000)))
   WHERE $__timeFilter(at) AND origin = 'can'
     AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
   GROUP BY 1, 2, 3
