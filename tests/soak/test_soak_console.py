@@ -43,7 +43,7 @@ async def test_an_open_page_grows_neither_here_nor_there(broker: Broker, tmp_pat
     begun_s = time.monotonic()
     end_s = begun_s + WARM_UP_S + MINUTES * 60
     courses: dict[str, Course] = {}
-    with loaded(broker, CHARGE_POINTS, tmp_path, seconds=end_s - begun_s + 120) as (bench, _):
+    with loaded(broker, CHARGE_POINTS, tmp_path, seconds=end_s - begun_s + 120) as (bench, load):
         async with _opened(bench) as pages:
             while time.monotonic() < end_s:
                 await _live(bench, SAMPLE_S)
@@ -53,6 +53,7 @@ async def test_an_open_page_grows_neither_here_nor_there(broker: Broker, tmp_pat
                 print(f"{(at_s - WARM_UP_S) / 60:5.1f} min: {told}", flush=True)
                 for name, count in held.items():
                     courses.setdefault(name, []).append((at_s, count))
+    print(f"played: {load.summary}")
     growth = {name: _growth(course) for name, course in courses.items()}
     for name, (per_s, error) in growth.items():
         print(f"{name}: {per_s * 1800 / 1e6:+.2f} MB in 30 minutes, ± {2 * error * 1800 / 1e6:.2f}")
