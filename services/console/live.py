@@ -9,10 +9,6 @@ import itertools
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
-from typing import Literal, TypeAlias
-
-import msgspec
-from msgspec import Struct
 
 from chassis.process import every
 from console import log_entry
@@ -22,10 +18,10 @@ from console.connector import Key, Row
 from console.fleet import Fleet
 from console.log_entry import LogEntry
 from console.page import Page
+from console.stream_message import Message, ServiceName, ServiceState, server_sent
 from console.window import SPAN_S
 from contracts import can_frames
 from contracts.errors import MalformedFrame
-from contracts.events import Anomaly
 
 log = logging.getLogger("console")
 
@@ -37,28 +33,6 @@ DETAIL_S = 0.5
 SWEEP_S = 1.0
 HEARTBEAT_S = 3.0
 MAX_PAGES = 64
-
-ServiceName: TypeAlias = Literal["can", "csms", "memorybank", "broker"]
-
-
-class ServiceState(Struct, frozen=True):
-    """Whether a service is there, and what that means, in words."""
-
-    working: bool
-    text: str
-
-
-class Message(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a page is sent. A snapshot is the whole; an update has only what changed."""
-
-    now_s: float
-    span_s: float = 0.0
-    connectors: list[Row] = []
-    gone: list[Key] = []
-    anomalies: list[Anomaly] = []
-    services: dict[ServiceName, ServiceState] = {}
-    scenarios: list[Scenario] | None = None
-    scenario_runs: list[ScenarioRun] | None = None
 
 
 class TooManyPages(Exception):  # noqa: N818 - named after what is wrong
@@ -321,11 +295,3 @@ class Live:
         self._closed = True
         for page in self._pages:
             page.wake()
-
-
-_encoder = msgspec.json.Encoder()
-
-
-def server_sent(event: str, message: Struct) -> bytes:
-    """Return a Server-Sent Event."""
-    return b"event: %b\ndata: %b\n\n" % (event.encode(), _encoder.encode(message))
