@@ -1,6 +1,6 @@
 // An anomaly as an entry of a list: a link to its page.
 
-import { element, icon, setText } from "./dom.js";
+import { element, icon } from "./dom.js";
 import { addressOf } from "./router.js";
 import { iconOf } from "./status.js";
 import { duration, instant, period, sentence } from "./words.js";
@@ -9,25 +9,24 @@ import { duration, instant, period, sentence } from "./words.js";
 export class AnomalyEntries {
   #entries = new Map();
 
-  /** `explain(anomaly)` returns what stands below the head of an entry; `placed`: with the charge point it is of. */
-  constructor(list, { explain, placed = false }) {
-    Object.assign(this, { list, explain, placed });
+  /** `placed`: each says which charge point it is of. */
+  constructor(list, { placed = false } = {}) {
+    Object.assign(this, { list, placed });
   }
 
   render(anomalies) {
     const entries = new Map();
     anomalies.forEach((anomaly, n) => {
-      const said = JSON.stringify([anomaly.updatedS, anomaly.open, anomaly.severity]);
+      const said = JSON.stringify([anomaly.updatedS, anomaly.open, anomaly.severity, anomaly.explanation]);
       let entry = this.#entries.get(anomaly.id);
       if (entry?.said !== said) {
         const focused = entry?.item.contains(document.activeElement);
         const item = makeItem(anomaly, this.placed);
         entry?.item.replaceWith(item);
-        entry = { said, item, text: item.querySelector(".explanation") };
+        entry = { said, item };
         if (focused) item.querySelector("a").focus();
       }
       entries.set(anomaly.id, entry);
-      setText(entry.text, this.explain(anomaly));
       if (this.list.children[n] !== entry.item) this.list.insertBefore(entry.item, this.list.children[n] ?? null);
     });
     for (const [id, { item }] of this.#entries) if (!entries.has(id)) item.remove();
@@ -59,7 +58,8 @@ function makeItem(anomaly, placed) {
         children: [element("span", { className: `severity ${severity}`, text: sentence(anomaly.severity) }), ` \u00B7 ${facts}`],
       }),
       " ",
-      element("span", { className: "explanation" }),
+      // It says the pattern too that the memory recalls: "the 14th time on CP-1, first seen …".
+      element("span", { className: "explanation", text: anomaly.explanation }),
     ],
   });
   return element("li", { className: `anomaly ${anomaly.open ? "open" : ""} ${severity}`, children: [link] });

@@ -2,7 +2,6 @@
 
 import { AnomalyEntries } from "./anomaly-entry.js";
 import { byId, element, icon, setText } from "./dom.js";
-import { Patterns } from "./patterns.js";
 import { Recall } from "./recall.js";
 import { iconOf } from "./status.js";
 import { anomalyWord } from "./words.js";
@@ -13,15 +12,12 @@ export class AnomaliesPanel {
   #route = null;
   #entries;
   #recall;
-  #patterns;
 
   constructor(root, context) {
     this.model = context.model;
     const list = root.appendChild(element("ol", { className: "anomaly-list", id: "anomaly-list" }));
     root.append(element("p", { className: "empty", id: "anomalies-empty" }));
-    this.#patterns = new Patterns(context);
-    const explain = (anomaly) => [anomaly.explanation, this.#patterns.wordsOn(anomaly)].filter(Boolean).join(" \u2014 ");
-    this.#entries = new AnomalyEntries(list, { explain });
+    this.#entries = new AnomalyEntries(list);
     this.#recall = new Recall(context);
   }
 
@@ -39,7 +35,6 @@ export class AnomaliesPanel {
     if (!changed.anomalies && !changed.services && !changed.fleet) return;
     const { chargePointId, connector } = this.#route;
     const anomalies = this.model.anomaliesOf({ charge_point_id: chargePointId, connector }).slice(0, SHOWN);
-    this.#patterns.ask(anomalies);
     this.#entries.render(anomalies);
     setText(byId("anomalies-empty"), this.#remark(anomalies.length));
   }

@@ -23,7 +23,7 @@ export class FleetView {
     this.#grid = new Grid(byId("grid"), context, (row) =>
       context.navigate({ view: "charge-point", chargePointId: row.charge_point_id, connector: row.connector }),
     );
-    this.#entries = new AnomalyEntries(byId("fleet-anomalies"), { explain: ({ explanation }) => explanation, placed: true });
+    this.#entries = new AnomalyEntries(byId("fleet-anomalies"), { placed: true });
     this.#recall = new Recall(context);
     byId("search").addEventListener("input", ({ target }) => this.#grid.look({ words: target.value }));
     byId("filters").addEventListener("change", ({ target }) => this.#grid.look({ filter: target.value }));
