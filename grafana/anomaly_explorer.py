@@ -149,7 +149,7 @@ ANOMALIES = table(
                 console_link("__data.fields.charge_point_id"),
             ],
         ),
-        column("connector", "Connector", custom_width=80),
+        column("connector", "Connector", custom_width=90),
         column("delay_s", "Delay", custom_width=80, unit="s", decimals=1),
         worded("judgement", "Beside the truth", words.by_word(words.JUDGEMENTS), custom_width=115),
         column("scenario", "In a run of"),

@@ -123,13 +123,12 @@ CHARGE_POINTS = table(
         column(
             "charge_point_id",
             "Charge point",
-            custom_width=125,
             links=[
                 live_link("__data.fields.charge_point_id", "__data.fields.connector"),
                 console_link("__data.fields.charge_point_id"),
             ],
         ),
-        column("connector", "Connector", custom_width=80),
+        column("connector", "Connector", custom_width=90),
         worded("status", "Status", words.by_word(words.STATUSES), custom_width=120),
         column("current_a", "Current", custom_width=85, unit="amp", decimals=1),
         column("power_w", "Power", custom_width=95, unit="watt", decimals=1),
@@ -177,7 +176,7 @@ NEWEST_ANOMALIES = table(
                 console_link("__data.fields.charge_point_id"),
             ],
         ),
-        column("connector", "Connector", custom_width=80),
+        column("connector", "Connector", custom_width=90),
         *frame.anomaly_columns(),
     ),
 )

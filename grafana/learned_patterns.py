@@ -163,7 +163,6 @@ FLEET = table(
         column(
             "charge_point_id",
             "Charge point",
-            custom_width=125,
             links=[
                 frame.patterns_link("__data.fields.charge_point_id"),
                 console_link("__data.fields.charge_point_id"),

@@ -152,7 +152,7 @@ def time_series(
     custom = {
         "drawStyle": "bars" if style == "bars" else "line",
         "lineInterpolation": "linear",
-        "lineWidth": 1,
+        "lineWidth": 0 if style == "bars" else 1,  # else a bar of height 0 is a dash
         "fillOpacity": {"lines": 0, "stacked": 40, "bars": 80}[style],
         "gradientMode": "none",
         "showPoints": "auto",

@@ -155,7 +155,7 @@ SERVICES = table(
     SQL["services"],
     empty="Nothing was ever heard of any service",
     overrides=(
-        column("service", "Service", custom_width=130),
+        column("service", "Service"),
         worded("state", "State", words.by_word(words.UPS), custom_width=105),
         column("up", "Up", custom_width=55),
         column("known", "Known", custom_width=70),

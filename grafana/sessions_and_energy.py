@@ -142,7 +142,7 @@ NEWEST = table(
                 console_link("__data.fields.charge_point_id"),
             ],
         ),
-        column("connector", "Connector", custom_width=80),
+        column("connector", "Connector", custom_width=90),
         column("transaction_id", "Transaction", custom_width=95),
         column("id_tag", "Tag", custom_width=95),
         column("reason", "Ended by"),

@@ -1,7 +1,7 @@
 """The pictures of the dashboards in docs/pictures, drawn anew: `make pictures`.
 
-They show a recorded run (recorded_run.py) of a few charge points: some minutes on each of six days, then
-twenty up to now, told to a real PostgreSQL by the MemoryBank's own code.
+They show a recorded run (recorded_run.py) of a few charge points: some minutes on each of five days and every
+few hours of the last, then twenty up to now, told to a real PostgreSQL by the MemoryBank's own code.
 """
 
 import argparse
@@ -9,11 +9,12 @@ import asyncio
 import copy
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
+from grafana.variables import Range
 from playwright.async_api import async_playwright
 
 import chromium
@@ -23,10 +24,13 @@ from contracts.events import AnyEvent
 from grafana_frames import Json, dashboards
 from real_parts import database, directory_open_to_postgres, start_postgres
 
-DAYS = 6
-LATELY = timedelta(minutes=20)
-AHEAD = timedelta(seconds=90)
+EARLIER = [timedelta(hours=hours) for hours in (145, 119, 97, 71, 50, 22, 17, 13, 8, 4)]
+LATELY = timedelta(minutes=20, seconds=4.75)
+"""So that CP-1 and CP-3 charge at its end (their cycle takes 8 s)."""
+AHEAD = timedelta(seconds=120)
 """So far beyond now goes the run: storing it takes time, and panels ask for the last seconds."""
+AT_LAST = timedelta(seconds=5)
+"""So much of it is told when it is over, since panels ask who was heard lately."""
 FEW = {*recorded_run.ATTACKED, *recorded_run.BENIGN, recorded_run.QUOTED, *recorded_run.IDLE[:3]}
 _STRIP = 2
 """So many cells of the grid are left for a panel that cannot be drawn."""
@@ -37,29 +41,38 @@ def _of_few(event: AnyEvent) -> bool:
     return all(name is None or name in FEW for name in names)
 
 
-def _days(end: datetime) -> Iterator[list[tuple[str, AnyEvent]]]:
-    """Yield the run of each day before the last one."""
-    for day in range(DAYS, 0, -1):
-        begin = end - timedelta(days=day, hours=day % 3)
-        yield recorded_run.events(begin, begin + timedelta(minutes=3 + 2 * (day % 4)), 10_000 - 1_000 * day)
+def _earlier(end: datetime) -> Iterator[list[tuple[str, AnyEvent]]]:
+    """Yield the runs before the last one."""
+    for place, ago in enumerate(EARLIER):
+        length = timedelta(minutes=3 + 2 * (place % 3))
+        yield recorded_run.events(end - ago, end - ago + length, 1_000 * (place + 1))
 
 
 def _lately(end: datetime) -> list[tuple[str, AnyEvent]]:
     """Return the last run, which goes on at its end: charging, scenarios and anomalies are open."""
-    beyond = recorded_run.events(end - LATELY, end + timedelta(seconds=40), 10_000)
+    beyond = recorded_run.events(end - LATELY, end + timedelta(seconds=40), 100_000)
     return [(teller, event) for teller, event in beyond if event.at <= end]
 
 
 async def _remember(url: str, end: datetime) -> None:
-    async def record(run: list[tuple[str, AnyEvent]], *, silence: bool = False) -> None:
+    async def record(run: Iterable[tuple[str, AnyEvent]], *, silence: bool = False) -> None:
         few = [(teller, event) for teller, event in run if _of_few(event)]
         await recorded_run.record(url, few, silence=silence)
 
-    for run in _days(end):
+    for run in _earlier(end):
         await record(run, silence=True)
-    await record(_lately(end))
+    lately = _lately(end)
+    await record(entry for entry in lately if entry[1].at <= end - AT_LAST)
     await asyncio.sleep(max(0, (end - datetime.now(UTC)).total_seconds()))
-    await record([])  # rolls up what is past by now
+    await record(entry for entry in lately if entry[1].at > end - AT_LAST)
+
+
+def _span(name: str, dashboard: Json, end: datetime) -> Range:
+    """Return the range as it is opened; of the explorer the moment to which the table's links lead."""
+    if name != "anomaly-explorer":
+        return grafana_render.as_opened(dashboard, end)
+    begin = end - LATELY
+    return Range(begin - timedelta(minutes=2), begin + timedelta(minutes=2, seconds=36), live=False)
 
 
 def pictures() -> dict[str, Json]:
@@ -71,7 +84,9 @@ def pictures() -> dict[str, Json]:
                 asyncio.run(_remember(postgres.writer_url, datetime.now(UTC) + AHEAD))
                 with psycopg.connect(postgres.grafana_url, autocommit=True) as connection:
                     return {
-                        name: grafana_render.picture(connection, dashboard, datetime.now(UTC))
+                        name: grafana_render.picture(
+                            connection, dashboard, _span(name, dashboard, datetime.now(UTC))
+                        )
                         for name, dashboard in dashboards().items()
                     }
         finally:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
-from grafana.variables import Range, Values, duration_s
+from grafana.variables import Range, duration_s
 from playwright.async_api import Page, Route
 
 from grafana_frames import GRAFANA, Frame, Json, check_annotation, check_panel, check_variable
@@ -52,13 +52,13 @@ def bundle(directory: Path) -> Path:
     return directory
 
 
-def choices(connection: psycopg.Connection[Any], dashboard: Json) -> dict[str, str | list[str]]:
+def choices(connection: psycopg.Connection[Any], dashboard: Json, span: Range) -> dict[str, str | list[str]]:
     """Return what a dashboard shows when it is opened: all where several can be chosen, else the first."""
     chosen: dict[str, str | list[str]] = {}
     for variable in dashboard["templating"]["list"]:
         name = variable["name"]
         if variable["type"] == "query":
-            values = check_variable(connection, variable, chosen)
+            values = check_variable(connection, variable, chosen, span)
             if variable["multi"]:
                 chosen[name] = values
             else:
@@ -73,15 +73,17 @@ def _natural(text: str) -> tuple[str, int]:
     return head, int(text[len(head) :] or 0)
 
 
-def picture(
-    connection: psycopg.Connection[Any], dashboard: Json, end: datetime, chosen: Values | None = None
-) -> Json:
-    """Run all queries of a dashboard for its own range up to `end` and return what the page draws.
+def as_opened(dashboard: Json, end: datetime) -> Range:
+    """Return the time range with which a dashboard is opened at `end`."""
+    return Range(end - timedelta(seconds=duration_s(dashboard["time"]["from"].removeprefix("now-"))), end)
+
+
+def picture(connection: psycopg.Connection[Any], dashboard: Json, span: Range) -> Json:
+    """Run all queries of a dashboard and return what the page draws.
 
     Raises AssertionError as `check_panel`: what Grafana could not draw.
     """
-    chosen = choices(connection, dashboard) if chosen is None else chosen
-    span = Range(end - timedelta(seconds=duration_s(dashboard["time"]["from"].removeprefix("now-"))), end)
+    chosen = choices(connection, dashboard, span)
     panels = {
         panel["id"]: {
             "span": _span(span.for_panel(panel.get("timeFrom"))),

@@ -130,7 +130,7 @@ class Connector:
 def _attacked(connector: Connector, begin: datetime, end: datetime, ids: Iterator[int]) -> None:
     """Live the base scenario: 0 A → 100 A → 0 A every 8 s, by 20 % of the gap each 0.1 s."""
     label = {
-        "run_id": f"run-{connector.charge_point_id}-{begin:%d}",
+        "run_id": f"run-{connector.charge_point_id}-{begin:%dT%H%M}",
         "scenario": "repeated-current-fluctuation",
         "anomaly": "repeated-current-fluctuation",
         "charge_point_ids": [connector.charge_point_id],
@@ -165,7 +165,7 @@ def _benign(connector: Connector, begin: datetime, end: datetime, ids: Iterator[
         ScenarioLabel,
         begin,
         phase="started",
-        run_id=f"benign-{connector.charge_point_id}-{begin:%d}",
+        run_id=f"benign-{connector.charge_point_id}-{begin:%dT%H%M}",
         scenario="benign-charging",
         anomaly=None,
         charge_point_ids=[connector.charge_point_id],
