@@ -25,8 +25,9 @@ from grafana_frames import Json, dashboards
 from real_parts import database, directory_open_to_postgres, start_postgres
 
 EARLIER = [timedelta(hours=hours) for hours in (145, 119, 97, 71, 50, 22, 17, 13, 8, 4)]
-LATELY = timedelta(minutes=20, seconds=4.75)
-"""So that CP-1 and CP-3 charge at its end (their cycle takes 8 s)."""
+LATELY = timedelta(minutes=20, seconds=12.75)
+"""From a full second on; at its end CP-1 and CP-3 charge, whose cycle takes 8 s, and the idle, who tell of
+themselves every 10 s, have just done so."""
 AHEAD = timedelta(seconds=120)
 """So far beyond now goes the run: storing it takes time, and panels ask for the last seconds."""
 AT_LAST = timedelta(seconds=5)
@@ -81,7 +82,8 @@ def pictures() -> dict[str, Json]:
         server, files = start_postgres(directory)
         try:
             with database(server, files) as postgres:
-                asyncio.run(_remember(postgres.writer_url, datetime.now(UTC) + AHEAD))
+                end = (datetime.now(UTC) + AHEAD).replace(microsecond=LATELY.microseconds)
+                asyncio.run(_remember(postgres.writer_url, end))
                 with psycopg.connect(postgres.grafana_url, autocommit=True) as connection:
                     return {
                         name: grafana_render.picture(
