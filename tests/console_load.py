@@ -29,6 +29,7 @@ from chassis.can_bus import GROUP, LOOPBACK
 from contracts import backplane, can_frames
 from contracts.backplane import Lease
 from contracts.can_frames import Faults, Frame, Keepalive, ModuleState, Output, SetLimit, Status, Thermal
+from embedded.ports import GUARD_PORT
 
 SLOT_S = 0.01
 WATCHED_GAP_S = (0.15, 0.35)
@@ -192,10 +193,13 @@ def _input_ended() -> bool:
 
 
 def free_bus_ports(count: int) -> int:
-    """Return the first of so many UDP ports in a row that nobody uses, below the kernel's own."""
+    """Return the first of so many UDP ports in a row that nobody uses, below the CAN ranges of benches.
+
+    Multicast lets two programs sit on one port without a word: a bench beside it would hear its currents.
+    """
     draw = random.SystemRandom()
     for _ in range(50):
-        first = draw.randrange(10_000, 32_000 - count)
+        first = draw.randrange(10_000, GUARD_PORT - count)
         if all(_is_free(port) for port in range(first, first + count)):
             return first
     raise AssertionError(f"no {count} free UDP ports in a row")

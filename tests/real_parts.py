@@ -16,6 +16,7 @@ import pytest
 
 from chassis.can_bus import GROUP
 from embedded import postgres as embedded_postgres
+from embedded.ports import GUARD_PORT
 from embedded.postgres import DATABASE, ROLES, SUPERUSER, PostgresFiles
 
 PASSWORD = "test-only"
@@ -55,9 +56,9 @@ def wait_until(
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """Return a port that nobody uses now, below the range from which the kernel serves others."""
+    """Return a port that nobody uses now, below the CAN ranges of benches and the kernel's own ports."""
     for _ in range(200):
-        port = 10_000 + secrets.randbelow(22_000)
+        port = 10_000 + secrets.randbelow(GUARD_PORT - 10_000)
         with socket.socket(socket.AF_INET, kind) as probe:
             try:
                 probe.bind(("127.0.0.1" if kind == socket.SOCK_STREAM else GROUP, port))

@@ -31,12 +31,6 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 Params = dict[str, str | int]
 
 
-class Recalled(Struct, frozen=True, kw_only=True):
-    """The pattern that an anomaly shows; None where it shows none."""
-
-    pattern: Pattern | None
-
-
 class AnomalyPage(Struct, frozen=True, kw_only=True):
     """An anomaly, those like it, what was measured around it, and whether it was provoked."""
 
@@ -77,10 +71,6 @@ def add_questions(app: FastAPI, csms: Api, memorybank: Api) -> None:
                 return answer(await _anomaly_page(csms, memorybank, anomaly_id))
         except TimeoutError:
             raise ApiAway(f"The MemoryBank takes longer than {DEADLINE_S:g} s to answer.") from None
-
-    @app.get("/api/anomalies/{anomaly_id}/pattern", summary="The pattern of an anomaly, without the evidence")
-    async def pattern(anomaly_id: UUID) -> Response:
-        return answer(Recalled(pattern=await _pattern(memorybank, anomaly_id)))
 
     @app.get("/api/sessions", summary="Sessions, newest first, from the MemoryBank")
     async def sessions(charge_point_id: Name = None, limit: Limit = 50, after: After = None) -> Response:
