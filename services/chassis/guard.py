@@ -126,6 +126,8 @@ class Gate:
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] not in self._hosts:
             return Refusal(403, f"Origin {origin!r:.100} may not use this service")
+        if origin is None and _is_embedded_elsewhere(headers):
+            return Refusal(403, "another page may not load this into itself")
         if self._settings.password and not self._authorised(headers.get("authorization", "")):
             return Refusal(401, "a password is needed (HTTP_PASSWORD)")
         if asked.kind == "http" and asked.method not in _SAFE_METHODS:
@@ -154,6 +156,15 @@ class Gate:
             password = base64.b64decode(value, validate=True).partition(b":")[2]
             return hmac.compare_digest(password, (self._settings.password or "").encode())
         return False
+
+
+def _is_embedded_elsewhere(headers: Mapping[str, str]) -> bool:
+    """Return whether a browser says that another site's page loads this, which it need not say by an Origin.
+
+    An image or a frame there could read nothing, but have a whole memory exported. A link is no such thing.
+    """
+    elsewhere = headers.get("sec-fetch-site", "none") in ("cross-site", "same-site")
+    return elsewhere and headers.get("sec-fetch-dest") != "document"
 
 
 def _in_url(address: str) -> str:

@@ -95,6 +95,29 @@ async def test_host_and_origin_must_be_ours(headers: dict[str, str], expected: i
     assert await status(HttpSettings(hosts=("bench.example",)), headers) == expected
 
 
+@pytest.mark.parametrize(
+    ("site", "destination", "expected"),
+    [
+        ("same-origin", "empty", 200),
+        ("none", "document", 200),
+        ("cross-site", "document", 200),
+        ("same-site", "document", 200),
+        ("cross-site", "image", 403),
+        ("cross-site", "empty", 403),
+        ("cross-site", "iframe", 403),
+        ("same-site", "empty", 403),
+    ],
+)
+async def test_a_page_elsewhere_may_link_and_not_embed(site: str, destination: str, expected: int) -> None:
+    """What needs no CORS comes without an Origin: an image of a whole export costs as much as the export."""
+    assert await status(OPEN, {"sec-fetch-site": site, "sec-fetch-dest": destination}) == expected
+
+
+async def test_an_origin_that_is_ours_may_be_of_another_site() -> None:
+    headers = {"origin": "https://bench.example", "sec-fetch-site": "cross-site", "sec-fetch-dest": "empty"}
+    assert await status(HttpSettings(hosts=("bench.example",)), headers) == 200
+
+
 async def test_missing_host_is_refused() -> None:
     first, *_ = await answered(OPEN, {})
     assert first["status"] == 403
