@@ -11,6 +11,9 @@ from httpx import URL, AsyncClient
 DEADLINE_S = 3.0
 MAX_ANSWER_BYTES = 16 << 20
 
+MAX_EVENTS = 100
+"""So many events are asked for at once: were each as long as it may be (contracts.events), the answer is taken."""
+
 T = TypeVar("T")
 
 # httpx tells of every request, which here means several lines a second.

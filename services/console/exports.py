@@ -9,12 +9,12 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from console.answers import Remembered
-from console.apis import Api
+from console.apis import MAX_EVENTS, Api, ApiAway
 
 Form: TypeAlias = Literal["csv", "json"]
 What: TypeAlias = Literal["readings", "anomalies", "messages"]
 
-MAX_PAGES = 10_000
+MAX_PAGES = 100_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -48,7 +48,7 @@ TABLES: dict[What, Table] = {
         ),
     ),
     "messages": Table(
-        "/api/events", 1000, ("at", "charge_point_id", "connector", "kind", "summary", "detail")
+        "/api/events", MAX_EVENTS, ("at", "charge_point_id", "connector", "kind", "summary", "detail")
     ),
 }
 
@@ -76,6 +76,7 @@ async def _pages(
         if page.next is None:
             return
         asked["after"] = page.next
+    raise ApiAway(f"A download has at most {MAX_PAGES * table.limit} rows; ask for a shorter time.")
 
 
 async def _csv(table: Table, pages: AsyncIterator[list[dict[str, Any]]]) -> AsyncIterator[bytes]:

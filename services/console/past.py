@@ -9,7 +9,7 @@ import msgspec
 
 from console import event_lines
 from console.answers import Remembered
-from console.apis import Api, ApiError
+from console.apis import MAX_EVENTS, Api, ApiError
 from console.connector import Key
 from console.live import Live
 from console.log_entry import LogEntry
@@ -55,9 +55,15 @@ class Past:
                 page.log.know_past(())
 
     async def _remembered(self, key: Key, opened_s: float) -> list[LogEntry]:
-        params: dict[str, str | int] = {"charge_point_id": key[0], "limit": MAX_ENTRIES}
-        found = await self._memorybank.ask("GET", "/api/events", Remembered, params=params)
-        entries = (_entry(item, key) for item in reversed(found.items))
+        params: dict[str, str | int] = {"charge_point_id": key[0], "limit": min(MAX_EVENTS, MAX_ENTRIES)}
+        items: list[dict[str, Any]] = []
+        while len(items) < MAX_ENTRIES:
+            page = await self._memorybank.ask("GET", "/api/events", Remembered, params=params)
+            items += page.items
+            if page.next is None or not page.items:
+                break
+            params["after"] = page.next
+        entries = (_entry(item, key) for item in reversed(items[:MAX_ENTRIES]))
         # Of frames since then the bus tells by itself, with times of its own.
         return [entry for entry in entries if entry and (entry.layer != "can" or entry.at_s < opened_s)]
 
@@ -67,7 +73,7 @@ def _entry(item: dict[str, Any], key: Key) -> LogEntry | None:
     known = {name: item.get(name) for name in ("at", "charge_point_id", "connector", "kind")}
     try:
         event = msgspec.convert({**item.get("detail", {}), **known}, AnyEvent)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, TypeError):  # a TypeError: what is unpacked here has no fields
         return None
     if not event_lines.concerns(event, key):
         return None
