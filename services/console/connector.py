@@ -169,11 +169,18 @@ class Connector:
         """Take what the CSMS knows; return whether that changes its row."""
         before, self.knowledge = self.knowledge, knowledge
         if knowledge is not None and knowledge.view.status is not None:
-            self.hear_status(knowledge.view.status, at_s)
+            self.hear_status(knowledge.view.status, at_s, at_s)
         return (before.view if before else None) != (knowledge.view if knowledge else None)
 
-    def hear_status(self, status: str, at_s: float) -> None:
-        """Take its status; the same again, or one from before the latest, changes nothing."""
+    def hear_status(self, status: str, at_s: float, now_s: float) -> None:
+        """Take its status; the same again, or one from before the latest, changes nothing.
+
+        `at_s` is by the charge point's clock: what is ahead of ours is now.
+        """
+        at_s = min(at_s, now_s)
+        # It is our clock that was set back: what it calls the future goes, or nothing would be taken until then.
+        while self._statuses and self._statuses[-1][0] > now_s:
+            self._statuses.pop()
         if not self._statuses or (self._statuses[-1][1] != status and self._statuses[-1][0] <= at_s):
             self._statuses.append((at_s, status))
 

@@ -53,11 +53,11 @@ class Fleet:
         if connector is not None and connector.hear(frame, at_s):
             self._changed.add(key)
 
-    def hear_status(self, event: StatusChanged) -> None:
+    def hear_status(self, event: StatusChanged, now_s: float) -> None:
         """Take a connector's status at the instant of its change; the CSMS is asked only now and then."""
         connector = self._connectors.get((event.charge_point_id or "", event.connector or 0))
         if connector is not None:
-            connector.hear_status(event.status, event.at.timestamp())
+            connector.hear_status(event.status, event.at.timestamp(), now_s)
 
     def know_charge_points(self, charge_points: Iterable[ChargePoint], at_s: float) -> None:
         """Take what the CSMS knows, of all of its charge points."""

@@ -80,7 +80,7 @@ class MqttListener:
             return
         self.events += 1
         if isinstance(event, StatusChanged):
-            self._live.fleet.hear_status(event)
+            self._live.fleet.hear_status(event, time.time())
         if isinstance(event, events.CanFrameSeen):  # the bus itself tells sooner, and of all frames
             return
         entry = event_lines.of_event(f"mqtt-{next(self._numbers)}", event)

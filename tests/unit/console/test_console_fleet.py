@@ -1,5 +1,7 @@
 """The fleet: what leases, frames, anomalies and the CSMS make of it."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from console import fleet as fleet_module
@@ -9,6 +11,7 @@ from console.fleet import FORGET_AFTER_S, Fleet
 from console.window import Sample
 from contracts.backplane import LEASE_TIMEOUT_S, Lease
 from contracts.can_frames import Current, Faults, ModuleState, Output, SetLimit, Start, Status, Thermal
+from contracts.events import StatusChanged
 
 NOW_S = 1_700_000_000.0
 CP_1 = ("CP-1", 1)
@@ -163,6 +166,37 @@ def test_the_status_lane_begins_with_the_status_at_its_begin() -> None:
         (NOW_S + 50, "Charging"),
     ]
     assert connector.statuses(NOW_S + 80) == [(NOW_S + 20, "Preparing"), (NOW_S + 50, "Charging")]
+
+
+@pytest.mark.parametrize("ahead_s", [-5.0, 0.0, 3600.0])
+def test_a_charge_points_clock_that_is_ahead_holds_up_no_status(ahead_s: float) -> None:
+    """Statuses carry its time. What it says of the future is now, so that what follows is taken."""
+    fleet = leased()
+    for at_s, word in ((0, "Charging"), (10, "Finishing")):
+        at = datetime.fromtimestamp(NOW_S + at_s + ahead_s, UTC)
+        changed = StatusChanged(at=at, charge_point_id="CP-1", connector=1, status=word)
+        fleet.hear_status(changed, NOW_S + at_s)
+    connector = fleet.get(CP_1)
+    assert connector is not None
+    early_s = min(ahead_s, 0.0)
+    assert connector.statuses(NOW_S + 15) == [
+        (NOW_S + early_s, "Charging"),
+        (NOW_S + 10 + early_s, "Finishing"),
+    ]
+
+
+def test_a_clock_set_back_holds_up_no_status() -> None:
+    fleet = leased()
+    for at_s, word in ((0, "Available"), (3600, "Charging"), (10, "Charging"), (20, "Finishing")):
+        status = ConnectorStatus(connector=1, status=word)
+        fleet.know_charge_points([ChargePoint(charge_point_id="CP-1", connectors=[status])], NOW_S + at_s)
+    connector = fleet.get(CP_1)
+    assert connector is not None
+    assert connector.statuses(NOW_S + 25) == [
+        (NOW_S, "Available"),
+        (NOW_S + 10, "Charging"),
+        (NOW_S + 20, "Finishing"),
+    ]
 
 
 def test_one_charge_point_alone_is_learnt() -> None:
