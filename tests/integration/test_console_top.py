@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -17,6 +18,8 @@ import psutil
 import pytest
 
 from bench.parts import started_broker
+from console.top.console_link import counters
+from console_apis import ApiServer
 from console_load import Player, console_load
 from console_parts import ConsoleBench, console_bench, fluctuation
 from real_parts import Broker, free_port, wait_until
@@ -223,6 +226,7 @@ def test_a_password_is_asked_for_and_found(broker: Broker, tmp_path: Path) -> No
     [
         (("--url", "127.0.0.1:8080"), "is no address like http://127.0.0.1:8080"),
         (("--url", "ftp://x"), "is no address like"),
+        (("--url", "http://127.0.0.1:99999"), "is no address like"),
         (("--home", "nowhere"), "no bench runs in"),
         (("--home", "x", "--url", "http://x"), "not allowed with"),
         (("--twice",), "unrecognized arguments"),
@@ -233,6 +237,41 @@ def test_wrong_arguments_are_refused_in_words(tmp_path: Path, arguments: tuple[s
     told = top(*arguments, cwd=tmp_path)
     assert (told.returncode, told.stderr.count("\n")) == (2, 1)
     assert words in told.stderr
+
+
+class Stranger(ApiServer):
+    """Another server at the console's address, which would like to own the terminal."""
+
+    def answer(self, *_: Any) -> tuple[int, Any]:
+        return 404, b"\x1b]0;title\x07\x1b[2Jnot here"
+
+
+def test_a_stranger_at_the_address_moves_no_cursor(tmp_path: Path) -> None:
+    stranger = Stranger()
+    stranger.start()
+    try:
+        told = top("--url", stranger.url, cwd=tmp_path)
+    finally:
+        stranger.stop()
+    assert told.returncode == 2
+    assert "answers 404: \\x1b]0;title\\x07\\x1b[2Jnot here" in told.stderr
+    assert told.stderr.strip().isprintable()
+
+
+class Nonsense(ApiServer):
+    def answer(self, *_: Any) -> tuple[int, Any]:
+        return 200, b"chargebench_console_frames_total 1.2.3\nchargebench_console_pages 2\n"
+
+
+async def test_counters_that_are_no_numbers_are_passed_over() -> None:
+    """A service that counts in nonsense does not end the view."""
+    nonsense = Nonsense()
+    nonsense.start()
+    try:
+        async with httpx.AsyncClient(base_url=nonsense.url, trust_env=False) as client:
+            assert await counters(client, "console") == {"pages": 2.0}
+    finally:
+        nonsense.stop()
 
 
 def test_help_has_an_example(tmp_path: Path) -> None:

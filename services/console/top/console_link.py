@@ -9,6 +9,7 @@ from typing import Self
 import httpx
 
 from chassis.backoff import delays_s
+from chassis.terminal import printable
 from console.top.messages import MalformedStream, Message, decode
 from console.top.server_sent import ServerSent, TooLong
 
@@ -16,7 +17,7 @@ SILENCE_S = 10.0
 """The console sends a heartbeat every 3 s, so this is a connection that died without a word."""
 _CONNECT_S = 3.0
 _RETRY_S = (0.5, 5.0)
-_SAMPLE = re.compile(r"^([a-z0-9_]+) ([0-9.e+-]+)$", re.MULTILINE)
+_SAMPLE = re.compile(r"^([a-z0-9_]+) (-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$", re.MULTILINE)
 _MAX_METRICS_BYTES = 1 << 20
 
 
@@ -82,7 +83,7 @@ class ConsoleLink:
         if status == 401:
             said = "asks for a password: --url http://user:password@host:port"
         else:
-            said = f"answers {status}: {content[:300].decode(errors='replace')}"
+            said = f"answers {status}: {printable(content[:300].decode(errors='replace'))}"
         raise ConsoleAway(f"The console at {self._shown} {said}.")
 
     def _away(self, error: Exception) -> ConsoleAway:
@@ -91,7 +92,7 @@ class ConsoleLink:
         elif isinstance(error, (TimeoutError, httpx.TimeoutException)):
             reason = f"no word for {SILENCE_S:g} s"
         else:
-            reason = str(error) or type(error).__name__
+            reason = printable(str(error)) or type(error).__name__
         return ConsoleAway(f"The console does not answer at {self._shown}: {reason}.")
 
 

@@ -72,6 +72,7 @@ def _url(text: str) -> httpx.URL:
         url = httpx.URL(text)
     except httpx.InvalidURL as error:
         raise NoSuchPlace(f"{text!r} is no address: {error}") from error
-    if url.scheme not in ("http", "https") or not url.host:
+    is_port = url.port is None or 1 <= url.port <= 65535
+    if url.scheme not in ("http", "https") or not url.host or not is_port:
         raise NoSuchPlace(f"{text!r} is no address like http://127.0.0.1:8080")
     return url
