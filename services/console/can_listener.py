@@ -1,9 +1,11 @@
 """The console as a CAN node: leases on the backplane tell where the buses are, each bus is listened to."""
 
 import asyncio
+import contextlib
 import logging
 import socket
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -73,23 +75,26 @@ class CanListener:
             tasks.create_task(self._rounds.run())
             tasks.create_task(every(1.0, self._look_after))
 
-    def demand(self, key: Key) -> None:
-        """Raise NoSuchBus where a connector's bus is not heard."""
-        if key not in self._buses:
-            raise NoSuchBus(f"connector {key[1]} of {key[0]} announces no CAN bus")
+    @contextlib.contextmanager
+    def sender(self, key: Key) -> Iterator[Callable[[int, bytes], None]]:
+        """Give what sends a frame (11-bit identifier, data) on a connector's bus; raises NoSuchBus.
 
-    def send(self, key: Key, can_id: int, data: bytes) -> None:
-        """Send one frame with an 11-bit identifier on a connector's bus; raises NoSuchBus."""
-        self.demand(key)
+        It stays usable inside, also where the lease ends meanwhile.
+        """
+        bus = self._buses.get(key)
+        if bus is None:
+            raise NoSuchBus(f"connector {key[1]} of {key[0]} announces no CAN bus")
         try:
-            sender = open_bus(self._buses[key].port, self._interface)
+            opened = open_bus(bus.port, self._interface)
         except can.CanInitializationError as error:
             raise NoSuchBus(str(error)) from error
-        try:
-            sender.send(can.Message(arbitration_id=can_id, data=data, is_extended_id=False))
+
+        def send(can_id: int, data: bytes) -> None:
+            opened.send(can.Message(arbitration_id=can_id, data=data, is_extended_id=False))
             self.sent += 1
-        finally:
-            sender.shutdown()
+
+        with opened:
+            yield send
 
     def _look_after(self) -> None:
         now_s = time.monotonic()

@@ -68,11 +68,12 @@ class FrameByHand:
         """Send a frame; raises TooManyFrames, NoSuchBus, and what `Api.ask` raises: it may not be allowed."""
         key = (frame.charge_point_id, frame.connector)
         data = bytes.fromhex(frame.data)
-        self._can.demand(key)
-        if not self._allowance.take(time.monotonic()):
-            raise TooManyFrames(f"more than {PER_S:g} frames a second by hand; wait a moment")
-        wish = {**frame.model_dump(), "data": data.hex()}
-        await self._csms.ask("POST", "/api/manual-frames", ManualFrame, body=wish)
-        self._can.send(key, frame.can_id, data)
+        # The bus is had before the label is: a label without a frame would be a lie.
+        with self._can.sender(key) as send:
+            if not self._allowance.take(time.monotonic()):
+                raise TooManyFrames(f"more than {PER_S:g} frames a second by hand; wait a moment")
+            wish = {**frame.model_dump(), "data": data.hex()}
+            await self._csms.ask("POST", "/api/manual-frames", ManualFrame, body=wish)
+            send(frame.can_id, data)
         bus = f"{key[0]}'s bus" if key[1] == 1 else f"the bus of {key[0]}'s connector {key[1]}"
         return Sent(sent=True, text=f"{log_entry.name_of(frame.can_id)} sent on {bus}")
