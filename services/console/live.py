@@ -235,6 +235,8 @@ class Live:
         return self._stream(Page(focus, log=log))
 
     async def _stream(self, page: Page) -> AsyncIterator[bytes]:
+        if len(self._pages) >= MAX_PAGES:
+            return  # as many came at the same moment
         self._enter(page)
         try:
             yield self._everything(page)

@@ -231,3 +231,13 @@ async def test_the_number_of_pages_is_bounded(monkeypatch: pytest.MonkeyPatch) -
     await messages(live.open())
     with pytest.raises(TooManyPages):
         live.open()
+
+
+async def test_the_number_of_pages_that_come_at_once_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "MAX_PAGES", 1)
+    live = Live()
+    first, second = live.open(), live.open()
+    await messages(first)
+    with pytest.raises(StopAsyncIteration):
+        await anext(second)
+    assert live.pages == 1
