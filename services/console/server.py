@@ -8,9 +8,10 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, FiniteFloat
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -45,7 +46,7 @@ class StartScenario(BaseModel):
 
     scenario: str = Field(max_length=255)
     charge_point_ids: list[str] = Field(min_length=1, max_length=10_000)
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, FiniteFloat] = {}
     seed: int = 0
     replace: bool = False
 
@@ -105,6 +106,12 @@ def _add_errors(app: FastAPI) -> None:
     async def answer_refused(_request: Request, error: ApiRefused) -> JSONResponse:
         # The browser is not who lacks a password there.
         return JSONResponse({"detail": error.detail}, 502 if error.status == 401 else error.status)
+
+    @app.exception_handler(RequestValidationError)
+    async def answer_wrong(_request: Request, error: RequestValidationError) -> Response:
+        # Without what was given: not everything that Python reads as JSON (NaN) can be said in it.
+        wrong = [{name: one[name] for name in ("type", "loc", "msg")} for one in error.errors()]
+        return answer({"detail": wrong}, 422)
 
     @app.exception_handler(NoSuchBus)
     async def answer_no_bus(_request: Request, error: NoSuchBus) -> JSONResponse:

@@ -402,6 +402,11 @@ async def test_wrong_wishes_are_refused(bench: ConsoleBench, client: httpx.Async
     for wish in ({}, {**START, "charge_point_ids": []}, {**START, "scenario": "x" * 256}):
         refused = await client.post("/api/scenario-runs", json=wish, headers=WITH_TOKEN)
         assert refused.status_code == 422
+    for parameters in ('{"a": NaN}', '{"a": 1e999}', '{"a": "\\ud800"}'):
+        content = json.dumps(START)[:-1] + f', "parameters": {parameters}}}'
+        headers = WITH_TOKEN | {"Content-Type": "application/json"}
+        refused = await client.post("/api/scenario-runs", content=content, headers=headers)
+        assert refused.status_code == 422
     form = await client.post("/api/scenario-runs", data={"scenario": "benign-charging"}, headers=WITH_TOKEN)
     assert form.status_code == 415
     assert bench.csms.tokens == []
