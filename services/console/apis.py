@@ -12,7 +12,7 @@ DEADLINE_S = 3.0
 MAX_ANSWER_BYTES = 16 << 20
 
 MAX_EVENTS = 100
-"""So many events are asked for at once: were each as long as it may be (contracts.events), the answer is taken."""
+"""So many events are asked for at once: were each as long as it may be, the answer is still taken."""
 
 T = TypeVar("T")
 

@@ -178,7 +178,7 @@ class Connector:
         `at_s` is by the charge point's clock: what is ahead of ours is now.
         """
         at_s = min(at_s, now_s)
-        # It is our clock that was set back: what it calls the future goes, or nothing would be taken until then.
+        # It is our clock that was set back: what it calls the future goes, or it would hold up what follows.
         while self._statuses and self._statuses[-1][0] > now_s:
             self._statuses.pop()
         if not self._statuses or (self._statuses[-1][1] != status and self._statuses[-1][0] <= at_s):

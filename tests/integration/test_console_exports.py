@@ -10,7 +10,7 @@ import pytest
 from console import exports, past
 from console.apis import Api, ApiAway
 from console.live import Live
-from console.log_entry import MAX_RAW
+from console.log_entry import MAX_RAW, LogEntry
 from console.page import MAX_ENTRIES, Page
 from console_apis import ApiServer
 from contracts.events import MAX_EVENT_BYTES
@@ -126,36 +126,34 @@ async def test_long_messages_are_downloaded_too(long_messages: LongMessages) -> 
     assert b"".join(chunks).count(b"DataTransfer") == 2 * long_messages.left
 
 
-async def test_a_log_begins_with_long_messages_too(long_messages: LongMessages) -> None:
+async def past_of_a_log(memorybank: ApiServer) -> list[LogEntry]:
+    """Return with what a log begins."""
     page = Page(("CP-1", 1), log=True)
     assert page.log is not None
-    async with Api("MemoryBank", long_messages.url) as api, asyncio.timeout(20):
+    async with Api("MemoryBank", memorybank.url) as api, asyncio.timeout(20):
         live = Live()
         answering = asyncio.create_task(past.Past(live, api).run())
         live.on_log(page)
         while not page.log.has_news:
-            await asyncio.sleep(0.01)
+            ended, _ = await asyncio.wait({answering}, timeout=0.01)
+            assert not ended
         answering.cancel()
     (told,) = page.log.messages()
-    assert [entry.id for entry in told.entries] == [
-        f"past-1-{number}" for number in range(long_messages.left - MAX_ENTRIES + 1, long_messages.left + 1)
+    return told.entries
+
+
+async def test_a_log_begins_with_long_messages_too(long_messages: LongMessages) -> None:
+    entries = await past_of_a_log(long_messages)
+    first = long_messages.left - MAX_ENTRIES + 1
+    assert [entry.id for entry in entries] == [
+        f"past-1-{number}" for number in range(first, long_messages.left + 1)
     ]
-    assert {len(entry.raw) for entry in told.entries} == {MAX_RAW}
+    assert {len(entry.raw) for entry in entries} == {MAX_RAW}
 
 
 @pytest.mark.parametrize("detail", [None, [], "x"])
 async def test_a_past_that_is_nonsense_is_no_past(detail: Any, pages: Pages) -> None:
     """It ends neither the log nor the console."""
-    page = Page(("CP-1", 1), log=True)
-    assert page.log is not None
     pages.pages = [[{"at": "2026-11-28T04:00:00Z", "kind": "can_frame_seen", "detail": detail}]]
     pages.last = 1
-    async with Api("MemoryBank", pages.url) as api, asyncio.timeout(20):
-        live = Live()
-        answering = asyncio.create_task(past.Past(live, api).run())
-        live.on_log(page)
-        while not page.log.has_news:
-            assert not answering.done()
-            await asyncio.sleep(0.01)
-        answering.cancel()
-    assert page.log.messages()[0].entries == []
+    assert await past_of_a_log(pages) == []
