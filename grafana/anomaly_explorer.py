@@ -2,8 +2,8 @@
 
 from grafana import dashboard as frame
 from grafana import words
-from grafana.dashboard import MOMENT, console_link, live_link
-from grafana.fields import column, fixed, instant, override, steps, worded
+from grafana.dashboard import MOMENT, live_link
+from grafana.fields import BY_THRESHOLD, column, counts_by_severity, fixed, instant, override, steps, worded
 from grafana.panels import bar_gauge, stat, state_timeline, table, time_series
 from grafana.words import Json
 
@@ -19,11 +19,8 @@ TOTALS = stat(
     SQL["totals"],
     unit="none",
     empty=NO_ANOMALY,
-    color={"mode": "thresholds"},
-    overrides=tuple(
-        override(severity, thresholds=steps((None, words.QUIET), (1, color)))
-        for severity, color in words.SEVERITIES
-    ),
+    color=BY_THRESHOLD,
+    overrides=counts_by_severity(),
 )
 
 OPEN = stat(
@@ -32,7 +29,7 @@ OPEN = stat(
     SQL["open"],
     unit="none",
     empty="Nothing is known of anomalies",
-    color={"mode": "thresholds"},
+    color=BY_THRESHOLD,
     thresholds=steps((None, words.QUIET), (1, "red")),
 )
 
@@ -56,7 +53,7 @@ PRECISION = stat(
     unit="percentunit",
     empty=NO_ANOMALY,
     decimals=0,
-    color={"mode": "thresholds"},
+    color=BY_THRESHOLD,
     thresholds=SHARE,
     overrides=(
         override("true", unit="none", color=fixed(words.QUIET)),
@@ -73,7 +70,7 @@ RECALL = stat(
     unit="percentunit",
     empty=NO_RUN,
     decimals=0,
-    color={"mode": "thresholds"},
+    color=BY_THRESHOLD,
     thresholds=SHARE,
     overrides=(
         override("found", unit="none", color=fixed(words.QUIET)),
@@ -140,16 +137,7 @@ ANOMALIES = table(
     empty=NO_ANOMALY,
     overrides=(
         instant("time", "Detected"),
-        column(
-            "charge_point_id",
-            "Charge point",
-            custom_width=125,
-            links=[
-                live_link("__data.fields.charge_point_id", "__data.fields.connector", MOMENT),
-                console_link("__data.fields.charge_point_id"),
-            ],
-        ),
-        column("connector", "Connector", custom_width=90),
+        *frame.place_columns(),
         column("delay_s", "Delay", custom_width=80, unit="s", decimals=1),
         worded("judgement", "Beside the truth", words.by_word(words.JUDGEMENTS), custom_width=115),
         column("scenario", "In a run of"),
@@ -165,15 +153,7 @@ RUNS = table(
     empty="No scenario ran in this time range",
     overrides=(
         instant("time", "Began"),
-        column(
-            "charge_point_id",
-            "Charge point",
-            custom_width=125,
-            links=[
-                live_link("__data.fields.charge_point_id", time=MOMENT),
-                console_link("__data.fields.charge_point_id"),
-            ],
-        ),
+        frame.charge_point_column(live_link("__data.fields.charge_point_id", time=MOMENT), custom_width=125),
         column("scenario", "Scenario", custom_width=225),
         column("anomaly", "Provokes", custom_width=225),
         column("state", "State", custom_width=80),

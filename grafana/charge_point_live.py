@@ -3,7 +3,7 @@
 from grafana import dashboard as frame
 from grafana import words
 from grafana.dashboard import MOMENT, live_link
-from grafana.fields import BAND, DASHED, FRESHNESS, column, fixed, instant, override
+from grafana.fields import BAND, BY_THRESHOLD, DASHED, FRESHNESS, column, fixed, instant, override
 from grafana.panels import stat, state_timeline, table, time_series
 from grafana.words import Json
 
@@ -78,7 +78,7 @@ AGE_OF_READING = stat(
     unit="s",
     empty=UNKNOWN,
     decimals=1,
-    color={"mode": "thresholds"},
+    color=BY_THRESHOLD,
     thresholds=FRESHNESS,
 )
 

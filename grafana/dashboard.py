@@ -1,6 +1,7 @@
 """What all dashboards have in common: place in the grid, variables, links, annotations, the frame."""
 
 from pathlib import Path
+from typing import Any
 
 from grafana.fields import column, hidden, link, worded
 from grafana.panels import DATA_SOURCE, query
@@ -20,6 +21,8 @@ PIPELINE_UID = "chargebench-pipeline"
 
 MOMENT = "from=${__data.fields.moment_from_ms.numeric}&to=${__data.fields.moment_to_ms.numeric}"
 """The time range of a link to an anomaly's moment, from the row's hidden columns."""
+
+CONNECTOR = column("connector", "Connector", custom_width=90)
 
 
 def queries(name: str) -> dict[str, str]:
@@ -78,6 +81,18 @@ def console_link(charge_point: str) -> Json:
     """Return the link to the charge point in the console; the argument is a Grafana expression."""
     url = f"${{console:raw}}/?charge_point=${{{charge_point}:percentencode}}"
     return link("Open it in the console", url, new_tab=True)
+
+
+def charge_point_column(*links: Json, **properties: Any) -> Json:
+    """Return the column of a row's charge point: with these links, and the one to the console."""
+    shown = [*links, console_link("__data.fields.charge_point_id")]
+    return column("charge_point_id", "Charge point", **properties, links=shown)
+
+
+def place_columns() -> tuple[Json, ...]:
+    """Return the columns of where a row's moment was, which lead to it; they need `moment_columns`, too."""
+    moment = live_link("__data.fields.charge_point_id", "__data.fields.connector", MOMENT)
+    return charge_point_column(moment, custom_width=125), CONNECTOR
 
 
 def anomaly_links(charge_point: str) -> list[Json]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grafana.words import Json
+from grafana.words import QUIET, SEVERITIES, Json
 
 NO_VALUE = "—"
 """In a cell or a legend: the panel's own words say why it is empty as a whole."""
@@ -15,6 +15,8 @@ def steps(*steps: tuple[float | None, str]) -> Json:
     return {"mode": "absolute", "steps": [{"value": value, "color": color} for value, color in steps]}
 
 
+BY_THRESHOLD: Json = {"mode": "thresholds"}
+"""The colour of the highest threshold that a value reaches."""
 DASHED: Json = {"fill": "dash", "dash": [8, 6]}
 BAND: Json = {
     "color": {"mode": "fixed", "fixedColor": "green"},
@@ -45,6 +47,13 @@ def override(column: str, **properties: Any) -> Json:
             {"id": key.replace("custom_", "custom.", 1), "value": value} for key, value in properties.items()
         ],
     }
+
+
+def counts_by_severity() -> tuple[Json, ...]:
+    """Return the overrides of numbers of anomalies, one a severity: each has its colour from 1 on."""
+    return tuple(
+        override(severity, thresholds=steps((None, QUIET), (1, color))) for severity, color in SEVERITIES
+    )
 
 
 def column(name: str, shown: str, **properties: Any) -> Json:

@@ -2,8 +2,18 @@
 
 from grafana import dashboard as frame
 from grafana import words
-from grafana.dashboard import MOMENT, console_link, live_link
-from grafana.fields import FRESHNESS, column, fixed, instant, override, steps, worded
+from grafana.dashboard import live_link
+from grafana.fields import (
+    BY_THRESHOLD,
+    FRESHNESS,
+    column,
+    counts_by_severity,
+    fixed,
+    instant,
+    override,
+    steps,
+    worded,
+)
 from grafana.panels import bar_gauge, stat, state_timeline, table, time_series
 from grafana.words import Json
 
@@ -55,11 +65,8 @@ OPEN_ANOMALIES = stat(
     SQL["open_anomalies"],
     unit="none",
     empty="Nothing is known of anomalies",
-    color={"mode": "thresholds"},
-    overrides=tuple(
-        override(severity, thresholds=steps((None, words.QUIET), (1, color)))
-        for severity, color in words.SEVERITIES
-    ),
+    color=BY_THRESHOLD,
+    overrides=counts_by_severity(),
 )
 
 AGE_OF_READINGS = stat(
@@ -70,7 +77,7 @@ AGE_OF_READINGS = stat(
     unit="s",
     empty="No connected charge point has sent a reading",
     decimals=1,
-    color={"mode": "thresholds"},
+    color=BY_THRESHOLD,
     thresholds=FRESHNESS,
 )
 
@@ -120,15 +127,8 @@ CHARGE_POINTS = table(
     SQL["charge_points"],
     empty=NO_CHARGE_POINT,
     overrides=(
-        column(
-            "charge_point_id",
-            "Charge point",
-            links=[
-                live_link("__data.fields.charge_point_id", "__data.fields.connector"),
-                console_link("__data.fields.charge_point_id"),
-            ],
-        ),
-        column("connector", "Connector", custom_width=90),
+        frame.charge_point_column(live_link("__data.fields.charge_point_id", "__data.fields.connector")),
+        frame.CONNECTOR,
         worded("status", "Status", words.by_word(words.STATUSES), custom_width=120),
         column("current_a", "Current", custom_width=85, unit="amp", decimals=1),
         column("power_w", "Power", custom_width=95, unit="watt", decimals=1),
@@ -167,16 +167,7 @@ NEWEST_ANOMALIES = table(
     empty="No anomaly in this time range",
     overrides=(
         instant("time", "Detected"),
-        column(
-            "charge_point_id",
-            "Charge point",
-            custom_width=125,
-            links=[
-                live_link("__data.fields.charge_point_id", "__data.fields.connector", MOMENT),
-                console_link("__data.fields.charge_point_id"),
-            ],
-        ),
-        column("connector", "Connector", custom_width=90),
+        *frame.place_columns(),
         *frame.anomaly_columns(),
     ),
 )

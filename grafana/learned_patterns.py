@@ -2,7 +2,7 @@
 
 from grafana import dashboard as frame
 from grafana import words
-from grafana.dashboard import MOMENT, console_link, live_link
+from grafana.dashboard import MOMENT, live_link
 from grafana.fields import BAND, column, fixed, instant, override
 from grafana.panels import stat, table, time_series
 from grafana.words import Json
@@ -160,14 +160,7 @@ FLEET = table(
     SQL["fleet"],
     empty="No anomaly was detected yet, so no pattern either",
     overrides=(
-        column(
-            "charge_point_id",
-            "Charge point",
-            links=[
-                frame.patterns_link("__data.fields.charge_point_id"),
-                console_link("__data.fields.charge_point_id"),
-            ],
-        ),
+        frame.charge_point_column(frame.patterns_link("__data.fields.charge_point_id")),
         column("patterns", "Patterns", custom_width=85),
         column("anomalies", "Anomalies", custom_width=85),
         column("most_seen", "Most of one pattern", custom_width=145),

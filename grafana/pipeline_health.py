@@ -2,7 +2,7 @@
 
 from grafana import dashboard as frame
 from grafana import words
-from grafana.fields import FRESHNESS, column, fixed, instant, override, steps, worded
+from grafana.fields import BY_THRESHOLD, FRESHNESS, column, fixed, instant, override, steps, worded
 from grafana.panels import bar_gauge, stat, table, time_series
 from grafana.words import Json
 
@@ -31,7 +31,7 @@ LAG_NOW = stat(
     unit="s",
     empty=f"{NO_PULSE}, or nothing came",
     decimals=1,
-    color={"mode": "thresholds"},
+    color=BY_THRESHOLD,
     thresholds=LAG,
 )
 
@@ -42,7 +42,7 @@ LOST = stat(
     SQL["lost"],
     unit="none",
     empty="Nothing is known of any source",
-    color={"mode": "thresholds"},
+    color=BY_THRESHOLD,
     thresholds=NONE_WANTED,
 )
 
@@ -55,7 +55,7 @@ AGAIN = stat(
     unit="none",
     empty="Nothing is known of any source",
     color=fixed(words.QUIET),
-    overrides=(override("in this range", color={"mode": "thresholds"}, thresholds=NONE_WANTED),),
+    overrides=(override("in this range", color=BY_THRESHOLD, thresholds=NONE_WANTED),),
 )
 
 WAITING = stat(
@@ -65,7 +65,7 @@ WAITING = stat(
     SQL["waiting"],
     unit="none",
     empty=NO_PULSE,
-    color={"mode": "thresholds"},
+    color=BY_THRESHOLD,
     overrides=(
         override("messages", thresholds=steps((None, "green"), (1000, "orange"), (10000, "red"))),
         override("not rolled up", thresholds=steps((None, "green"), (200_000, "orange"))),
@@ -78,7 +78,7 @@ SET_ASIDE = stat(
     SQL["set_aside"],
     unit="none",
     empty="Nothing is known of what was set aside",
-    color={"mode": "thresholds"},
+    color=BY_THRESHOLD,
     thresholds=NONE_WANTED,
 )
 
@@ -173,7 +173,7 @@ FRESHNESS_BY_CONNECTOR = bar_gauge(
     empty="No connected charge point has sent a reading",
     min=0,
     decimals=1,
-    color={"mode": "thresholds"},
+    color=BY_THRESHOLD,
     thresholds=FRESHNESS,
 )
 

@@ -2,8 +2,7 @@
 
 from grafana import dashboard as frame
 from grafana import words
-from grafana.dashboard import MOMENT, console_link, live_link
-from grafana.fields import column, fixed, instant, override, steps
+from grafana.fields import BY_THRESHOLD, column, fixed, instant, override, steps
 from grafana.panels import bar_gauge, heatmap, stat, table, time_series
 from grafana.words import Json
 
@@ -58,7 +57,7 @@ WITH_ANOMALIES = stat(
     unit="percentunit",
     empty=NO_SESSION,
     decimals=0,
-    color={"mode": "thresholds"},
+    color=BY_THRESHOLD,
     thresholds=steps((None, words.QUIET), (0.001, "orange")),
 )
 
@@ -133,16 +132,7 @@ NEWEST = table(
     empty=NO_SESSION,
     overrides=(
         instant("time", "Began"),
-        column(
-            "charge_point_id",
-            "Charge point",
-            custom_width=125,
-            links=[
-                live_link("__data.fields.charge_point_id", "__data.fields.connector", MOMENT),
-                console_link("__data.fields.charge_point_id"),
-            ],
-        ),
-        column("connector", "Connector", custom_width=90),
+        *frame.place_columns(),
         column("transaction_id", "Transaction", custom_width=95),
         column("id_tag", "Tag", custom_width=95),
         column("reason", "Ended by"),
