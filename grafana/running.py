@@ -11,17 +11,13 @@ from typing import Any, Literal, TypeAlias
 
 from chassis.grafana_link import Answer, GrafanaAway, GrafanaError, GrafanaLink, GrafanaRefused, Health
 from grafana.panels import DATA_SOURCE
-from grafana.variables import Range, RefusedByGrafana, Values, duration_s, interval_s, with_variables
+from grafana.variables import Range, RefusedByGrafana, Values, drawn, duration_s, with_variables
 from grafana.words import Json
 
 NOTHING_TO_MARK = "nothing to mark in this time range"
 
 State: TypeAlias = Literal["ok", "empty", "failed"]
 
-_LEAST_INTERVAL = "1s"
-"""The data source's jsonData.timeInterval."""
-_POINTS_PER_COLUMN = 60
-"""About so many pixels, hence data points, has one of the grid's 24 columns on a wide screen."""
 _POINTS = 1000
 
 
@@ -181,9 +177,7 @@ def _variables(
 
 
 def _panel(grafana: GrafanaLink, panel: Json, span: Range, variables: Values) -> Iterator[Outcome]:
-    own = span.for_panel(panel.get("timeFrom"))
-    points = panel.get("maxDataPoints", panel["gridPos"]["w"] * _POINTS_PER_COLUMN)
-    every_s = interval_s(own, points, panel.get("interval", _LEAST_INTERVAL))
+    own, points, every_s = drawn(panel, span)
     empty = panel["fieldConfig"]["defaults"].get("noValue", "")
     for target in panel.get("targets", ()):
         query = _query(target, variables, every_s, points)

@@ -11,6 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from grafana.words import Json
+
+POINTS_PER_COLUMN = 60
+"""About so many pixels, hence data points, has one of the grid's 24 columns on a wide screen."""
+LEAST_INTERVAL = "1s"
+"""The data source's jsonData.timeInterval."""
+
 Values: TypeAlias = Mapping[str, str | list[str]]
 """The variables of a dashboard: one value, or, where several can be chosen, a list (all: every option)."""
 
@@ -85,6 +92,13 @@ def interval_s(span: Range, max_data_points: int, least: str) -> float:
     quotient_ms = (span.end - span.start) / timedelta(milliseconds=1) / max_data_points
     rounded_ms = next((interval for interval, below in _INTERVALS_MS if quotient_ms < below), 604_800_000)
     return max(rounded_ms / 1000, duration_s(least))
+
+
+def drawn(panel: Json, span: Range) -> tuple[Range, int, float]:
+    """Return what a panel asks for within a dashboard's range: its own range, the points, $__interval."""
+    own = span.for_panel(panel.get("timeFrom"))
+    points: int = panel.get("maxDataPoints", panel["gridPos"]["w"] * POINTS_PER_COLUMN)
+    return own, points, interval_s(own, points, panel.get("interval", LEAST_INTERVAL))
 
 
 def with_variables(sql: str, variables: Values, every_s: float) -> str:

@@ -1,21 +1,20 @@
 """An alert rule evaluated as Grafana does it: the query on a PostgreSQL, its last value, the threshold."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
+from grafana.verify import our_rules
 
-from grafana_frames import GRAFANA, framed
+from grafana_frames import framed
 from grafana_sql import Range, expand_macros
 
 Json = dict[str, Any]
-FILE = GRAFANA / "provisioning" / "alerting" / "chargebench.json"
 
 
 def rules() -> dict[str, Json]:
     """Return the committed rules by uid, from the very file that Grafana reads."""
-    return {rule["uid"]: rule for group in json.loads(FILE.read_bytes())["groups"] for rule in group["rules"]}
+    return {rule["uid"]: rule for rule in our_rules()}
 
 
 def evaluate(connection: psycopg.Connection[Any], rule: Json) -> tuple[float, bool]:

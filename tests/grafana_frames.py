@@ -14,14 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from grafana.variables import drawn
 
-from grafana_sql import Range, RefusedByGrafana, Values, expand, interval_s
+from grafana_sql import Range, RefusedByGrafana, Values, expand
 
 GRAFANA = Path(__file__).parent.parent / "grafana"
-LEAST_INTERVAL = "1s"
-"""The data source's jsonData.timeInterval."""
-POINTS_PER_COLUMN = 60
-"""About so many pixels, hence data points, has one of the grid's 24 columns on a wide screen."""
 MOST_SERIES = 20
 MOST_ROWS = 1000
 MOST_CELLS_UP = 24
@@ -81,10 +78,8 @@ def check_dashboard(
 
 def check_panel(connection: psycopg.Connection[Any], panel: Json, span: Range, variables: Values) -> Frame:
     """Run the panel's query and return its frame, or raise AssertionError: what would be shown wrong."""
-    span = span.for_panel(panel.get("timeFrom"))
-    points = panel.get("maxDataPoints", panel["gridPos"]["w"] * POINTS_PER_COLUMN)
     (target,) = panel["targets"]
-    every_s = interval_s(span, points, panel.get("interval", LEAST_INTERVAL))
+    span, points, every_s = drawn(panel, span)
     try:
         frame = run(connection, target, span, variables, every_s)
         _check_overrides(panel, frame)

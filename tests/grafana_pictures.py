@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
+from grafana.running import opened_at
 from grafana.variables import Range
 from playwright.async_api import async_playwright
 
@@ -71,7 +72,7 @@ async def _remember(url: str, end: datetime) -> None:
 def _span(name: str, dashboard: Json, end: datetime) -> Range:
     """Return the range as it is opened; of the explorer the moment to which the table's links lead."""
     if name != "anomaly-explorer":
-        return grafana_render.as_opened(dashboard, end)
+        return opened_at(dashboard, end)
     begin = end - LATELY
     return Range(begin - timedelta(minutes=2), begin + timedelta(minutes=2, seconds=36), live=False)
 

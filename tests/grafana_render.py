@@ -8,17 +8,17 @@ import asyncio
 import json
 import subprocess
 from collections.abc import Iterable
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
-from grafana.variables import Range, duration_s
+from grafana.variables import Range
 from playwright.async_api import Page, Route
 
 from grafana_frames import GRAFANA, Frame, Json, check_annotation, check_panel, check_variable
+from grafana_wire import as_json
 
 RENDER = GRAFANA / "render"
 MODULES = RENDER / "node_modules"
@@ -32,7 +32,6 @@ NOT_PUBLISHED = {"state-timeline", "status-history", "heatmap", "histogram", "ba
 _ROW_PX = 38
 _ICONS = "/public/build/img/icons/"
 _FONTS = {"/public/fonts/inter/Inter-Regular.woff2": 400, "/public/fonts/inter/Inter-Medium.woff2": 500}
-_KINDS = {"number": "number", "time": "time", "string": "string", "bool": "boolean"}
 _DRAWN_WITHIN_S = 30
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -73,11 +72,6 @@ def _natural(text: str) -> tuple[str, int]:
     return head, int(text[len(head) :] or 0)
 
 
-def as_opened(dashboard: Json, end: datetime) -> Range:
-    """Return the time range with which a dashboard is opened at `end`."""
-    return Range(end - timedelta(seconds=duration_s(dashboard["time"]["from"].removeprefix("now-"))), end)
-
-
 def picture(connection: psycopg.Connection[Any], dashboard: Json, span: Range) -> Json:
     """Run all queries of a dashboard and return what the page draws.
 
@@ -87,12 +81,12 @@ def picture(connection: psycopg.Connection[Any], dashboard: Json, span: Range) -
     panels = {
         panel["id"]: {
             "span": _span(span.for_panel(panel.get("timeFrom"))),
-            "frame": frame_json(check_panel(connection, panel, span, chosen)),
+            "frame": as_json(check_panel(connection, panel, span, chosen)),
         }
         for panel in dashboard["panels"]
     }
     regions = [
-        {"from": _plain(begin), "to": _plain(finish), "color": annotation["iconColor"]}
+        {**_span(Range(begin, finish)), "color": annotation["iconColor"]}
         for annotation in dashboard["annotations"]["list"]
         if annotation["enable"]
         for begin, finish in _regions(check_annotation(connection, annotation, span, chosen))
@@ -106,21 +100,6 @@ def picture(connection: psycopg.Connection[Any], dashboard: Json, span: Range) -
     }
 
 
-def frame_json(frame: Frame) -> Json:
-    """Return a frame as Grafana's server sends it to the browser."""
-    fields = [{"name": one.name, "type": _KINDS[one.kind], "labels": one.labels} for one in frame.fields]
-    return {
-        "schema": {"refId": "A", "fields": fields},
-        "data": {"values": [[_plain(value) for value in one.values] for one in frame.fields]},
-    }
-
-
-def _plain(value: object) -> Any:
-    if isinstance(value, datetime):
-        return round(value.timestamp() * 1000, 3)
-    return float(value) if isinstance(value, Decimal) else value
-
-
 def _regions(frame: Frame) -> Iterable[tuple[datetime, datetime]]:
     if not frame.rows:
         return []
@@ -129,7 +108,7 @@ def _regions(frame: Frame) -> Iterable[tuple[datetime, datetime]]:
 
 
 def _span(span: Range) -> dict[str, float]:
-    return {"from": _plain(span.start), "to": _plain(span.end)}
+    return {"from": span.start.timestamp() * 1000, "to": span.end.timestamp() * 1000}
 
 
 async def draw(page: Page, directory: Path, picture: Json) -> None:

@@ -125,11 +125,11 @@ def _settings(panel: Json, name: str) -> Json:
 
 
 def _name(panel: Json, field: Json) -> str:
-    shown = _settings(panel, field["name"]).get("displayName")
+    shown, labels = _settings(panel, field["name"]).get("displayName"), field.get("labels", {})
     if shown is not None:
         named = shown.replace("${__field.name}", field["name"])
-        return _LABEL.sub(lambda label: field["labels"].get(label[1], label[0]), named)
-    return " ".join([field["name"], *field["labels"].values()])
+        return _LABEL.sub(lambda label: labels.get(label[1], label[0]), named)
+    return " ".join([field["name"], *labels.values()])
 
 
 def _hidden(panel: Json, field: Json, part: str = "viz") -> bool:

@@ -15,13 +15,14 @@ from statistics import median, quantiles
 from typing import Any
 
 import psycopg
+from grafana.variables import drawn
 from rich.console import Console
 
 from bench.past import Past
 from bench.report import Progress, Report, Row
-from grafana_frames import LEAST_INTERVAL, POINTS_PER_COLUMN, dashboards
+from grafana_frames import dashboards
 from grafana_run import OF_ONE
-from grafana_sql import Range, expand, interval_s
+from grafana_sql import Range, expand
 from memorybank.errors import StoreUnavailable
 from memorybank.filters import Filters
 from memorybank.reader import Connection, Reader
@@ -208,11 +209,9 @@ def _duration(text: str) -> timedelta:
 
 def _of_panel(panel: dict[str, Any], length: timedelta, file: str) -> Sql:
     (target,) = panel["targets"]
-    points = panel.get("maxDataPoints", panel["gridPos"]["w"] * POINTS_PER_COLUMN)
 
     def sql(made: Past, draw: random.Random) -> str:
-        span = Range(made.end - length, made.end).for_panel(panel.get("timeFrom"))
-        every_s = interval_s(span, points, panel.get("interval", LEAST_INTERVAL))
+        span, _, every_s = drawn(panel, Range(made.end - length, made.end))
         one = draw.choice(made.charge_points)
         variables = {
             "charge_point": one if file in OF_ONE else made.charge_points,

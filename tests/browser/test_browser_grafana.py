@@ -12,11 +12,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from grafana.running import opened_at
 
 import grafana_render
 import recorded_run
 from grafana_frames import dashboards
-from grafana_render import MODULES, as_opened, draw
+from grafana_render import MODULES, draw
 from grafana_seen import differences, read
 from real_parts import database
 
@@ -35,7 +36,7 @@ def pictures_of(postgres, events, end):
     asyncio.run(recorded_run.record(postgres.writer_url, events))
     with psycopg.connect(postgres.grafana_url, autocommit=True) as connection:
         return {
-            name: grafana_render.picture(connection, dashboard, as_opened(dashboard, end))
+            name: grafana_render.picture(connection, dashboard, opened_at(dashboard, end))
             for name, dashboard in dashboards().items()
         }
 

@@ -4,9 +4,10 @@ import json
 import re
 
 import pytest
+from grafana.generate import ALERTS
 from grafana.variables import duration_s
 
-from grafana_alerts import FILE, rules
+from grafana_alerts import rules
 from grafana_frames import dashboards
 
 each_rule = pytest.mark.parametrize("rule", [pytest.param(rule, id=uid) for uid, rule in rules().items()])
@@ -24,9 +25,9 @@ def test_there_are_the_three_rules():
 
 def test_their_folder_is_none_of_the_dashboards():
     """Alerts know a folder by its title, dashboards theirs by its uid: one title would make two of them."""
-    provider = (FILE.parents[1] / "dashboards" / "chargebench.yaml").read_text()
+    provider = (ALERTS.parents[1] / "dashboards" / "chargebench.yaml").read_text()
     dashboards_folder = re.search(r"^ +folder: (.+)$", provider, re.MULTILINE)
-    content = json.loads(FILE.read_bytes())
+    content = json.loads(ALERTS.read_bytes())
     assert content["apiVersion"] == 1
     (group,) = content["groups"]
     assert group["folder"] == "ChargeBench alerts" != dashboards_folder[1]
