@@ -1,17 +1,14 @@
 // An anomaly's page: what was seen, how sure the detector is, what truly ran, and when it was like this before.
 
-import { AnomalyParts } from "./anomaly-parts.js";
+import { AROUND_S, AnomalyParts } from "./anomaly-parts.js";
 import { Evidence } from "./evidence.js";
 import { Exports } from "./exports.js";
-import { sentence } from "./words.js";
+import { STALE_S, sentence } from "./words.js";
 
 const AGAIN_MS = 10_000;
 const RETRY_MS = 3000;
 const MOST_RETRY_MS = 60_000;
-const AROUND_S = 120;
 const MOST_LIVE = 600;
-/** The stream brings the last minute: what is older than this before its first reading leaves a gap. */
-const JOINS_S = 3.5;
 const LIVE_TAIL_S = 5;
 
 export class AnomalyView {
@@ -119,7 +116,8 @@ export class AnomalyView {
     if (!evidence || !this.#known.open || evidence.fineness !== "reading") return evidence;
     const last = evidence.samples.at(-1)?.[0] ?? evidence.until_s;
     const since = this.#live.filter(([atS]) => atS > last);
-    if (!since.length || since[0][0] - last > JOINS_S) return evidence;
+    // The stream brings the last minute only: what the memory lacks before that would be a gap.
+    if (!since.length || since[0][0] - last > STALE_S) return evidence;
     return { ...evidence, samples: [...evidence.samples, ...since], until_s: Math.max(evidence.until_s, since.at(-1)[0] + LIVE_TAIL_S) };
   }
 

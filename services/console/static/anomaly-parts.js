@@ -1,6 +1,6 @@
 // The parts of an anomaly's page, filled from what is known of it.
 
-import { element, icon, setText } from "./dom.js";
+import { element, fill, icon, setText } from "./dom.js";
 import { iconOf } from "./status.js";
 import { earlierOnes, recollection, signature } from "./recurrence.js";
 import { addressOf } from "./router.js";
@@ -10,7 +10,8 @@ import { duration, instant, number, period, sentence } from "./words.js";
 
 /** Where Grafana is, as the server knows it; a bench without one has no links to it. */
 const GRAFANA = document.querySelector('meta[name="chargebench-grafana"]').content;
-const AROUND_MS = 120_000;
+/** So long before an anomaly and after it people look. */
+export const AROUND_S = 120;
 const BROADER = 1.15;
 
 export class AnomalyParts {
@@ -93,8 +94,8 @@ function grafanaAddress(anomaly, ended) {
   const query = new URLSearchParams({
     "var-charge_point": anomaly.charge_point_id,
     "var-connector": String(anomaly.connector || 1),
-    from: String(Math.round(anomaly.startedS * 1000 - AROUND_MS)),
-    to: anomaly.open ? "now" : String(Math.round(ended.getTime() + AROUND_MS)),
+    from: String(Math.round((anomaly.startedS - AROUND_S) * 1000)),
+    to: anomaly.open ? "now" : String(Math.round(ended.getTime() + AROUND_S * 1000)),
   });
   return `${GRAFANA.replace(/\/+$/, "")}/d/chargebench-live/charge-point-live?${query}`;
 }
@@ -130,12 +131,4 @@ function panel(id, title, children) {
     "aria-labelledby": `${id}-title`,
     children: [element("h2", { id: `${id}-title`, text: title }), ...children],
   });
-}
-
-/** Fill a place anew only when what it shows is another: what is focused or marked there stays. */
-function fill(place, shown, make) {
-  const text = JSON.stringify(shown);
-  if (place.dataset.shown === text) return;
-  place.dataset.shown = text;
-  place.replaceChildren(...make());
 }

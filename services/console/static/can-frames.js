@@ -1,6 +1,6 @@
 // The frames of a charger's bus, as services/contracts/charger.dbc has them: 11-bit identifiers, little-endian.
 
-export const MAX_ID = 0x7ff;
+const MAX_ID = 0x7ff;
 export const MAX_BYTES = 8;
 
 const WHOLE = { factor: 1, digits: 0 };
@@ -93,7 +93,7 @@ export function encode(frame, values) {
 }
 
 /** Return the signals of a frame's bytes as [signal, value]; the length must be the frame's. */
-export function decode(frame, bytes) {
+function decode(frame, bytes) {
   let bits = 0n;
   bytes.forEach((byte, n) => (bits |= BigInt(byte) << BigInt(8 * n)));
   return frame.signals.map((signal) => {

@@ -5,7 +5,7 @@ import { Detail } from "./detail.js";
 import { byId, element, setText } from "./dom.js";
 import { ExportPanel } from "./exports.js";
 import { Graph } from "./graph.js";
-import { verdict } from "./limits.js";
+import { agreement } from "./limits.js";
 import { LogPanel } from "./message-log.js";
 import { RoguePanel } from "./rogue.js";
 import { addressOf } from "./router.js";
@@ -141,7 +141,7 @@ function facts(row, latest, model) {
     statusOf(row, model),
     csms?.error_code && csms.error_code !== "NoError" && csms.error_code,
     ...(bus === "live" ? heard : []),
-    csms?.scenario && `in ${model.scenarioTitle(csms.scenario) ?? csms.scenario}`,
+    csms?.scenario && `in ${model.scenario(csms.scenario)?.title ?? csms.scenario}`,
     csms && !csms.enrolled && "not enrolled",
     port !== null && `CAN port ${port}`,
   ]
@@ -164,7 +164,7 @@ function showLimits(latest) {
   setText(byId("acknowledged"), amperes(latest?.acknowledged_a));
   setText(byId("on-bus"), amperes(latest?.bus_limit_a));
   setText(byId("offered"), latest?.statistics.stale ? NONE : amperes(latest?.offered_a));
-  const { agree, text } = latest ? verdict(latest) : { agree: true, text: "" };
+  const { agree, text } = latest ? agreement(latest) : { agree: true, text: "" };
   const box = byId("limits");
   if (agree) delete box.dataset.differsSince;
   else box.dataset.differsSince ??= String(latest.now_s);

@@ -42,6 +42,19 @@ export function setText(target, text) {
   if (target.textContent !== text) target.textContent = text;
 }
 
+/** Fill a place anew only when what it shows is another: what is focused or marked there stays. */
+export function fill(place, shown, make) {
+  const text = JSON.stringify(shown);
+  if (place.dataset.shown === text) return;
+  place.dataset.shown = text;
+  place.replaceChildren(...make());
+}
+
+/** Return the pairs of a description list, each a term and its words. */
+export function terms(pairs) {
+  return pairs.map(([term, words]) => element("div", { children: [element("dt", { text: term }), element("dd", { text: words })] }));
+}
+
 /** Return the page's colours by name, as they are in the present theme; a canvas does not read `var()`. */
 export function colours(names) {
   const probe = document.body.appendChild(document.createElement("i"));

@@ -2,7 +2,7 @@
 
 import { niceTicks, unbroken } from "./scale.js";
 import { Surface } from "./surface.js";
-import { number } from "./words.js";
+import { STALE_S, number } from "./words.js";
 
 const MARGIN = { left: 54, right: 18, top: 26, bottom: 26 };
 const LEAST_RANGE_A = 10;
@@ -15,7 +15,7 @@ const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 
 const FINENESS_S = { reading: 1, "10s": 10, "1m": 60, "1h": 3600 };
 
 /** Return the longest silence between samples that is not a gap. */
-export const gapS = (fineness) => 3.5 * (FINENESS_S[fineness] ?? 1);
+const gapS = (fineness) => STALE_S * (FINENESS_S[fineness] ?? 1);
 
 export class EvidencePlot {
   #surface;
@@ -64,7 +64,7 @@ export class EvidencePlot {
       this.#drawCurrent(view);
     });
     this.#drawDetection(view);
-    if (cursor) this.#drawCursor(view, cursor);
+    if (cursor) surface.cursor(view.x(cursor.atS), view, view.y(cursor.currentA));
   }
 
   #drawAxes({ left, right, top, bottom, x, y, sinceS, untilS }, ticks) {
@@ -149,14 +149,6 @@ export class EvidencePlot {
       context.stroke();
       if (run.length === 1 || samples.length < 200) for (const { atS, currentA } of run) surface.dot(x(atS), y(currentA), 1.8, colours.current);
     }
-  }
-
-  #drawCursor({ x, y, top, bottom }, cursor) {
-    const surface = this.#surface;
-    const at = x(cursor.atS);
-    surface.line(at, top, at, bottom, surface.colours.text);
-    surface.dot(at, y(cursor.currentA), 6, surface.colours.text);
-    surface.dot(at, y(cursor.currentA), 4, surface.colours.panel);
   }
 }
 

@@ -113,7 +113,7 @@ export class Evidence {
 }
 
 /** Return what a read-out says of a sample. */
-export function readout({ atS, currentA, minA, maxA, commandedA }, { startedS, fineness }) {
+function readout({ atS, currentA, minA, maxA, commandedA }, { startedS, fineness }) {
   const since = atS - startedS;
   return [
     `${instant(new Date(atS * 1000))} (${since < 0 ? "" : "+"}${number(since)} s)`,

@@ -6,7 +6,7 @@ import { savePicture } from "./picture.js";
 const ago = (seconds) => (nowS) => ({ sinceS: nowS - seconds, untilS: nowS });
 
 /** The stretches of time to choose from: what each is called, and from when to when it is. */
-export const STRETCHES = [
+const STRETCHES = [
   { label: "Last 5 minutes", between: ago(300) },
   { label: "Last hour", between: ago(3600) },
   { label: "Last 24 hours", between: ago(86400) },
@@ -21,7 +21,7 @@ const WHAT = [
 const FORMATS = ["csv", "json"];
 
 /** Return the address at which the server hands out a file. */
-export function exportAddress(what, format, { chargePointId, connector, sinceS, untilS }) {
+function exportAddress(what, format, { chargePointId, connector, sinceS, untilS }) {
   const query = new URLSearchParams({ charge_point_id: chargePointId });
   if (what === "readings") query.set("connector", connector);
   if (sinceS !== null) query.set("since", new Date(sinceS * 1000).toISOString());

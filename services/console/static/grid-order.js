@@ -1,11 +1,10 @@
 // Which rows of the grid are shown, and in which order. Nothing here touches the page.
 
+import { SEVERITIES, statusOf } from "./status.js";
 import { STALE_S, anomalyWord } from "./words.js";
-import { statusOf } from "./status.js";
 
 const CHARGING_A = 0.5;
 const collator = new Intl.Collator(undefined, { numeric: true });
-const SEVERITIES = ["info", "warning", "critical"];
 
 /** What each filter lets through. */
 export const FILTERS = {
@@ -71,7 +70,7 @@ export function arranged(model, wish, nowS) {
 function said(row, model) {
   const anomalies = model.openOf(row.key).map((anomaly) => `${anomalyWord(anomaly)} ${anomaly.kind} ${anomaly.severity}`);
   const scenario = row.csms?.scenario ?? "";
-  return [row.charge_point_id, statusOf(row, model), scenario, model.scenarioTitle(scenario) ?? "", ...anomalies]
+  return [row.charge_point_id, statusOf(row, model), scenario, model.scenario(scenario)?.title ?? "", ...anomalies]
     .join(" ")
     .toLowerCase();
 }

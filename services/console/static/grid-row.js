@@ -55,7 +55,7 @@ export class GridRow {
     this.#anomaly.show(gravest ? iconOf(gravest) : "", gravest ? anomalyWord(gravest) + more : "");
     const scenario = row.csms?.scenario;
     setText(this.#scenario, scenario ? sentence(scenario) : "");
-    setTitle(this.#scenario, scenario ? (model.scenarioTitle(scenario) ?? scenario) : "");
+    setTitle(this.#scenario, scenario ? (model.scenario(scenario)?.title ?? scenario) : "");
     setText(this.#age, ageWord(ageS(row, nowS)));
     this.element.classList.toggle("quiet", row.bus !== "live");
     const points = pointsOf(row.samples, nowS, model.spanS);

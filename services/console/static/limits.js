@@ -5,7 +5,7 @@ import { amperes } from "./words.js";
 const SAME_A = 0.5; // the bus says whole amperes
 
 /** Return what the four say together: {agree, text}; a station that is not known is passed over. */
-export function verdict({ commanded_a: commanded, acknowledged_a: acknowledged, bus_limit_a: bus, offered_a: offered }) {
+export function agreement({ commanded_a: commanded, acknowledged_a: acknowledged, bus_limit_a: bus, offered_a: offered }) {
   const ordered = [
     ["commanded", commanded],
     ["acknowledged", acknowledged],

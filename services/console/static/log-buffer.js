@@ -1,6 +1,9 @@
 // The lines of a message log: bounded, in the order of time, held back while paused.
 
+import { insert } from "./in-time.js";
+
 export const LINES = 2000;
+const timeOf = (entry) => entry.at_s;
 
 const NAMES_OF_TROUBLE = /\.error$|\(unreadable\)|error|fail|lost|offline/i;
 const WORDS_OF_TROUBLE = new RegExp(
@@ -30,7 +33,7 @@ export class LogBuffer {
     this.dropped += dropped;
     const fresh = past ? entries.filter((entry) => entry.at_s > this.#newestS(entry.layer)) : entries;
     const target = this.paused ? this.waiting : this.lines;
-    for (const entry of fresh) insert(target, { ...entry, key: (this.#serial += 1), trouble: isTrouble(entry) });
+    for (const entry of fresh) insert(target, { ...entry, key: (this.#serial += 1), trouble: isTrouble(entry) }, timeOf);
     const excess = target.length - this.bound;
     if (excess <= 0) return;
     target.splice(0, excess);
@@ -44,7 +47,7 @@ export class LogBuffer {
   /** Show what waited, too. */
   resume() {
     this.paused = false;
-    for (const entry of this.waiting) insert(this.lines, entry);
+    for (const entry of this.waiting) insert(this.lines, entry, timeOf);
     this.waiting = [];
     this.lines.splice(0, Math.max(0, this.lines.length - this.bound));
   }
@@ -84,10 +87,4 @@ export function rawText({ layer, raw }) {
     }
   }
   return raw ? raw.replace(/\s/g, "").replace(/(..)(?=.)/g, "$1 ") : "no data bytes";
-}
-
-function insert(lines, entry) {
-  let at = lines.length;
-  while (at > 0 && lines[at - 1].at_s > entry.at_s) at -= 1;
-  lines.splice(at, 0, entry);
 }

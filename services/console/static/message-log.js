@@ -2,6 +2,7 @@
 
 import { byId, element, icon, setText } from "./dom.js";
 import { LINES, LogBuffer, rawText } from "./log-buffer.js";
+import { keyOf } from "./model.js";
 import { VirtualList } from "./virtual-list.js";
 import { plural } from "./words.js";
 
@@ -39,7 +40,7 @@ export class LogPanel {
   }
 
   show({ chargePointId, connector }) {
-    const followed = JSON.stringify([chargePointId, connector]);
+    const followed = keyOf(chargePointId, connector);
     if (followed !== this.#followed) {
       this.#buffer.clear();
       this.#heard = false;

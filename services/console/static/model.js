@@ -1,5 +1,9 @@
 // What the page knows of the fleet: the console's picture of the bench, kept up to date by the stream.
 
+import { trim } from "./in-time.js";
+import { SEVERITIES } from "./status.js";
+
+/** A connector's key, whoever asks for it. */
 export const keyOf = (chargePointId, connector) => JSON.stringify([chargePointId, connector]);
 
 const KEEP_ANOMALIES = 500;
@@ -65,8 +69,7 @@ export class Model {
     }
     const { samples, csms } = known;
     samples.push(...row.samples);
-    const first = samples.findIndex(([atS]) => atS > nowS - this.spanS);
-    samples.splice(0, Math.max(first < 0 ? samples.length : first, samples.length - KEEP_SAMPLES));
+    trim(samples, ([atS]) => atS, nowS - this.spanS, KEEP_SAMPLES);
     // In place: a thousand rows change every second.
     Object.assign(known, row, { samples });
     if (JSON.stringify(csms) !== JSON.stringify(row.csms)) this.changed.scenarios = true;
@@ -173,9 +176,9 @@ export class Model {
     return known;
   }
 
-  /** Return the title of a scenario, else undefined. */
-  scenarioTitle(name) {
-    return this.scenarios?.find((scenario) => scenario.name === name)?.title;
+  /** Return a scenario, undefined where none is called so. */
+  scenario(name) {
+    return this.scenarios?.find((scenario) => scenario.name === name);
   }
 
   works(service) {
@@ -195,7 +198,7 @@ function concerns(anomaly, row) {
 }
 
 function gravity({ severity, startedS }) {
-  return ["info", "warning", "critical"].indexOf(severity) * 1e12 + startedS;
+  return SEVERITIES.indexOf(severity) * 1e12 + startedS;
 }
 
 function seconds(instant) {

@@ -87,7 +87,7 @@ export class ParameterForm {
 }
 
 /** Return what is wrong with a value that was typed, or "". */
-export function problem(typed, { minimum, maximum, unit }, whole = false) {
+function problem(typed, { minimum, maximum, unit }, whole = false) {
   const value = Number(typed);
   if (typed.trim() === "" || !Number.isFinite(value)) return "A number is needed here.";
   if (whole && !Number.isInteger(value)) return "A whole number is needed here.";

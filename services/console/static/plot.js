@@ -12,7 +12,7 @@ export class Plot {
   #surface;
   #margin;
 
-  /** `options`: {unit, lines, small, fromZero, leastRange}; a line is {value(sample), colour, steps, dash, dashOffset, width}.
+  /** `options`: {unit, lines, small, fromZero, leastRange}; a line is {value(sample), colour, dash, dashOffset, width}.
    *
    * The first line is drawn as the measured one: over an area, with a dot for each sample.
    */
@@ -179,15 +179,9 @@ export class Plot {
     }
   }
 
-  #drawCursor({ x, y, top, bottom }, cursor) {
-    const { colours } = this.#surface;
+  #drawCursor(view, cursor) {
     const value = this.options.lines[0].value(cursor);
-    const at = x(cursor.atS);
-    this.#surface.line(at, top, at, bottom, colours.text);
-    if (value === null) return;
-    const radius = this.options.small ? 4 : 6;
-    this.#surface.dot(at, y(value), radius, colours.text);
-    this.#surface.dot(at, y(value), radius - 2, colours.panel);
+    this.#surface.cursor(view.x(cursor.atS), view, value === null ? null : view.y(value), this.options.small ? 4 : 6);
   }
 
   #drawNotice({ left, right, top, bottom }, notice) {

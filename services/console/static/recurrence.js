@@ -60,7 +60,7 @@ export function earlierOnes(earlier) {
 }
 
 /** 1st, 2nd, 3rd, 4th … 11th … 21st. */
-export function ordinal(count) {
+function ordinal(count) {
   const suffix = Math.floor(count / 10) % 10 === 1 ? "th" : ({ 1: "st", 2: "nd", 3: "rd" }[count % 10] ?? "th");
   return `${count}${suffix}`;
 }

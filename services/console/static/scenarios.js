@@ -2,7 +2,7 @@
 
 import { AnswerLine } from "./answer-line.js";
 import { ChargePointPicker } from "./charge-point-picker.js";
-import { element, setText } from "./dom.js";
+import { element, fill, setText, terms } from "./dom.js";
 import { ParameterForm } from "./parameter-form.js";
 import { RunList } from "./runs.js";
 import { plural, sentence } from "./words.js";
@@ -106,11 +106,11 @@ export class ScenariosView {
   }
 
   get #scenario() {
-    return this.model.scenarios?.find(({ name }) => name === this.#chosen);
+    return this.model.scenario(this.#chosen);
   }
 
   #titleOf(name) {
-    return this.model.scenarios?.find((scenario) => scenario.name === name)?.title || sentence(name);
+    return this.model.scenario(name)?.title || sentence(name);
   }
 
   #renderChoice() {
@@ -142,13 +142,7 @@ export class ScenariosView {
       ["Source", scenario.source],
       ["Ground truth", scenario.anomaly ? sentence(scenario.anomaly) : "benign: whatever is detected is a false alarm"],
     ].filter(([, words]) => words);
-    const shown = JSON.stringify(facts);
-    if (this.#facts.dataset.shown !== shown) {
-      this.#facts.dataset.shown = shown;
-      this.#facts.replaceChildren(
-        ...facts.map(([term, words]) => element("div", { children: [element("dt", { text: term }), element("dd", { text: words })] })),
-      );
-    }
+    fill(this.#facts, facts, () => terms(facts));
     this.#parameters.show(scenario);
   }
 

@@ -1,6 +1,6 @@
 // Which of the services are there, in words.
 
-import { byId, element, icon } from "./dom.js";
+import { byId, element, fill, icon } from "./dom.js";
 
 const NAMES = { can: "CAN", csms: "CSMS", memorybank: "MemoryBank", broker: "Broker" };
 
@@ -19,10 +19,5 @@ export function showServices(model, connected) {
   });
   if (!connected) notices.push("The console does not answer: what you see is the last known. Trying again\u2026");
   byId("services").replaceChildren(...items);
-  const texts = JSON.stringify(notices);
-  if (byId("notices").dataset.texts === texts) return;
-  byId("notices").dataset.texts = texts;
-  byId("notices").replaceChildren(
-    ...notices.map((text) => element("p", { children: [icon("warning"), element("span", { text })] })),
-  );
+  fill(byId("notices"), notices, () => notices.map((text) => element("p", { children: [icon("warning"), element("span", { text })] })));
 }

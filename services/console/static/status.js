@@ -1,5 +1,8 @@
 // A connector's status: in words, and with an icon, so that it is not said by colour alone.
 
+/** An anomaly's severities, the gravest last. */
+export const SEVERITIES = ["info", "warning", "critical"];
+
 const BUS_WORDS = { silent: "no readings", lost: "bus lost", none: "no CAN bus" };
 
 const ICONS = {
@@ -32,5 +35,5 @@ export function statusIcon(csms) {
 
 /** Return the icon of an anomaly's severity. */
 export function iconOf(anomaly) {
-  return ["info", "warning", "critical"].includes(anomaly.severity) ? anomaly.severity : "warning";
+  return SEVERITIES.includes(anomaly.severity) ? anomaly.severity : "warning";
 }

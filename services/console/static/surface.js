@@ -1,10 +1,10 @@
 // A canvas to draw on: as large as the element around it, in the page's colours, with lines, dots and words.
 
 import { colours } from "./dom.js";
+import { SEVERITIES } from "./status.js";
 
 const FONT = 'px Inter, system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
 
-const SEVERITIES = ["info", "warning", "critical"];
 const COLOURS = [
   ...["text", "muted", "edge", "grid", "panel", "sunk", "select", "current", "offered", "commanded", "on-bus", "critical-wash"],
   ...SEVERITIES,
@@ -72,6 +72,14 @@ export class Surface {
     this.context.beginPath();
     this.context.arc(x, y, radius, 0, 2 * Math.PI);
     this.context.fill();
+  }
+
+  /** A line from `top` to `bottom` at the instant that is read; its value, where there is one, as a ring. */
+  cursor(x, { top, bottom }, y = null, radius = 6) {
+    this.line(x, top, x, bottom, this.colours.text);
+    if (y === null) return;
+    this.dot(x, y, radius, this.colours.text);
+    this.dot(x, y, radius - 2, this.colours.panel);
   }
 
   text(words, x, y, { colour = this.colours.muted, align = "left" } = {}) {

@@ -1,6 +1,6 @@
 // What the detector said beside what truly happened: the ground truth of the scenarios that ran.
 
-import { element, icon } from "./dom.js";
+import { element, icon, terms } from "./dom.js";
 import { addressOf } from "./router.js";
 import { parametersText } from "./run-words.js";
 import { instant, period, sentence } from "./words.js";
@@ -11,13 +11,13 @@ const VERDICTS = {
   unknown: { word: "Unknown", iconName: "unknown", className: "open-question" },
 };
 
-/** Return the verdict and the runs that it rests on; `trouble` says why there is no truth to show. */
-export function verdict(truth, scenarios, trouble = "") {
-  const { word, iconName, className } = VERDICTS[truth?.verdict] ?? VERDICTS.unknown;
+/** Return the verdict and the runs that it rests on. */
+export function verdict(truth, scenarios) {
+  const { word, iconName, className } = VERDICTS[truth.verdict] ?? VERDICTS.unknown;
   return [
     element("p", { className: `verdict ${className}`, children: [icon(iconName), element("strong", { text: word })] }),
-    element("p", { className: "truth-text", text: truth?.text || trouble || "Asking the CSMS what ran\u2026" }),
-    ...(truth?.runs ?? []).map((run) => ranThen(run, scenarios)),
+    element("p", { className: "truth-text", text: truth.text }),
+    ...truth.runs.map((run) => ranThen(run, scenarios)),
   ];
 }
 
@@ -35,11 +35,7 @@ function ranThen(run, scenarios) {
     className: "truth-run",
     children: [
       element("p", { className: "truth-scenario", children: [element("a", { href: addressOf({ view: "scenarios" }), text: scenario?.title || sentence(run.scenario) })] }),
-      element("dl", {
-        className: "facts-list",
-        children: facts.map(([term, words]) => element("div", { children: [element("dt", { text: term }), element("dd", { text: words })] })),
-      }),
+      element("dl", { className: "facts-list", children: terms(facts) }),
     ],
   });
 }
-

@@ -36,10 +36,6 @@ export class VirtualList {
     return this.#follows;
   }
 
-  get active() {
-    return this.#active;
-  }
-
   /** Show these items; what was in sight stays where it was, unless the end is followed. */
   show(items) {
     const top = this.frame.scrollTop;
