@@ -15,7 +15,6 @@ class TransactionFacts(Struct, frozen=True, kw_only=True):
     transaction_id: int
     id_tag: str
     started_at: str
-    meter_start_wh: float
 
 
 class ConnectorStatus(Struct, frozen=True, kw_only=True):
@@ -38,7 +37,6 @@ class ChargePoint(Struct, frozen=True, kw_only=True):
     enrolled: bool = False
     connectors: list[ConnectorStatus] = []
     scenario: str | None = None
-    scenario_run_id: str | None = None
 
 
 class Scenario(Struct, frozen=True, kw_only=True):
@@ -81,7 +79,6 @@ class MemoryBankHealth(Struct, frozen=True, kw_only=True):
     ok: bool
     broker: bool = True
     database: bool = True
-    lag_s: float | None = None
 
 
 class Anomalies(Struct, frozen=True, kw_only=True):
@@ -99,7 +96,6 @@ class Pattern(Struct, frozen=True, kw_only=True):
     kind: str
     count: int
     first_seen_at: datetime
-    last_seen_at: datetime
     signature: dict[str, float]
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 import httpx
 import msgspec
@@ -14,6 +14,8 @@ MAX_ANSWER_BYTES = 16 << 20
 MAX_EVENTS = 100
 """So many events are asked for at once: were each as long as it may be, the answer is still taken."""
 
+Params: TypeAlias = dict[str, str | int]
+"""What follows the question mark of an address."""
 T = TypeVar("T")
 
 # httpx tells of every request, which here means several lines a second.
@@ -59,7 +61,7 @@ class Api:
         path: str,
         kind: type[T],
         *,
-        params: dict[str, str | int] | None = None,
+        params: Params | None = None,
         body: Any = None,
         answers_also: int | None = None,
     ) -> T:
@@ -85,9 +87,7 @@ class Api:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise self._away(f"its answer to {path} is not understood: {error}") from error
 
-    async def _exchange(
-        self, method: str, path: str, params: dict[str, str | int] | None, body: Any
-    ) -> tuple[int, bytes]:
+    async def _exchange(self, method: str, path: str, params: Params | None, body: Any) -> tuple[int, bytes]:
         content = bytearray()
         async with self._client.stream(method, path, params=params, json=body) as response:
             async for chunk in response.aiter_bytes():

@@ -6,10 +6,11 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from console.answers import TransactionFacts
+from console.log_entry import FAULT_WORDS, STATE_WORDS
 from console.window import SPAN_S, Sample, Statistics, Window
 from contracts import can_frames
 from contracts.backplane import LEASE_TIMEOUT_S
-from contracts.can_frames import Current, Faults, Frame, ModuleState, Output, SetLimit, Status, Thermal
+from contracts.can_frames import Current, Frame, Output, SetLimit, Status, Thermal
 
 _SAME_CYCLE_S = 0.9
 _SPARKLINE_SAMPLES = 30
@@ -82,10 +83,6 @@ class Detail(Struct, frozen=True, kw_only=True):
     statuses: list[tuple[float, str]]
     samples: list[Sample]
     whole: bool
-
-
-_STATE_WORDS = {state: state.name.lower() for state in ModuleState}
-_FAULT_WORDS = {fault: (fault.name or "").lower().replace("_", " ") for fault in Faults}
 
 
 class Connector:
@@ -210,7 +207,7 @@ class Connector:
             present_a=newest.current_a if newest else None,
             power_w=newest.power_w if newest else None,
             stale=self.window.is_stale(now_s),
-            module_state=_STATE_WORDS[module.state] if module else None,
+            module_state=STATE_WORDS[module.state] if module else None,
             csms=known.view if known else None,
             samples=[sample[:2] for sample in samples],
         )
@@ -234,8 +231,8 @@ class Connector:
             charge_point_id=self.charge_point_id,
             connector=self.connector,
             statistics=self.window.statistics(now_s),
-            module_state=_STATE_WORDS[module.state] if module else None,
-            faults=[_FAULT_WORDS[fault] for fault in module.faults] if module else [],
+            module_state=STATE_WORDS[module.state] if module else None,
+            faults=[FAULT_WORDS[fault] for fault in module.faults] if module else [],
             voltage_v=output.voltage_v if output else None,
             power_w=newest.power_w if newest else None,
             temperature_c=self._thermal.temperature_c if self._thermal else None,

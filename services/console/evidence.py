@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from console.answers import Stretch, Stretches
-from console.apis import Api
+from console.apis import Api, Params
 from contracts.events import Anomaly
 
 MAX_POINTS = 1500
@@ -60,7 +60,7 @@ async def gathered(memorybank: Api, anomaly: Anomaly) -> Evidence:
 async def _asked(
     memorybank: Api, anomaly: Anomaly, since: datetime, until: datetime, fineness: Fineness, origin: str
 ) -> Stretches:
-    params: dict[str, str | int] = {
+    params: Params = {
         "charge_point_id": anomaly.charge_point_id,
         "connector": anomaly.connector or 1,
         "since": since.isoformat(),

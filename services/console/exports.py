@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from console.answers import Remembered
-from console.apis import MAX_EVENTS, Api, ApiAway
+from console.apis import MAX_EVENTS, Api, ApiAway, Params
 
 Form: TypeAlias = Literal["csv", "json"]
 What: TypeAlias = Literal["readings", "anomalies", "messages"]
@@ -69,7 +69,7 @@ async def exported(
 async def _pages(
     memorybank: Api, table: Table, params: Mapping[str, str | int]
 ) -> AsyncIterator[list[dict[str, Any]]]:
-    asked: dict[str, str | int] = {**params, "limit": table.limit}
+    asked: Params = {**params, "limit": table.limit}
     for _ in range(MAX_PAGES):
         page = await memorybank.ask("GET", table.path, Remembered, params=asked)
         yield page.items if table.newest_first else page.items[::-1]

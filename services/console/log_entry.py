@@ -10,6 +10,7 @@ from contracts.can_frames import (
     Faults,
     Frame,
     Keepalive,
+    ModuleState,
     Output,
     SetLimit,
     Start,
@@ -43,6 +44,8 @@ class LogEntry(Struct, frozen=True, kw_only=True):
     malformed: bool = False
 
 
+STATE_WORDS = {state: state.name.lower() for state in ModuleState}
+FAULT_WORDS = {fault: (fault.name or "").lower().replace("_", " ") for fault in Faults}
 _NAMES = {
     kind.can_id: kind.__name__
     for kind in (Start, Stop, SetLimit, Keepalive, Current, Output, Status, Thermal)
@@ -103,12 +106,11 @@ def frame_text(frame: Frame) -> str:
 
 
 def _status_text(status: Status) -> str:
-    parts = [status.state.name.lower(), "contactor closed" if status.contactor_closed else "contactor open"]
+    parts = [STATE_WORDS[status.state], "contactor closed" if status.contactor_closed else "contactor open"]
     if status.vehicle_limited:
         parts.append("limited by the vehicle")
     if status.faults:
-        faults = ((fault.name or "").lower().replace("_", " ") for fault in Faults if fault in status.faults)
-        parts.append("faults: " + " and ".join(faults))
+        parts.append("faults: " + " and ".join(FAULT_WORDS[fault] for fault in status.faults))
     parts.append(
         f"counter {status.counter}, closures {status.closures}, opened under load {status.hot_openings}"
     )

@@ -9,7 +9,7 @@ import msgspec
 
 from console import event_lines
 from console.answers import Remembered
-from console.apis import MAX_EVENTS, Api, ApiError
+from console.apis import MAX_EVENTS, Api, ApiError, Params
 from console.connector import Key
 from console.live import Live
 from console.log_entry import LogEntry
@@ -55,7 +55,7 @@ class Past:
                 page.log.know_past(())
 
     async def _remembered(self, key: Key, opened_s: float) -> list[LogEntry]:
-        params: dict[str, str | int] = {"charge_point_id": key[0], "limit": min(MAX_EVENTS, MAX_ENTRIES)}
+        params: Params = {"charge_point_id": key[0], "limit": min(MAX_EVENTS, MAX_ENTRIES)}
         items: list[dict[str, Any]] = []
         while len(items) < MAX_ENTRIES:
             page = await self._memorybank.ask("GET", "/api/events", Remembered, params=params)

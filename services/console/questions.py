@@ -14,11 +14,11 @@ from pydantic import AwareDatetime
 
 from console import evidence, exports, truth
 from console.answers import Anomalies, Pattern, Remembered, ScenarioRuns
-from console.apis import Api, ApiAway, ApiRefused
+from console.apis import Api, ApiAway, ApiRefused, Params
 from console.evidence import Evidence
 from console.exports import Form, What
 from console.truth import Truth
-from contracts.events import EARLIEST_AT, Anomaly
+from contracts.events import EARLIEST_AT, Anomaly, Severity
 
 EARLIER = 10
 DEADLINE_S = 10.0
@@ -28,7 +28,6 @@ Since = Annotated[AwareDatetime | None, Query(description="From then on, with of
 Until = Annotated[AwareDatetime | None, Query(description="Before then, with offset")]
 After = Annotated[str | None, Query(max_length=4096, description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=500)]
-Params = dict[str, str | int]
 
 
 class AnomalyPage(Struct, frozen=True, kw_only=True):
@@ -48,7 +47,7 @@ def add_questions(app: FastAPI, csms: Api, memorybank: Api) -> None:
     async def anomalies(
         charge_point_id: Name = None,
         kind: Name = None,
-        severity: Literal["info", "warning", "critical"] | None = None,
+        severity: Severity | None = None,
         *,
         open_only: Annotated[bool | None, Query(alias="open")] = None,
         limit: Limit = 50,

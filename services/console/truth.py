@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from console.answers import ScenarioRun, ScenarioRuns
-from console.apis import Api, ApiError
+from console.apis import Api, ApiError, Params
 from contracts.events import Anomaly
 
 AFTERMATH_S = 60.0
@@ -26,14 +26,14 @@ class Truth(Struct, frozen=True, kw_only=True):
 
 async def told(csms: Api, anomaly: Anomaly) -> Truth:
     """Return the truth on an anomaly; where the CSMS does not answer, it is not known."""
-    params: dict[str, str | int] = {
+    params: Params = {
         "charge_point_id": anomaly.charge_point_id,
         "since": (anomaly.started_at - timedelta(seconds=AFTERMATH_S)).isoformat(),
         # What began after the detector spoke did not make it speak.
         "until": (anomaly.detected_at + timedelta(milliseconds=1)).isoformat(),
         "limit": _MAX_RUNS,
     }
-    before: dict[str, str | int] = {"until": anomaly.started_at.isoformat(), "limit": 1}
+    before: Params = {"until": anomaly.started_at.isoformat(), "limit": 1}
     try:
         runs = await csms.ask("GET", "/api/scenario-runs", ScenarioRuns, params=params)
         remembers = bool(runs) or bool(

@@ -8,7 +8,7 @@ import re
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -184,6 +184,11 @@ class Committed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seq: Annotated[int, Meta(ge=0, le=2**62)]
 
 
+Severity: TypeAlias = Literal["info", "warning", "critical"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+"""The gravest last."""
+
+
 class Anomaly(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the MemoryBank tells of an anomaly: on the live topic, in its API, in its table."""
 
@@ -191,7 +196,7 @@ class Anomaly(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     charge_point_id: str
     connector: int
     kind: str
-    severity: Literal["info", "warning", "critical"]
+    severity: Severity
     phase: Literal["opened", "updated", "closed"]
     started_at: At
     detected_at: At

@@ -10,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 from pydantic import AwareDatetime
 
 from chassis.http import add_health
+from contracts.events import Severity
 from memorybank import answers
 from memorybank.errors import StoreUnavailable, WrongQuestion
 from memorybank.filters import Filters
@@ -35,7 +36,7 @@ AnomalyKind = Annotated[
 EventKind = Annotated[
     str | None, Query(pattern=_NAME, description="Only this kind", examples=["ocpp_message_seen"])
 ]
-Severity = Annotated[Literal["info", "warning", "critical"] | None, Query(description="Only this severity")]
+OfSeverity = Annotated[Severity | None, Query(description="Only this severity")]
 PatternId = Annotated[UUID | None, Query(description="Only those that show this pattern")]
 AnomalyId = Annotated[UUID, Path(description="Its `id`")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many", examples=[100])]
@@ -86,7 +87,7 @@ def _add_findings(memory: APIRouter, reader: Reader) -> None:
         since: Since = None,
         until: Until = None,
         kind: AnomalyKind = None,
-        severity: Severity = None,
+        severity: OfSeverity = None,
         pattern_id: PatternId = None,
     ) -> Filters:
         return Filters(

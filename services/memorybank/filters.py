@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 from uuid import UUID
 
-from contracts.events import AnyEvent, Reading, ScenarioLabel
+from contracts.events import SEVERITIES, AnyEvent, Reading, ScenarioLabel
 from memorybank.errors import WrongQuestion
 
-SEVERITIES = ("info", "warning", "critical")
 EVENT_KINDS = tuple(
     str(event.__struct_config__.tag)
     for event in get_args(AnyEvent)

@@ -13,6 +13,7 @@ from psycopg.adapt import Buffer, Loader
 from psycopg.pq import Format
 from psycopg.rows import tuple_row
 
+from contracts.events import Severity
 from memorybank.errors import MissingExtra, WrongQuestion
 from memorybank.filters import TIMES, Filters, instant
 from memorybank.reader import LEVELS, ORDERS, QUERIES, Reader
@@ -115,7 +116,7 @@ class Memory:
         since: When = None,
         until: When = None,
         kind: str | None = None,
-        severity: Literal["info", "warning", "critical"] | None = None,
+        severity: Severity | None = None,
         pattern_id: UUID | None = None,
         open_only: bool | None = None,
         limit: int | None = None,

@@ -4,16 +4,14 @@ import math
 from collections.abc import Sequence
 
 from console.top.picture import Sample
-
-HELD_S = 3.5
-"""A module reads each second; after three missed readings the line breaks off, as on the page."""
+from console.window import STALE_AFTER_S
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _STEPS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
 def course(samples: Sequence[Sample], now_s: float, span_s: float, columns: int) -> list[float | None]:
-    """Return the highest value in each column of time; the last one before it where none is in it."""
+    """Return the highest value in each column of time; where none is in it the last, until it is stale."""
     if columns < 1:
         return []
     width_s = span_s / columns
@@ -31,7 +29,7 @@ def course(samples: Sequence[Sample], now_s: float, span_s: float, columns: int)
         while at < len(samples) and samples[at][0] <= end_s:
             held = samples[at]
             at += 1
-        if found[column] is None and held is not None and end_s - held[0] <= max(HELD_S, width_s):
+        if found[column] is None and held is not None and end_s - held[0] <= max(STALE_AFTER_S, width_s):
             found[column] = held[1]
     return found
 

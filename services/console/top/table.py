@@ -12,7 +12,7 @@ from console.top.line import cell, line
 from console.top.messages import Key
 from console.top.picture import Connector, Picture, name_of, present_a, status_of
 from console.top.words import BUS_WORDS, SEVERITY_STYLES, amperes, kind, plural, power, since, status_style
-from contracts.events import Anomaly
+from contracts.events import SEVERITIES, Anomaly
 
 _NAME_CELLS, _NARROW_NAME_CELLS, _MOST_NAME_CELLS = 12, 8, 24
 _NARROW = 60
@@ -21,7 +21,6 @@ _STATUS_CELLS, _POWER_CELLS, _BAR_CELLS, _COURSE_CELLS = 14, 10, 10, 20
 _MOST_COURSE_CELLS = 60
 _ANOMALY_CELLS = 24
 _BAR, _HALF_BAR = "━╸"
-_SEVERITIES = ("info", "warning", "critical")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +142,7 @@ def _pieces(
 
 
 def _anomaly(anomalies: Sequence[Anomaly], cells: int, now_s: float) -> tuple[str, str]:
-    worst = max(anomalies, key=lambda anomaly: _SEVERITIES.index(anomaly.severity))
+    worst = max(anomalies, key=lambda anomaly: SEVERITIES.index(anomaly.severity))
     style = SEVERITY_STYLES[worst.severity]
     if cells < 2:
         return "▲", style

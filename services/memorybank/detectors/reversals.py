@@ -7,16 +7,14 @@ noise and ripple below the gate count nothing). All times are event times: a bac
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Literal, TypeAlias
 
 import msgspec
 
-from contracts.events import Anomaly, Reading
+from contracts.events import Anomaly, Reading, Severity
 from memorybank.detectors import anomaly_id
 
 KIND = "repeated-current-fluctuation"
 
-Severity: TypeAlias = Literal["info", "warning", "critical"]
 
 _WARNING_CYCLES = 3.0
 """EVerest's documentation: three openings under load may be all that a contactor survives."""

@@ -6,8 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
+from contracts.events import SEVERITIES
 from memorybank.errors import WrongQuestion
-from memorybank.filters import EVENT_KINDS, SEVERITIES, TIMES, Filters, instant
+from memorybank.filters import EVENT_KINDS, TIMES, Filters, instant
 from memorybank.viewer import can_log, export, selection
 from memorybank.viewer.place import READER_VARIABLES, STDOUT
 

@@ -132,9 +132,7 @@ def test_what_changed_is_told_once() -> None:
 def test_a_detail_has_every_limit_apart() -> None:
     """Commanded and acknowledged by OCPP, last seen on the bus, offered by the module: four numbers."""
     fleet = leased()
-    running = TransactionFacts(
-        transaction_id=7, id_tag="BENCH", started_at="2026-01-01T00:00:00Z", meter_start_wh=0
-    )
+    running = TransactionFacts(transaction_id=7, id_tag="BENCH", started_at="2026-01-01T00:00:00Z")
     status = ConnectorStatus(
         connector=1, status="Charging", commanded_a=63, acknowledged_a=32, transaction=running
     )
