@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import psycopg
@@ -39,7 +39,10 @@ def provisioned() -> dict[str, Json]:
 
 @dataclass
 class GrafanaStandin:
-    """`start` it; change what it does while it runs. Without a database its data source is broken."""
+    """Use as a context manager; `stop` and `start` it, change what it does while it runs.
+
+    Without a database its data source is broken.
+    """
 
     database_url: str = ""
     prefix: str = ""
@@ -79,6 +82,13 @@ class GrafanaStandin:
     @property
     def address(self) -> Address:
         return Address.parse(self.url)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def start(self) -> None:
         grafana = self

@@ -4,7 +4,7 @@ import asyncio
 import csv
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +13,7 @@ from playwright.async_api import Page, expect
 
 from bench_process import BenchProcess, started_bench
 from browser_parts import assert_accessible
+from console_parts import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -103,7 +104,7 @@ async def test_a_rogue_frame_stops_the_charging(page: Page, whole_bench: BenchPr
     await page.get_by_role("tab", name="Messages").click()
     await expect(lines).to_have_count(before + 1)
     labelled = "SELECT count(*) > 0 FROM truth.labels WHERE scenario = 'can-frame-by-hand'"
-    await _until(lambda: whole_bench.query(labelled) == [(True,)])
+    await until(lambda: whole_bench.query(labelled) == [(True,)], timeout_s=30, what="the label")
 
 
 async def test_a_scenario_is_started_and_stopped_by_hand(page: Page, whole_bench: BenchProcess) -> None:
@@ -120,11 +121,11 @@ async def test_a_scenario_is_started_and_stopped_by_hand(page: Page, whole_bench
         started = (r for r in runs if r["charge_point_ids"] == ["CP-2"] and r["state"] == "running")
         return next((r for r in started if r["parameters"].get("high_a") == 40), None)
 
-    await _until(lambda: run() is not None)
+    await until(lambda: run() is not None, timeout_s=30, what="the run")
     row = page.locator("#run-list li.running", has_text="high 40 A")
     await expect(row).to_contain_text("Running on CP-2")
     await row.get_by_role("button", name="Stop").click()
-    await _until(lambda: run() is None)
+    await until(lambda: run() is None, timeout_s=30, what="its end")
     ended = page.locator("#run-list li.stopped", has_text="high 40 A")
     await expect(ended).to_contain_text("Stopped on CP-2")
 
@@ -148,9 +149,3 @@ async def test_losing_and_regaining_the_memorybank(page: Page, whole_bench: Benc
             await asyncio.sleep(0.2)
     await expect(page.locator("#present")).to_contain_text(" A")
     await expect(services.locator("li", has_text="MemoryBank")).to_contain_text("ok", timeout=BACK_MS)
-
-
-async def _until(holds: Callable[[], bool], limit_s: float = 30.0) -> None:
-    async with asyncio.timeout(limit_s):
-        while not holds():  # noqa: ASYNC110 - it happens in another process
-            await asyncio.sleep(0.1)

@@ -46,9 +46,5 @@ def test_a_bench_that_is_well_is_neither_silent_nor_behind(bench: BenchProcess) 
 def test_the_check_of_a_running_grafana_finds_all_well(bench: BenchProcess) -> None:
     """`make verify-grafana`, the stand-in before the bench's own database."""
     wait_for_anomaly_and_pace(bench)
-    grafana = GrafanaStandin(reader_url(bench), rules=rules_as_evaluated())
-    grafana.start()
-    try:
+    with GrafanaStandin(reader_url(bench), rules=rules_as_evaluated()) as grafana:
         assert main([grafana.url]) == 0
-    finally:
-        grafana.stop()

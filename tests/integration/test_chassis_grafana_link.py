@@ -27,10 +27,8 @@ REGION = Region(1_700_000_000_000, 1_700_000_060_000, "CP-1 swings", ("chargeben
 
 @pytest.fixture
 def grafana() -> Iterator[GrafanaStandin]:
-    standin = GrafanaStandin()
-    standin.start()
-    yield standin
-    standin.stop()
+    with GrafanaStandin() as standin:
+        yield standin
 
 
 def asked(link: GrafanaLink, sql: str, **more: object) -> Answer:
@@ -46,13 +44,9 @@ def test_health_is_told_to_anybody(grafana: GrafanaStandin) -> None:
 
 
 def test_a_path_before_the_api_is_kept() -> None:
-    standin = GrafanaStandin(prefix="/behind/a/proxy")
-    standin.start()
-    try:
+    with GrafanaStandin(prefix="/behind/a/proxy") as standin:
         assert GrafanaLink(Address.parse(f"{standin.url}/")).health().database == "ok"
         assert standin.asked == ["GET /behind/a/proxy/api/health"]
-    finally:
-        standin.stop()
 
 
 def test_a_token_is_sent_as_a_bearer(grafana: GrafanaStandin) -> None:

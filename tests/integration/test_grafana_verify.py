@@ -35,10 +35,8 @@ def filled(module_postgres: Postgres) -> Postgres:
 
 @pytest.fixture
 def grafana(filled: Postgres) -> Iterator[GrafanaStandin]:
-    standin = GrafanaStandin(filled.grafana_url, rules=rules_as_evaluated())
-    standin.start()
-    yield standin
-    standin.stop()
+    with GrafanaStandin(filled.grafana_url, rules=rules_as_evaluated()) as standin:
+        yield standin
 
 
 class Verify:

@@ -60,10 +60,8 @@ CALM = [reading(second, 0.0) for second in range(SWINGING_S, ALL_S)]
 
 @pytest.fixture
 def grafana() -> Iterator[GrafanaStandin]:
-    standin = GrafanaStandin()
-    standin.start()
-    yield standin
-    standin.stop()
+    with GrafanaStandin() as standin:
+        yield standin
 
 
 @pytest.fixture
