@@ -14,11 +14,12 @@ from pathlib import Path
 
 import psycopg
 
+from chassis.bench_home import DEFAULT_HOME
 from chassis.can_bus import GROUP
 from console.top import __main__ as top
 from contracts.backplane import BUSES_PER_CHARGE_POINT
 from embedded import report
-from embedded.arguments import DEFAULT_HOME, parse, wanted_ports
+from embedded.arguments import parse, wanted_ports
 from embedded.backup import RESTORED_MARK, BackupFailed, backup, restore
 from embedded.bench import Bench, BenchError, BenchRuns, locked, make_layout, running
 from embedded.layout import Layout, decided_by_the_bench

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
+from chassis.bench_home import DEFAULT_HOME, usual_home
 from console.top.__main__ import DESCRIPTION, EPILOG, add_arguments
 from embedded.ports import MOST_CHARGE_POINTS, USUAL
 
-DEFAULT_HOME = Path(".chargebench")
 PORTS = {
     "console": ("CONSOLE_PORT", "the page"),
     "ocpp": ("OCPP_PORT", "the CSMS"),
@@ -109,7 +109,7 @@ def _add_home(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--home",
         type=Path,
-        default=Path(os.environ.get("CHARGEBENCH_HOME") or DEFAULT_HOME),
+        default=usual_home(os.environ),
         help=f"folder for data and passwords (default $CHARGEBENCH_HOME or {DEFAULT_HOME})",
     )
 

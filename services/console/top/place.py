@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 
 from chassis import settings
+from chassis.bench_home import usual_home
 from chassis.guard import HttpSettings
 
-DEFAULT_HOME = ".chargebench"
 _USUAL_PORT = "8080"
 _USER = "top"
 
@@ -42,7 +42,7 @@ def find(url: str | None, home: Path | None, environ: Mapping[str, str], folder:
         return Place(_url(url))
     if home is not None:
         return _of_bench(folder / home)
-    usual = folder / (environ.get("CHARGEBENCH_HOME") or DEFAULT_HOME)
+    usual = folder / usual_home(environ)
     if (usual / "bench.json").exists():
         return _of_bench(usual)
     console = _url(f"http://127.0.0.1:{environ.get('CONSOLE_PORT') or _USUAL_PORT}")

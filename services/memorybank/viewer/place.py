@@ -10,6 +10,7 @@ from typing import IO
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from chassis.bench_home import usual_home
 from memorybank.errors import WrongQuestion
 
 STDOUT = Path("-")
@@ -17,7 +18,6 @@ STDOUT = Path("-")
 READER_VARIABLES = ("MEMORYBANK_READER_URL", "DATABASE_READER_URL", "DATABASE_URL")
 _TRUTH_VARIABLES = ("DATABASE_URL", *READER_VARIABLES)
 """The writer's first: a reader may not see the truth."""
-_DEFAULT_HOME = ".chargebench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def find(
     elif file := next((environ[f"{name}_FILE"] for name in variables if environ.get(f"{name}_FILE")), None):
         place = Place(_read(Path(file)))
     else:
-        place = _of_bench(folder / (environ.get("CHARGEBENCH_HOME") or _DEFAULT_HOME), truth=truth)
+        place = _of_bench(folder / usual_home(environ), truth=truth)
     try:
         conninfo_to_dict(place.url)
     except psycopg.ProgrammingError as error:
