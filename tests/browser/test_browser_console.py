@@ -56,7 +56,7 @@ async def test_the_theme_is_chosen_and_remembered(page: Page, bench: ConsoleBenc
 
 
 async def test_the_indicator_tells_of_a_fluctuation(page: Page, bench: ConsoleBench) -> None:
-    """Opened: indicator, badge, title and list say it in words. Closed: they say that it is over."""
+    """Opened: indicator, badge, title and list say it in words. Worse: it looks it. Closed: it is over."""
     async with stations(bench, "CP-1", "CP-2"):
         await opened(page, bench)
         await expect(page.locator("#indicator")).to_have_text("No anomaly")
@@ -71,6 +71,13 @@ async def test_the_indicator_tells_of_a_fluctuation(page: Page, bench: ConsoleBe
         await expect(entry).to_contain_text("Repeated current fluctuation")
         await expect(entry).to_contain_text("open")
         await expect(entry).to_contain_text("Warning")
+        await expect(indicator).to_have_class("indicator alarm warning")
+        worse = msgspec.structs.replace(
+            anomaly, phase="updated", severity="critical", updated_at=datetime.now(UTC)
+        )
+        await bench.tell(worse)
+        await expect(indicator).to_have_class("indicator alarm critical")
+        await expect(indicator).to_have_text("Fluctuation detected")
         now = datetime.now(UTC)
         closed = msgspec.structs.replace(anomaly, phase="closed", updated_at=now, ended_at=now)
         bench.memorybank.anomalies = [closed]

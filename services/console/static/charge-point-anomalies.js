@@ -58,8 +58,10 @@ export function showIndicator(model, row) {
     [state, iconName, text] = ["blind", "unknown", row ? "Detection paused" : "Waiting"];
   }
   const indicator = byId("indicator");
-  if (indicator.dataset.text === text) return;
+  const className = `indicator ${state} ${state === "alarm" ? iconName : ""}`.trim();
+  // Looked at often, made anew when it says or looks something else: a severity rises under the same words.
+  if (indicator.dataset.text === text && indicator.className === className) return;
   indicator.dataset.text = text;
-  indicator.className = `indicator ${state} ${state === "alarm" ? iconName : ""}`;
+  indicator.className = className;
   indicator.replaceChildren(icon(iconName), element("span", { text }));
 }
