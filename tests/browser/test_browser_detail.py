@@ -365,3 +365,19 @@ async def test_an_anomaly_that_nobody_remembers(
     expected_errors.append("404")
     await page.goto(f"{bench.console.url}/?anomaly={uuid.uuid4()}")
     await expect(page.locator("#anomaly-missing")).to_have_text("no anomaly of that id is remembered")
+
+
+async def test_noise_about_zero_draws_no_axis_below_it(page: Page, bench: ConsoleBench) -> None:
+    """A current of -0.1 A is a sensor's noise; one that flows back to the module is shown."""
+    await page.goto(bench.console.url)
+    floors = await module(
+        page,
+        "scale",
+        "return argument.map(([low, high]) => it.floorOf(low, high))",
+        [
+            [-0.1, 100],
+            [3, 100],
+            [-30, 100],
+        ],
+    )
+    assert floors == [0, 0, -30]

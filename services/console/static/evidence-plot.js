@@ -1,6 +1,6 @@
 // The waveform of an anomaly: the current around it, what it was allowed to be, and when it was detected.
 
-import { niceTicks, unbroken } from "./scale.js";
+import { floorOf, niceTicks, unbroken } from "./scale.js";
 import { Surface } from "./surface.js";
 import { STALE_S, number } from "./words.js";
 
@@ -161,7 +161,7 @@ function currentTicks(samples, height) {
   }
   const near = samples.map(({ commandedA }) => commandedA ?? 0).filter((limitA) => limitA <= LIMIT_SHARE * high);
   high = Math.max(high, ...near);
-  return niceTicks(low * HEADROOM, high * HEADROOM, height < 220 ? 4 : 6);
+  return niceTicks(floorOf(low, high) * HEADROOM, high * HEADROOM, height < 220 ? 4 : 6);
 }
 
 function clock(atS, stepS) {

@@ -1,6 +1,6 @@
 // A plot of a connector's last minute, right edge now: lines, steps, and regions where something was wrong.
 
-import { niceTicks, unbroken } from "./scale.js";
+import { floorOf, niceTicks, unbroken } from "./scale.js";
 import { Surface } from "./surface.js";
 import { STALE_S, anomalyWord, number } from "./words.js";
 
@@ -67,7 +67,7 @@ export class Plot {
     const values = samples.flatMap((sample) => lines.map((line) => line.value(sample)).filter((value) => value !== null));
     let [low, high] = values.length ? [Math.min(...values), Math.max(...values)] : [0, leastRange];
     if (fromZero) {
-      [low, high] = [Math.min(0, low) * HEADROOM, Math.max(leastRange, high) * HEADROOM];
+      [low, high] = [floorOf(low, Math.max(leastRange, high)) * HEADROOM, Math.max(leastRange, high) * HEADROOM];
     } else if (high - low < leastRange) {
       const middle = (high + low) / 2;
       [low, high] = [middle - leastRange / 2, middle + leastRange / 2];

@@ -11,6 +11,14 @@ export function niceTicks(lowest, highest, count) {
   return ticks;
 }
 
+/** A share of the highest value: so far below zero a sensor's noise goes, and a current that flows back goes further. */
+const NOISE = 0.02;
+
+/** Return the lowest value that an axis from zero must show: noise about zero draws none below it. */
+export function floorOf(lowest, highest) {
+  return lowest < -NOISE * highest ? lowest : 0;
+}
+
 /** Return the index of the sample nearest to `atS`, or -1. */
 export function nearest(samples, atS) {
   let best = -1;
