@@ -44,7 +44,7 @@ async def test_a_thousand_are_searched_filtered_and_sorted(page: Page, bench: Co
         await search.fill("cp-77 available")
         await expect(identities(page)).to_have_text(["CP-772", "CP-774", "CP-776", "CP-778"])
         await search.fill("no such thing")
-        await expect(page.locator("#grid-empty")).to_have_text("No connector is like that.")
+        await expect(page.locator("#grid-empty")).to_have_text("No charge point matches.")
         await search.fill("")
         await page.get_by_text("Offline 100").click()
         await expect(grid).to_have_attribute("aria-rowcount", "101")

@@ -81,6 +81,6 @@ export class FleetView {
   #nothing() {
     if (!this.model.services.can && !this.model.connectors.size) return "Connecting\u2026";
     if (!this.model.connectors.size) return "No charge point is heard on CAN or known to the CSMS yet.";
-    return "No connector is like that.";
+    return "No charge point matches.";
   }
 }

@@ -77,7 +77,7 @@ export class LogPanel {
     const layers = Object.entries(LAYERS).map(([layer, word]) =>
       element("button", { type: "button", className: `toggle layer-${layer}`, "aria-pressed": "true", "data-layer": layer, text: word }),
     );
-    const search = element("input", { type: "search", className: "log-search", placeholder: "Filter by name or text", "aria-label": "Filter by name or text" });
+    const search = element("input", { type: "search", className: "log-search", placeholder: "Filter", "aria-label": "Filter by name or text" });
     const trouble = element("button", { type: "button", className: "toggle", "aria-pressed": "false", text: "Errors only" });
     const pauseWord = element("span", { text: "Pause" });
     const pause = element("button", { type: "button", className: "button log-pause", "aria-pressed": "false", children: [icon("pause"), pauseWord] });

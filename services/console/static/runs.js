@@ -115,6 +115,8 @@ function changed(run, scenario) {
 
 function progress(run, nowS) {
   const started = run.started_at ? new Date(run.started_at) : null;
+  // A frame sent by hand is one instant, and nothing that goes round.
+  if (started && "can_id" in (run.parameters ?? {})) return instant(started);
   const cycles = plural(run.cycles ?? 0, "cycle");
   if (!started) return cycles;
   if (run.state === "running") return `${cycles} since ${instant(started)}, ${duration(Math.max(0, nowS - started / 1000))}`;
