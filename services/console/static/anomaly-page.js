@@ -29,7 +29,7 @@ export class AnomalyView {
     Object.assign(this, { root, context });
     this.#exports = new Exports({
       stretches: [{ label: "Two minutes before to two after", between: (nowS) => this.#stretch(nowS) }],
-      subject: () => ({ chargePointId: this.#known.charge_point_id, connector: this.#known.connector || 1 }),
+      subject: () => this.#known && { chargePointId: this.#known.charge_point_id, connector: this.#known.connector || 1 },
       nowS: () => context.stream.nowS(),
       picture: () => this.#evidence.save(`anomaly-${this.#id}.png`),
     });

@@ -35,13 +35,13 @@ export class Exports {
   #away = element("p", { className: "message refused", role: "status" });
 
   /**
-   * `subject()` returns {chargePointId, connector}, `nowS()` the server's time, `picture(name)` saves the graph.
+   * `subject()` returns {chargePointId, connector}, or null while it is not known, `nowS()` the server's time, `picture(name)` saves the graph.
    */
   constructor({ stretches, subject, nowS, picture }) {
     Object.assign(this, { stretches, subject, nowS });
     this.#stretch.replaceChildren(...stretches.map(({ label }, n) => element("option", { value: String(n), text: label })));
     const save = element("button", { type: "button", className: "button", text: "Picture of the graph (PNG)" });
-    save.addEventListener("click", () => picture(`${fileName(subject())}-graph.png`));
+    save.addEventListener("click", () => subject() && picture(`${fileName(subject())}-graph.png`));
     this.root = element("div", {
       className: "exports",
       children: [
@@ -90,10 +90,11 @@ export class Exports {
   }
 
   #address() {
-    const between = this.stretches[Number(this.#stretch.value)].between(this.nowS());
+    const subject = this.subject();
+    const asked = subject && { ...subject, ...this.stretches[Number(this.#stretch.value)].between(this.nowS()) };
     for (const link of this.root.querySelectorAll("a")) {
-      if (link.hasAttribute("aria-disabled")) link.removeAttribute("href");
-      else link.href = exportAddress(link.dataset.what, link.dataset.format, { ...this.subject(), ...between });
+      if (!asked || link.hasAttribute("aria-disabled")) link.removeAttribute("href");
+      else link.href = exportAddress(link.dataset.what, link.dataset.format, asked);
     }
   }
 }
