@@ -9,7 +9,8 @@ import { NONE, duration, instant, number, sentence } from "./words.js";
 /** Return the signature of an anomaly beside that of its pattern, as rows of a table. */
 export function signature(anomaly, pattern) {
   const learned = pattern?.signature ?? {};
-  const names = Object.keys({ ...anomaly.pattern, ...learned });
+  // The stream and the memory tell names in orders of their own: rows must not change places.
+  const names = Object.keys({ ...anomaly.pattern, ...learned }).sort();
   if (names.length === 0) return [element("p", { className: "empty", text: "This anomaly has no signature." })];
   const cell = (values, name) => element("td", { text: name in values ? quantityText(name, values[name]) : NONE });
   return [
