@@ -73,6 +73,7 @@ export class Evidence {
       endedS: anomaly.open ? null : anomaly.endedS,
       openS: anomaly.open ? nowS : null,
     };
+    this.root.dataset.severity = anomaly.severity;
     this.#band.hidden = !evidence || evidence.fineness === "reading";
     setText(this.#fineness, evidence ? (samples.length ? (FINENESS_WORDS[evidence.fineness] ?? evidence.fineness) : "No reading is remembered of this time.") : "");
     this.#frame.setAttribute("aria-valuemax", String(Math.max(0, samples.length - 1)));
