@@ -381,3 +381,26 @@ async def test_noise_about_zero_draws_no_axis_below_it(page: Page, bench: Consol
         ],
     )
     assert floors == [0, 0, -30]
+
+
+async def test_messages_scroll_in_their_own_window_on_a_narrow_page(page: Page, bench: ConsoleBench) -> None:
+    """However many lines there are, what stands below and above them stays within reach."""
+    await page.set_viewport_size({"width": 390, "height": 844})
+    async with stations(bench, "CP-1"):
+        await open_log(page, bench)
+        await page.wait_for_function(
+            "() => { const lines = document.querySelector('.log-lines');"
+            " return lines.scrollHeight > lines.clientHeight && lines.clientHeight <= 320; }"
+        )
+
+
+async def test_the_pointer_is_sooner_than_the_answer(
+    page: Page, bench: ConsoleBench, expected_errors: list[str]
+) -> None:
+    """On an anomaly's page nothing breaks when its exports are pointed at before it is known."""
+    bench.memorybank.anomalies = []
+    expected_errors.append("404")
+    await page.goto(f"{bench.console.url}/?anomaly={uuid.uuid4()}")
+    button = page.locator("[data-view=anomaly] .export-picture button")
+    await button.dispatch_event("pointerenter")
+    await button.dispatch_event("click")
