@@ -16,6 +16,8 @@ from memorybank.detectors import anomaly_id
 KIND = "repeated-current-fluctuation"
 
 
+_GRAVITY: tuple[Severity, ...] = ("info", "warning", "critical")
+
 _WARNING_CYCLES = 3.0
 """EVerest's documentation: three openings under load may be all that a contactor survives."""
 _CRITICAL_CYCLES = 10.0
@@ -36,7 +38,10 @@ class Pivot:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where the zigzag stands; `pivots` are the reversals within the window, oldest first."""
+    """Where the zigzag stands; `pivots` are the reversals within the window, oldest first.
+
+    `swung_a` is the sum of the swings since the anomaly began: smaller ones heal no wear.
+    """
 
     at: datetime | None = None
     current_a: float = 0.0
@@ -47,6 +52,7 @@ class State:
     pivots: tuple[Pivot, ...] = ()
     rating_a: float = 0.0
     late: int = 0
+    swung_a: float = 0.0
     anomaly: Anomaly | None = None
     crossed_at: datetime | None = None
     last_pivot_at: datetime | None = None
@@ -106,7 +112,13 @@ class Reversals:
         """Return the state in which `anomaly`, opened before a restart, is open still."""
         crossed_at = max(state.crossed_at or anomaly.updated_at, anomaly.updated_at)
         last_pivot_at = max(state.last_pivot_at or anomaly.updated_at, anomaly.started_at)
-        return replace(state, anomaly=anomaly, crossed_at=crossed_at, last_pivot_at=last_pivot_at)
+        # What swung before the readings taken up again is known by its last period and amplitude only.
+        period_s, amplitude_a = anomaly.pattern.get("period_s", 0.0), anomaly.pattern.get("amplitude_a", 0.0)
+        lasted_s = (anomaly.updated_at - anomaly.started_at).total_seconds()
+        swung_a = max(state.swung_a, 2 * amplitude_a * lasted_s / period_s if period_s else 0.0)
+        return replace(
+            state, anomaly=anomaly, crossed_at=crossed_at, last_pivot_at=last_pivot_at, swung_a=swung_a
+        )
 
     def _moved(self, state: State, at: datetime, current_a: float, offered_a: float) -> State:
         """Return the state with the zigzag moved on to this current."""
@@ -124,7 +136,10 @@ class Reversals:
             reversal, low, direction = (high if direction else None), here, -1
         elif direction <= 0 and current_a - low.current_a >= self.gate_a:
             reversal, high, direction = (low if direction else None), here, 1
-        pivots = state.pivots if reversal is None else (*state.pivots, reversal)
+        pivots, swung_a = state.pivots, state.swung_a
+        if reversal is not None:
+            swung_a += abs(reversal.current_a - pivots[-1].current_a) if pivots else 0.0
+            pivots = (*pivots, reversal)
         begin = at - timedelta(seconds=self.window_s)
         while pivots and pivots[0].at < begin:
             pivots = pivots[1:]
@@ -139,6 +154,7 @@ class Reversals:
             pivots=pivots,
             rating_a=max(self.rating_a, state.rating_a, current_a, offered_a),
             late=0,
+            swung_a=swung_a,
             last_pivot_at=reversal.at if reversal else state.last_pivot_at,
         )
 
@@ -149,6 +165,8 @@ class Reversals:
             state = replace(state, crossed_at=at)
             if known is not None and (at - known.updated_at).total_seconds() < self.update_s:
                 return state, ()
+            if known is None:
+                state = replace(state, swung_a=sum(_swings(state.pivots)))
             told = self._described(state, reading, known)
             return replace(state, anomaly=told), (told,)
         over = state.crossed_at and (at - state.crossed_at).total_seconds() >= self.window_s
@@ -159,7 +177,7 @@ class Reversals:
         charge_point_id, connector = reading.charge_point_id or "", reading.connector or 0
         pivots = state.pivots
         started_at = known.started_at if known else pivots[0].at
-        swings = [abs(b.current_a - a.current_a) for a, b in pairwise(pivots)]
+        swings = _swings(pivots)
         # Whole cycles only: from a pivot to the next but one.
         cycles_s = [(b.at - a.at).total_seconds() for a, b in zip(pivots, pivots[2:], strict=False)]
         period_s = sum(cycles_s) / len(cycles_s)
@@ -167,8 +185,7 @@ class Reversals:
         high_s = [b.high_s - a.high_s for a, b in zip(pivots, pivots[2:], strict=False)]
         duty = sum(high_s) / sum(cycles_s) if sum(cycles_s) else 0.0
         currents = [pivot.current_a for pivot in pivots]
-        cycles = (pivots[-1].at - started_at).total_seconds() / period_s if period_s else len(swings) / 2
-        full_cycles = cycles * amplitude_a / state.rating_a
+        full_cycles = state.swung_a / 2 / state.rating_a
         score = max(float(len(pivots)), known.score if known else 0.0)
         deviation_a = max(max(currents) - min(currents), known.deviation if known else 0.0)
         return Anomaly(
@@ -176,7 +193,7 @@ class Reversals:
             charge_point_id=charge_point_id,
             connector=connector,
             kind=KIND,
-            severity=severity(full_cycles),
+            severity=max(severity(full_cycles), known.severity if known else "info", key=_GRAVITY.index),
             phase="updated" if known else "opened",
             started_at=started_at,
             detected_at=known.detected_at if known else reading.at,
@@ -198,12 +215,16 @@ class Reversals:
         )
 
 
+def _swings(pivots: tuple[Pivot, ...]) -> list[float]:
+    return [abs(b.current_a - a.current_a) for a, b in pairwise(pivots)]
+
+
 def _middle_a(state: State) -> float:
     return (state.low.current_a + state.high.current_a) / 2 if state.low and state.high else 0.0
 
 
 def severity(full_cycles: float) -> Severity:
-    """Return the severity of so many full-load cycles: duration / period * amplitude / rating.
+    """Return the severity of so many full-load cycles: all swings, two to a cycle, by the rating.
 
     So a small swing must last longer to weigh the same, and on a larger station longer still.
     """

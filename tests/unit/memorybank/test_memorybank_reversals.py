@@ -232,6 +232,26 @@ def test_severity_follows_the_stress() -> None:
     assert small[0].severity == "info"
 
 
+def wear(anomaly: Anomaly) -> float:
+    """Return the full-load cycles that an anomaly tells of."""
+    return float(anomaly.explanation.partition("as wearing as ")[2].split()[0])
+
+
+def test_wear_does_not_heal() -> None:
+    """Swings that become small and slow add less, and take nothing of what was told away."""
+    harsh = list(by_share(BASE, 120))
+    mild = [(120 + at, current) for at, current in by_share(square(3.0, 9.0, high_a=40.0), 120)]
+    state, before = told(harsh, Reversals(rating_a=100.0))
+    _, after = told(mild, Reversals(rating_a=100.0), state=state)
+    assert before[-1].severity == "critical"
+    assert {anomaly.severity for anomaly in after} == {"critical"}
+    wears = [wear(anomaly) for anomaly in (*before, *after)]
+    assert wears == sorted(wears)
+    _, resumed = told(mild, Reversals(rating_a=100.0), state=Reversals().resume(State(), before[-1]))
+    assert resumed[0].severity == "critical"
+    assert wear(resumed[0]) == pytest.approx(wear(after[0]), rel=0.2)
+
+
 def test_the_explanation_has_the_numbers() -> None:
     """One sentence that a person can check against the graph."""
     _, anomalies = told(by_share(BASE, 60))
