@@ -15,6 +15,7 @@ from contracts.can_frames import Current, Frame, Output, SetLimit, Status, Therm
 _SAME_CYCLE_S = 0.9
 _SPARKLINE_SAMPLES = 30
 _MAX_STATUSES = 240
+_OFFLINE = "Offline"
 
 Key: TypeAlias = tuple[str, int]
 Bus: TypeAlias = Literal["live", "silent", "lost", "none"]
@@ -166,7 +167,9 @@ class Connector:
         """Take what the CSMS knows; return whether that changes its row."""
         before, self.knowledge = self.knowledge, knowledge
         if knowledge is not None and knowledge.view.status is not None:
-            self.hear_status(knowledge.view.status, at_s, at_s)
+            # The CSMS remembers what a charge point said last, also of one that is gone.
+            status = knowledge.view.status if knowledge.view.connected else _OFFLINE
+            self.hear_status(status, at_s, at_s)
         return (before.view if before else None) != (knowledge.view if knowledge else None)
 
     def hear_status(self, status: str, at_s: float, now_s: float) -> None:

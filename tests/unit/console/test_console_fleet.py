@@ -154,7 +154,7 @@ def test_the_status_lane_begins_with_the_status_at_its_begin() -> None:
     fleet = leased()
     for at_s, word in ((0, "Available"), (10, "Preparing"), (10.5, "Preparing"), (50, "Charging")):
         status = ConnectorStatus(connector=1, status=word)
-        known = ChargePoint(charge_point_id="CP-1", connectors=[status])
+        known = ChargePoint(charge_point_id="CP-1", connected=True, connectors=[status])
         fleet.know_charge_points([known], NOW_S + at_s)
     connector = fleet.get(CP_1)
     assert connector is not None
@@ -187,7 +187,8 @@ def test_a_clock_set_back_holds_up_no_status() -> None:
     fleet = leased()
     for at_s, word in ((0, "Available"), (3600, "Charging"), (10, "Charging"), (20, "Finishing")):
         status = ConnectorStatus(connector=1, status=word)
-        fleet.know_charge_points([ChargePoint(charge_point_id="CP-1", connectors=[status])], NOW_S + at_s)
+        known = ChargePoint(charge_point_id="CP-1", connected=True, connectors=[status])
+        fleet.know_charge_points([known], NOW_S + at_s)
     connector = fleet.get(CP_1)
     assert connector is not None
     assert connector.statuses(NOW_S + 25) == [
@@ -195,6 +196,19 @@ def test_a_clock_set_back_holds_up_no_status() -> None:
         (NOW_S + 10, "Charging"),
         (NOW_S + 20, "Finishing"),
     ]
+
+
+def test_who_is_not_connected_is_offline_whatever_it_said_last() -> None:
+    """The CSMS keeps the last status; the lane says what its own event and the row say: Offline."""
+    fleet = leased()
+    for at_s, connected in ((0, True), (10, False), (20, True)):
+        status = ConnectorStatus(connector=1, status="Charging")
+        known = ChargePoint(charge_point_id="CP-1", connected=connected, connectors=[status])
+        fleet.know_charge_points([known], NOW_S + at_s)
+    connector = fleet.get(CP_1)
+    assert connector is not None
+    lane = [(NOW_S, "Charging"), (NOW_S + 10, "Offline"), (NOW_S + 20, "Charging")]
+    assert connector.statuses(NOW_S + 25) == lane
 
 
 def test_one_charge_point_alone_is_learnt() -> None:
