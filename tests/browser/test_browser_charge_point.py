@@ -146,3 +146,26 @@ async def test_reduced_motion_still_follows(page: Page, bench: ConsoleBench) -> 
         first = await page.locator("#graph").get_attribute("data-newest-at")
         await expect(page.locator("#graph")).not_to_have_attribute("data-newest-at", first or "")
         await page.wait_for_function(f"() => ({COUNT_LINE_PIXELS})() > 20")
+
+
+SET_BACK = """async () => {
+  const { Detail } = await import('/static/detail.js');
+  const { Model } = await import('/static/model.js');
+  const [detail, model] = [new Detail(), new Model()];
+  const of = { charge_point_id: 'CP-1', connector: 1 };
+  detail.follow('CP-1', 1);
+  const told = [[5000, [[4998, 1], [4999, 2]]], [1000, [[999, 3]]], [1001, [[1000.5, 4]]]];
+  for (const [now_s, samples] of told) {
+    detail.take({ ...of, now_s, samples, whole: false }, 60);
+    model.apply('update', { now_s, connectors: [{ ...of, samples, csms: null }] });
+  }
+  const [row] = model.connectors.values();
+  return [detail.samples.map(({ currentA }) => currentA), row.samples.map(([, currentA]) => currentA)];
+}"""
+
+
+async def test_a_clock_set_back_leaves_no_future(page: Page, bench: ConsoleBench) -> None:
+    """What the server's clock no longer has come to is not shown as the newest."""
+    await page.goto(bench.console.url)
+    shown = await page.wait_for_function(SET_BACK)  # also where the page is loaded again meanwhile
+    assert await shown.json_value() == [[3, 4], [3, 4]]

@@ -28,6 +28,8 @@ export class Detail {
     if (keyOf(message.charge_point_id, message.connector) !== this.#of) return;
     this.latest = message;
     if (message.whole) this.samples = [];
+    // The server's clock was set back: what it now calls the future goes, as it went there.
+    while (this.samples.at(-1)?.atS > message.now_s) this.samples.pop();
     for (const values of message.samples) insert(this.samples, sampleOf(values), timeOf);
     trim(this.samples, timeOf, message.now_s - spanS - 5, KEEP_SAMPLES);
   }

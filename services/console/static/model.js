@@ -68,6 +68,8 @@ export class Model {
       return;
     }
     const { samples, csms } = known;
+    // The server's clock was set back: what it now calls the future goes, as it went there.
+    while (samples.at(-1)?.[0] > nowS) samples.pop();
     samples.push(...row.samples);
     trim(samples, ([atS]) => atS, nowS - this.spanS, KEEP_SAMPLES);
     // In place: a thousand rows change every second.
