@@ -63,6 +63,7 @@ class Live:
         self._dropped = 0
         self._dropped_entries = 0
         self._services: dict[ServiceName, ServiceState] = {}
+        self._looked_once: set[ServiceName] = set()
         self._scenarios: list[Scenario] | None = None
         self._scenario_runs: list[ScenarioRun] | None = None
         self._changed: set[str] = set()
@@ -111,12 +112,15 @@ class Live:
     def report(self, service: ServiceName, *, working: bool, text: str) -> None:
         """Say how a service fares; a change is logged and pushed."""
         before, now = self._services.get(service), ServiceState(working, text)
-        if before == now:
-            return
-        if before is None or before.working != working:
+        if before is None and not working:
+            # All start together: who is away at the first look may be there at the second.
+            self._looked_once.add(service)
+        elif before is None or before.working != working or service in self._looked_once:
+            self._looked_once.discard(service)
             log.log(logging.INFO if working else logging.WARNING, "%s: %s", service, text)
-        self._services[service] = now
-        self._changed.add(service)
+        if before != now:
+            self._services[service] = now
+            self._changed.add(service)
 
     def know_scenarios(self, scenarios: list[Scenario], runs: list[ScenarioRun]) -> None:
         """Take what the CSMS can run and runs."""

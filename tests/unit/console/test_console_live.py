@@ -241,3 +241,19 @@ async def test_the_number_of_pages_that_come_at_once_is_bounded(monkeypatch: pyt
     with pytest.raises(StopAsyncIteration):
         await anext(second)
     assert live.pages == 1
+
+
+def test_who_is_still_starting_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """All start together; the page is told at once, the log only of who is away at the second look."""
+    live = Live()
+    live.report("broker", working=False, text="no answer")
+    live.report("can", working=False, text="no bus")
+    assert caplog.records == []
+    assert {name: state.working for name, state in live.services.items()} == {"broker": False, "can": False}
+    live.report("broker", working=False, text="no answer")
+    live.report("broker", working=False, text="no answer")
+    live.report("can", working=True, text="1 bus")
+    said = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert said == [("WARNING", "broker: no answer")]
+    live.report("can", working=False, text="no bus")
+    assert caplog.records[-1].getMessage() == "can: no bus"
