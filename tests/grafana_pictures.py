@@ -9,7 +9,7 @@ import asyncio
 import copy
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,16 +31,16 @@ LATELY = timedelta(minutes=20, seconds=12.75)
 themselves every 10 s, have just done so."""
 AHEAD = timedelta(seconds=120)
 """So far beyond now goes the run: storing it takes time, and panels ask for the last seconds."""
-AT_LAST = timedelta(seconds=5)
-"""So much of it is told when it is over, since panels ask who was heard lately."""
 FEW = {*recorded_run.ATTACKED, *recorded_run.BENIGN, recorded_run.QUOTED, *recorded_run.IDLE[:3]}
 _STRIP = 2
 """So many cells of the grid are left for a panel that cannot be drawn."""
 
 
-def _of_few(event: AnyEvent) -> bool:
-    names = getattr(event, "charge_point_ids", None) or [event.charge_point_id]
-    return all(name is None or name in FEW for name in names)
+def _of_few(run: list[tuple[str, AnyEvent]]) -> list[tuple[str, AnyEvent]]:
+    def names(event: AnyEvent) -> list[str | None]:
+        return getattr(event, "charge_point_ids", None) or [event.charge_point_id]
+
+    return [entry for entry in run if all(name is None or name in FEW for name in names(entry[1]))]
 
 
 def _earlier(end: datetime) -> Iterator[list[tuple[str, AnyEvent]]]:
@@ -57,16 +57,9 @@ def _lately(end: datetime) -> list[tuple[str, AnyEvent]]:
 
 
 async def _remember(url: str, end: datetime) -> None:
-    async def record(run: Iterable[tuple[str, AnyEvent]], *, silence: bool = False) -> None:
-        few = [(teller, event) for teller, event in run if _of_few(event)]
-        await recorded_run.record(url, few, silence=silence)
-
     for run in _earlier(end):
-        await record(run, silence=True)
-    lately = _lately(end)
-    await record(entry for entry in lately if entry[1].at <= end - AT_LAST)
-    await asyncio.sleep(max(0, (end - datetime.now(UTC)).total_seconds()))
-    await record(entry for entry in lately if entry[1].at > end - AT_LAST)
+        await recorded_run.record(url, _of_few(run), silence=True)
+    await recorded_run.record_live(url, _of_few(_lately(end)), end)
 
 
 def _span(name: str, dashboard: Json, end: datetime) -> Range:
