@@ -4,6 +4,7 @@
 `differences` works out from the dashboard and the frames, without Grafana's code, what must be there.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -156,7 +157,15 @@ def _can_be_seen(panel: Json, field: Json, later: list[Json]) -> bool:
     """Whether a series has a line or area of its own: with a width, not all zero or under another."""
     custom = _settings(panel, field["name"])["custom"]
     has_line = custom["lineWidth"] > 0 or custom["drawStyle"] == "bars"
-    return has_line and any(field["values"]) and field["values"] not in [one["values"] for one in later]
+    return has_line and any(field["values"]) and not any(_covers(one, field) for one in later)
+
+
+def _covers(above: Json, below: Json) -> bool:
+    """Whether two series are one line, but for how their sums were rounded."""
+    return all(
+        one == other or (None not in (one, other) and math.isclose(one, other, rel_tol=1e-9))
+        for one, other in zip(above["values"], below["values"], strict=True)
+    )
 
 
 def _stat(panel: Json, fields: list[Json], seen: Seen) -> list[str]:
