@@ -45,7 +45,7 @@ LOST = "CP-4"
 VOLTAGE_V = 400.0
 CYCLE_S = 8.0
 _BATCH_EVENTS = 500
-AT_LAST = timedelta(seconds=5)
+_AT_LAST = timedelta(seconds=5)
 _COMMANDS: tuple[tuple[int, str, dict[str, int]], ...] = (  # of the base scenario, by second of the cycle
     (0, "SetChargingProfile", {"limit_a": 0}),
     (2, "SetChargingProfile", {"limit_a": 100}),
@@ -236,7 +236,7 @@ async def record_live(url: str, run: list[tuple[str, AnyEvent]], end: datetime) 
 
     Storing all of it takes a while, and panels ask for who was heard in the last seconds.
     """
-    last_at = end - AT_LAST
+    last_at = end - _AT_LAST
     await record(url, [entry for entry in run if entry[1].at <= last_at])
     await asyncio.sleep(max(0, (end - datetime.now(UTC)).total_seconds()))
     await record(url, [entry for entry in run if entry[1].at > last_at])

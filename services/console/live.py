@@ -110,7 +110,7 @@ class Live:
         return {name for name, _ in self._logs}
 
     def report(self, service: ServiceName, *, working: bool, text: str) -> None:
-        """Say how a service fares; a change is logged and pushed."""
+        """Say how a service fares; a change is pushed and logged, an absence at the start when seen twice."""
         before, now = self._services.get(service), ServiceState(working, text)
         if before is None and not working:
             # All start together: who is away at the first look may be there at the second.
