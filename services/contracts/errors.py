@@ -22,3 +22,7 @@ class MalformedDatagram(ContractError):  # noqa: N818
 
 class MalformedTopic(ContractError):  # noqa: N818
     """An MQTT topic that is none of ours."""
+
+
+class MalformedInjection(ContractError):  # noqa: N818
+    """An injection that is none; the message names the place."""

@@ -142,6 +142,9 @@ class ScenarioLabel(Event, frozen=True, kw_only=True, tag="scenario_label"):
     charge_point_ids: list[str]
     parameters: dict[str, Any] = {}
     seed: int = 0
+    physical_started_at: At | None = None
+    """When the first effect showed at the charge point (None: not known, or not yet). So for its end."""
+    physical_ended_at: At | None = None
 
 
 AnyEvent: TypeAlias = (
@@ -187,6 +190,10 @@ class Committed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 Severity: TypeAlias = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 """The gravest last."""
+
+
+FLEET = "*"
+"""In place of a charge point's identity: the anomaly is one of all of them together (connector 0)."""
 
 
 class Anomaly(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

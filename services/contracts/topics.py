@@ -108,6 +108,24 @@ def anomaly_topic(charge_point_id: str) -> str:
     return f"{ROOT}/live/anomalies/{quote(charge_point_id, safe='')}"
 
 
+def injections_topic(charge_point_id: str) -> str:
+    """Return the topic on which the CSMS orders injections at a charge point (QoS 1, not retained)."""
+    return f"{ROOT}/injections/{quote(charge_point_id, safe='')}"
+
+
+def injected_topic(charge_point_id: str) -> str:
+    """Return the topic on which those who perform injections tell that one began or ended (QoS 1)."""
+    return f"{ROOT}/injected/{quote(charge_point_id, safe='')}"
+
+
+def verdicts_topic(detector: str, charge_point_id: str) -> str:
+    """Return the topic on which a detector of somebody else's tells of its anomalies (QoS 1)."""
+    return f"{ROOT}/verdicts/{quote(detector, safe='')}/{quote(charge_point_id, safe='')}"
+
+
+ALL_INJECTIONS = f"{ROOT}/injections/+"
+ALL_INJECTED = f"{ROOT}/injected/+"
+ALL_VERDICTS = f"{ROOT}/verdicts/+/+"
 ALL_ANOMALIES = f"{ROOT}/live/anomalies/+"
 ALL_EVENTS = f"{ROOT}/events/+/+/+"
 ALL_TRUTH = f"{ROOT}/truth/+/+/+"
