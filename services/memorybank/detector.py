@@ -2,8 +2,8 @@
 
 A detector sees what happened at its place and nothing else: no sender, no label, no scenario. Its state
 belongs to whoever calls it and is changed in place, since at 1 Hz and many places a copy each step is what
-would cost most; the same events give the same signs, whenever and wherever they are fed. Opening, updating and closing
-anomalies is the watch's work.
+would cost most; the same events give the same signs, whenever and wherever they are fed. Opening, updating
+and closing anomalies is the watch's work.
 """
 
 from collections.abc import Callable
