@@ -106,6 +106,8 @@ EVENTS: dict[str, AnyEvent] = {
         charge_point_ids=["CP-1", "CP-3"],
         parameters={"high_a": 100},
         seed=7,
+        physical_started_at=datetime(2026, 3, 1, 12, 30, 46, tzinfo=UTC),
+        physical_ended_at=datetime(2026, 3, 1, 12, 31, 46, 500_000, tzinfo=UTC),
     ),
 }
 
