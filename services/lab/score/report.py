@@ -1,0 +1,181 @@
+"""The report: one HTML file that needs nothing beside it, and the table that stands in docs/. Pure."""
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any
+
+Row = Mapping[str, Any]
+
+STYLE = """
+:root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }
+body { max-width: 84rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; margin: 1rem 0 2rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .2rem .7rem; border-bottom: 1px solid light-dark(#ccc, #444); text-align: right; }
+th:first-child, td:first-child, td.words { text-align: left; }
+td.short { color: light-dark(#a40000, #ff9b8f); font-weight: 600; }
+svg { max-width: 100%; height: auto; background: white; }
+code { background: light-dark(#eee, #333); padding: 0 .3em; }
+"""
+
+COLUMNS = (
+    "scenario",
+    "events",
+    "recall (95 %)",
+    "delay from command: median, p95 (s)",
+    "from physical start (s)",
+    "name right",
+    "alarms an event",
+    "false alarms beside",
+)
+
+
+def cells(row: Row) -> list[str]:
+    """Return a scenario's cells, in the order of COLUMNS."""
+    label = f"{row['number']} {row['scenario']}".strip()
+    return [
+        label,
+        str(row["events"]),
+        _recall(row),
+        _spread(row["delay_from_command_s"]),
+        _spread(row["delay_from_physical_start_s"]),
+        _percent(row["named_share"]),
+        _number(row["alarms_per_event"]),
+        str(row["false_alarms"]),
+    ]
+
+
+def benign_cells(row: Row) -> list[str]:
+    """Return the cells of a kind of life without events: name, days, false alarms, rate, interval."""
+    low, high = row["false_alarms_interval"] or (None, None)
+    return [
+        f"{row['number']} {row['scenario']}".strip(),
+        _number(row["charge_point_days"]),
+        str(row["false_alarms"]),
+        _number(row["false_alarms_per_charge_point_day"]),
+        f"{_number(low)} … {_number(high)}",
+        ", ".join(f"{kind} {count}" for kind, count in sorted(row["false_kinds"].items())),
+    ]
+
+
+def markdown(score: Row) -> str:
+    """Return the tables as Markdown, for docs/."""
+    parts = [
+        _markdown(COLUMNS, [cells(row) for row in score["rows"]]),
+        _markdown(BENIGN_COLUMNS, [benign_cells(row) for row in score["benign"]]),
+        _markdown(_judge_columns(score), _judge_rows(score)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+BENIGN_COLUMNS = (
+    "life without anomalies",
+    "charge-point-days",
+    "false alarms",
+    "a charge-point-day",
+    "95 % interval",
+    "which",
+)
+
+
+def html(score: Row, pictures: Iterable[str]) -> str:
+    """Return the whole page."""
+    facts = score["made"]
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>ChargeBench: scores</title><style>{STYLE}</style></head>
+<body>
+<h1>ChargeBench: scores</h1>
+<p>Configuration <code>{escape(facts["configuration"])}</code>, seeds from {facts["seeds_from"]},
+{facts["events"]} events a scenario, version {escape(facts["version"])}, {escape(facts["at"])};
+{facts["occupied_s"]:,.0f} s of charging simulated.</p>
+<p>{escape(score["verdict"])}</p>
+<h2>Anomalies</h2>
+{_table(COLUMNS, [cells(row) for row in score["rows"]])}
+<h2>False alarms</h2>
+{_table(BENIGN_COLUMNS, [benign_cells(row) for row in score["benign"]])}
+<h2>Beside trivial baselines: recall; the last lines their false alarms a charge-point-day</h2>
+<p>Each baseline's threshold gives at most one false alarm per charge-point-day on other benign life.</p>
+{_table(_judge_columns(score), _judge_rows(score))}
+<h2>Without a layer: recall</h2>
+{_table(_layer_columns(score), _layer_rows(score))}
+<h2>Delay against false alarms</h2>
+{"".join(f"<figure>{picture}</figure>" for picture in pictures)}
+</body></html>
+"""
+
+
+def _judge_columns(score: Row) -> list[str]:
+    return ["scenario", "ChargeBench", *score["baselines"]]
+
+
+def _judge_rows(score: Row) -> list[list[str]]:
+    rows = [
+        [
+            f"{row['number']} {row['scenario']}".strip(),
+            _percent(row["recall"]),
+            *(_percent(row["baselines"][name]["recall"]) for name in score["baselines"]),
+        ]
+        for row in score["rows"]
+    ]
+    rows += [
+        [
+            f"{row['number']} {row['scenario']}: false alarms".strip(),
+            _number(row["false_alarms_per_charge_point_day"]),
+            *(
+                _number(row["baselines"][name]["false_alarms_per_charge_point_day"])
+                for name in score["baselines"]
+            ),
+        ]
+        for row in score["benign"]
+    ]
+    return rows
+
+
+def _layer_columns(score: Row) -> list[str]:
+    return ["scenario", "all layers", *(f"without {layer}" for layer in score["layers"])]
+
+
+def _layer_rows(score: Row) -> list[list[str]]:
+    return [
+        [
+            f"{row['number']} {row['scenario']}".strip(),
+            _percent(row["recall"]),
+            *(_percent(row["without"][layer]["recall"]) for layer in score["layers"]),
+        ]
+        for row in score["rows"]
+    ]
+
+
+def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _markdown(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    columns = list(columns)
+    lines = [
+        columns,
+        ["---"] * len(columns),
+        *([cell.replace("|", "\\|") for cell in row] for row in rows),
+    ]
+    lines[0] = [column.replace("|", "\\|") for column in columns]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _recall(row: Row) -> str:
+    if row["recall"] is None:
+        return "-"
+    low, high = row["recall_interval"]
+    return f"{row['recall']:.3f} ({low:.2f} … {high:.2f})"
+
+
+def _spread(value: Mapping[str, float] | None) -> str:
+    return "-" if value is None else f"{value['median']:.0f}, {value['p95']:.0f}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
