@@ -86,6 +86,25 @@ WHERE kind = 'can_frame_seen'
   AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
 ORDER BY at, source_no, seq;
 
+-- events_in_order --
+-- Everything that happened but readings, as it was told, for a replay
+SELECT at, charge_point_id, connector::integer AS connector, kind, detail
+FROM memory.events
+WHERE (%(charge_point_id)s::text IS NULL OR charge_point_id = %(charge_point_id)s)
+  AND (%(since)s::timestamptz IS NULL OR at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
+ORDER BY at, source_no, seq;
+
+-- readings_in_order --
+SELECT at, charge_point_id, connector::integer AS connector, origin, transaction_id, current_a, offered_a,
+       voltage_v, power_w, power_offered_w, power_factor, frequency_hz, energy_wh, temperature_c, soc_percent,
+       commanded_a, acknowledged_a
+FROM memory.metrics
+WHERE (%(charge_point_id)s::text IS NULL OR charge_point_id = %(charge_point_id)s)
+  AND (%(since)s::timestamptz IS NULL OR at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
+ORDER BY at, source_no, seq;
+
 -- size_known --
 -- How many rows the large tables had taken: to tell how far an export is
 SELECT coalesce(sum(events + metrics), 0)::bigint AS rows FROM memory.sources;
