@@ -89,6 +89,13 @@ class PowerStage:
         return min(self.limit_a, self.ratings.rated_a * max(0.0, min(1.0, derating)))
 
     @property
+    def target_a(self) -> float:
+        """The current that it nears: nothing unless it charges, and never more than the vehicle takes."""
+        if self.state is not ModuleState.CHARGING:
+            return 0.0
+        return min(self.offered_a, vehicle.accepted_a(self.vehicle)) * self.defects.regulator_gain
+
+    @property
     def voltage_v(self) -> float:
         """The voltage at the output: the vehicle's while the contactor is closed."""
         return vehicle.voltage_v(self.vehicle, self.current_a) if self.contactor_closed else 0.0
@@ -145,11 +152,8 @@ def _obeyed(stage: PowerStage, command: Command) -> PowerStage:
 def _later(stage: PowerStage, dt_s: float) -> PowerStage:
     ratings, defects, car, current_a = stage.ratings, stage.defects, stage.vehicle, 0.0
     if stage.contactor_closed:
-        target_a = 0.0
-        if stage.state is ModuleState.CHARGING:
-            target_a = min(stage.offered_a, vehicle.accepted_a(car)) * defects.regulator_gain
         ramp = _EMERGENCY if stage.state is ModuleState.FAULTED else ratings.ramp
-        current_a = ramp.moved(stage.current_a, target_a, dt_s)
+        current_a = ramp.moved(stage.current_a, stage.target_a, dt_s)
         mean_a = (stage.current_a + current_a) / 2
         car = vehicle.charged(car, vehicle.voltage_v(car, mean_a) * mean_a * dt_s / 3600)
     load = current_a / ratings.rated_a

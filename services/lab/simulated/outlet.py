@@ -1,0 +1,220 @@
+"""One simulated connector: the real machine, bridge and meter between a module's frames and OCPP."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from chargepoint import bridge, connector, messages, meter
+from chargepoint.bridge import Heard, Report
+from chargepoint.configuration import Configuration
+from chargepoint.connector import Connector
+from chargepoint.connector_events import (
+    Action,
+    BeginTransaction,
+    CablePlugged,
+    EndTransaction,
+    Event,
+    ForeignStopHeard,
+    ModuleReported,
+    Notify,
+    Record,
+    Send,
+    StopAccepted,
+    Ticked,
+)
+from chargepoint.meter import Meter
+from chargepoint.smart_charging import Supply
+from chargepoint.statuses import Status
+from contracts import can_frames
+from contracts.can_frames import Faults, Frame, Keepalive, SetLimit, Stop
+from contracts.errors import MalformedFrame
+from contracts.events import AnyEvent, CanFrameSeen, Reading
+from contracts.ocpp_messages import Payload
+from lab.simulated.agenda import Agenda
+from lab.simulated.module_node import ModuleNode
+
+
+@dataclass(frozen=True, slots=True)
+class RawFrame:
+    """A frame as it is on the bus."""
+
+    can_id: int
+    data: bytes
+
+
+class Owner(Protocol):
+    """What an outlet needs of its charge point."""
+
+    charge_point_id: str
+    supply: Supply
+    grid_frequency_hz: float
+    configuration: Configuration
+
+    def emit(self, event: AnyEvent) -> None:
+        """Tell the MemoryBank."""
+
+    def record(self, name: str, detail: dict[str, Any], connector: int | None = None) -> None:
+        """Tell the MemoryBank of a SystemEvent."""
+
+    def post(self, action: str, payload: Payload) -> None:
+        """Tell the CSMS something of no transaction."""
+
+    def queue(self, action: str, local_id: str, payload: Payload) -> None:
+        """Tell the CSMS something of a transaction."""
+
+    def transaction_changed(self, connector: int) -> None:
+        """Take note that a transaction began or ended."""
+
+
+class Outlet:
+    """`handle` takes every event of the connector's machine; `listen` every frame of its bus."""
+
+    def __init__(self, number: int, owner: Owner, agenda: Agenda, node: ModuleNode, *, plugged: bool) -> None:
+        self.number = number
+        self.node = node
+        self.connector: Connector = connector.booted(plugged=plugged, operative=True)
+        self.meter = Meter()
+        self.last_reading: Reading | None = None
+        self.commanded_a: float | None = None
+        self._owner = owner
+        self._agenda = agenda
+        self._heard = Heard()
+        self._keepalives = 0
+        self._sampled_s = float("-inf")
+
+    def handle(self, event: Event) -> None:
+        """Step the machine and do what it asks."""
+        before = self.connector
+        self.connector, actions = connector.step(before, event)
+        for action in actions:
+            self._perform(action)
+        if (before.transaction is None) != (self.connector.transaction is None):
+            self._owner.transaction_changed(self.number)
+
+    def tick(self) -> None:
+        """Keep the module alive; comes every second."""
+        self.send(Keepalive(self._keepalives & 0xFFFF))
+        self._keepalives += 1
+        self.handle(Ticked(self._agenda.now_s))
+
+    def woke(self) -> None:
+        """Take up again after an idle time that was not lived second by second, in which all was well."""
+        now_s = self._agenda.now_s
+        self.node.hear(Keepalive(self._keepalives & 0xFFFF), now_s)
+        known = self.connector.module
+        if known.present:
+            self.connector = replace(self.connector, module=replace(known, heard_s=now_s))
+
+    def listen(self, raw: RawFrame) -> None:
+        """Take a frame that another node sent."""
+        self._seen(raw, sent=False)
+        try:
+            frame = can_frames.decode(raw.can_id, raw.data)
+        except MalformedFrame:
+            return
+        if frame is None:
+            return
+        if isinstance(frame, Stop):
+            self.handle(ForeignStopHeard())
+        self._heard, report = bridge.hear(self._heard, frame)
+        if report is not None:
+            self._reported(report)
+
+    def send(self, frame: Frame) -> None:
+        """Put a frame on the bus."""
+        if isinstance(frame, SetLimit):
+            self.commanded_a = float(frame.limit_a)
+        self._seen(RawFrame(*can_frames.encode(frame)), sent=True)
+        self.node.hear(frame, self._agenda.now_s)
+
+    def plug(self) -> None:
+        """Plug the cable in, as the driver would."""
+        self.handle(CablePlugged(self._agenda.now))
+
+    def stop(self, reason: str, id_tag: str | None = None) -> None:
+        """End the transaction, if there is one."""
+        if self.connector.transaction:
+            self.handle(StopAccepted(reason, id_tag))
+
+    def notify_status(self) -> None:
+        """Tell the CSMS the present status."""
+        self._notify(Notify(self.connector.status, self.connector.error_code))
+
+    def _reported(self, report: Report) -> None:
+        now_s, output, owner = self._agenda.now_s, report.output, self._owner
+        self.meter = meter.read(self.meter, bridge.power_w(report, owner.supply), now_s)
+        self.handle(
+            ModuleReported(now_s, report.current_a, output.offered_a if output else None, report.status)
+        )
+        transaction = self.connector.transaction
+        self.last_reading = bridge.reading(
+            report,
+            owner.supply,
+            at=self._agenda.now,
+            charge_point_id=owner.charge_point_id,
+            connector=self.number,
+            energy_wh=self.meter.energy_wh,
+            commanded_a=self.commanded_a,
+            transaction_id=transaction.transaction_id if transaction else None,
+            frequency_hz=owner.grid_frequency_hz,
+        )
+        owner.emit(self.last_reading)
+        self._sample(now_s)
+
+    def _sample(self, now_s: float) -> None:
+        interval_s = self._owner.configuration.whole("MeterValueSampleInterval")
+        if interval_s and now_s - self._sampled_s >= interval_s - 0.5:
+            self._sampled_s = now_s
+            self._send_meter_values()
+
+    def _send_meter_values(self) -> None:
+        value = self._meter_value("MeterValuesSampledData", "Sample.Periodic")
+        if value is None:
+            return
+        payload = bridge.meter_values(self.number, value)
+        if self.connector.transaction:
+            self._owner.queue("MeterValues", self.connector.transaction.local_id, payload)
+        else:
+            self._owner.post("MeterValues", payload)
+
+    def _meter_value(self, key: str, context: str) -> Payload | None:
+        if self.last_reading is None:
+            return None
+        return bridge.meter_value(self.last_reading, self._owner.configuration.items(key), context)
+
+    def _perform(self, action: Action) -> None:
+        owner = self._owner
+        match action:
+            case Send(frame):
+                self.send(frame)
+            case Notify():
+                self._notify(action)
+            case BeginTransaction(transaction):
+                payload = messages.start_transaction(self.number, transaction, self.meter.register_wh)
+                owner.queue("StartTransaction", transaction.local_id, payload)
+            case EndTransaction(transaction, reason, id_tag):
+                value = self._meter_value("StopTxnSampledData", "Transaction.End")
+                payload = messages.stop_transaction(
+                    reason, self.meter.register_wh, self._agenda.now, id_tag, value
+                )
+                owner.queue("StopTransaction", transaction.local_id, payload)
+            case Record(name, detail):
+                owner.record(name, detail, self.number)
+
+    def _notify(self, action: Notify) -> None:
+        faults = self.connector.module.faults if action.status is Status.FAULTED else Faults.NONE
+        payload = messages.status_notification(
+            self.number, action.status, action.error_code, self._agenda.now, faults
+        )
+        self._owner.post("StatusNotification", payload)
+
+    def _seen(self, raw: RawFrame, *, sent: bool) -> None:
+        self._owner.emit(
+            CanFrameSeen(
+                at=self._agenda.now,
+                charge_point_id=self._owner.charge_point_id,
+                connector=self.number,
+                can_id=raw.can_id,
+                data=raw.data.hex(),
+                sent=sent,
+            )
+        )

@@ -1,0 +1,152 @@
+"""The simulated bench: the base scenario as on the real chain, the same each time, consistent in itself."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from charger import noise
+from charger.power_stage import Ratings
+from charger.ramp import LinearRamp
+from charger.vehicle import Vehicle
+from contracts.events import (
+    AnyEvent,
+    CanFrameSeen,
+    CommandSent,
+    Reading,
+    ScenarioLabel,
+    TransactionEnded,
+    TransactionStarted,
+)
+from csms import scenario_file
+from lab.simulated.bench import Bench
+from lab.simulated.plan import ChargePointPlan, ScenarioRun, Session
+
+SCENARIOS = Path(__file__).parents[3] / "scenarios"
+BEGIN_AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def scenario_run(name: str, **given: object) -> ScenarioRun:
+    played = scenario_file.load(SCENARIOS / f"{name}.toml")
+    return ScenarioRun(run_id=f"run-{name}", scenario=played, **given)  # type: ignore[arg-type]
+
+
+def session(energy_wh: float | None = 2000.0) -> Session:
+    car = Vehicle(soc_percent=30.0, cars_to_come=noise.seeded(1))
+    return Session(plug_s=60.0, leave_s=900.0, stop_s=600.0, vehicle=car, id_tag="TAG-1", energy_wh=energy_wh)
+
+
+def events_of(
+    *plans: ChargePointPlan, until_s: float, seed: int = 1, skips_idle: bool = True
+) -> list[AnyEvent]:
+    bench = Bench(plans, seed=seed, begin_at=BEGIN_AT, skips_idle=skips_idle)
+    return list(bench.run(until_s))
+
+
+def can_readings(events: list[AnyEvent]) -> list[Reading]:
+    return [event for event in events if isinstance(event, Reading) and event.origin == "can"]
+
+
+def attacked(**given: object) -> ChargePointPlan:
+    return ChargePointPlan(
+        charge_point_id="CP-1",
+        runs=(scenario_run("repeated-current-fluctuation", start_s=5.0, lasts_s=120.0),),
+        **given,  # type: ignore[arg-type]
+    )
+
+
+def test_base_scenario_swings_as_on_the_real_chain() -> None:
+    """0 A to 99 A and back every 8 s, a transaction each time."""
+    events = events_of(attacked(), until_s=200)
+    starts = [event.at for event in events if isinstance(event, TransactionStarted)]
+    periods_s = [(after - before).total_seconds() for before, after in pairwise(starts)]
+    assert len(starts) == 15
+    assert all(8.0 < period_s < 8.2 for period_s in periods_s)
+    currents = [event.current_a or 0.0 for event in can_readings(events)]
+    assert 97 < max(currents) < 101
+    assert min(currents) == 0.0
+    commands = Counter(event.command for event in events if isinstance(event, CommandSent))
+    assert commands["RemoteStartTransaction"] == commands["RemoteStopTransaction"] == 15
+    assert all(event.outcome == "Accepted" for event in events if isinstance(event, CommandSent))
+
+
+def test_linear_ramp_stays_below_the_exponential_one() -> None:
+    """20 A/s for two seconds."""
+    events = events_of(attacked(ratings=Ratings(ramp=LinearRamp(20.0))), until_s=200)
+    assert 38 < max(event.current_a or 0.0 for event in can_readings(events)) < 43
+
+
+def test_label_tells_when_the_run_was_and_when_it_showed() -> None:
+    started, ended = [
+        event for event in events_of(attacked(), until_s=200) if isinstance(event, ScenarioLabel)
+    ]
+    assert (started.phase, ended.phase) == ("started", "ended")
+    assert started.at == BEGIN_AT + timedelta(seconds=5)
+    assert ended.physical_started_at is not None
+    assert 3.0 < (ended.physical_started_at - started.at).total_seconds() < 5.5
+    assert ended.physical_ended_at is not None
+    assert 112 < (ended.physical_ended_at - started.at).total_seconds() < 121
+
+
+def test_same_seed_gives_the_same_events_and_another_one_others() -> None:
+    assert events_of(attacked(), until_s=60) == events_of(attacked(), until_s=60)
+    assert events_of(attacked(), until_s=60) != events_of(attacked(), until_s=60, seed=2)
+
+
+def test_neighbours_change_nothing() -> None:
+    """A charge point's events depend on its plan and the seed alone."""
+    plan = ChargePointPlan(charge_point_id="CP-2", sessions=[session()])
+    alone = events_of(attacked(), until_s=60)
+    together = [e for e in events_of(attacked(), plan, until_s=60) if e.charge_point_id == "CP-1"]
+    assert alone == together
+
+
+def test_session_charges_what_its_driver_wants() -> None:
+    plan = ChargePointPlan(charge_point_id="CP-1", sessions=[session()])
+    events = events_of(plan, until_s=1000)
+    (started,) = [event for event in events if isinstance(event, TransactionStarted)]
+    (ended,) = [event for event in events if isinstance(event, TransactionEnded)]
+    assert started.id_tag == "TAG-1"
+    assert ended.reason == "Local"
+    assert 2000 <= ended.meter_stop_wh - started.meter_start_wh < 2100
+
+
+def test_energy_is_the_integral_of_power_and_fills_the_battery() -> None:
+    plan = ChargePointPlan(charge_point_id="CP-1", sessions=[session(None)], noise_sd_a=0.0)
+    readings = can_readings(events_of(plan, until_s=1000))
+    powers_w = [event.power_w or 0.0 for event in readings]
+    integral_wh = sum((a + b) / 2 for a, b in pairwise(powers_w)) / 3600
+    energy_wh = readings[-1].energy_wh or 0.0
+    assert energy_wh == pytest.approx(integral_wh, rel=1e-4)
+    gained_wh = ((readings[-1].soc_percent or 0.0) - 30.0) / 100 * 64_000
+    assert gained_wh == pytest.approx(energy_wh, rel=0.01)
+
+
+def test_idle_time_is_jumped_over_and_nothing_else_changes() -> None:
+    """What happens is the same as where every second is lived; only readings of nothing are missing."""
+    plan = ChargePointPlan(charge_point_id="CP-1", sessions=[session()])
+    lived, jumped = (
+        [
+            event
+            for event in events_of(plan, until_s=1000, skips_idle=skips)
+            if isinstance(event, TransactionStarted | TransactionEnded)
+        ]
+        for skips in (False, True)
+    )
+    assert lived == jumped
+    assert len(can_readings(events_of(plan, until_s=1000))) < 400
+    assert len(can_readings(events_of(plan, until_s=1000, skips_idle=False))) >= 990
+
+
+def test_lost_frames_are_missing() -> None:
+    whole, losing = (
+        [
+            event
+            for event in events_of(attacked(frames_lost_share=share), until_s=120)
+            if isinstance(event, CanFrameSeen) and event.can_id == 0x300
+        ]
+        for share in (0.0, 0.2)
+    )
+    assert 0.7 * len(whole) < len(losing) < 0.9 * len(whole)
