@@ -6,9 +6,11 @@ too: the chain shows what was on the bus.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chargepoint.smart_charging import Supply
 from contracts import can_frames, ocpp_time
@@ -20,8 +22,7 @@ POWER_FACTOR = 1.0
 """Of a direct current; rectifiers of today keep the grid's side within a hundredth of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """One instant of a module; None: not told."""
 
     current_a: float
@@ -30,8 +31,7 @@ class Report:
     thermal: Thermal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """What came since the last 0x300."""
 
     output: Output | None = None
@@ -104,8 +104,7 @@ def reading(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Measurand:
+class _Measurand(Struct, frozen=True):
     field: str
     unit: str | None
     decimals: int

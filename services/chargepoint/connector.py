@@ -7,8 +7,10 @@ limit or starts a transaction. A test bench must show the attack.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chargepoint import module
 from chargepoint.connector_events import (
@@ -43,8 +45,7 @@ REPORTS_UNTIL_STARTED = 2
 """The first report after a start may be older than it; the second without charging means a lost frame."""
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """An accepted id tag whose cable is not plugged yet."""
 
     local_id: str
@@ -52,8 +53,7 @@ class Waiting:
     until_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Connector:
+class Connector(Struct, frozen=True):
     """The connector at one instant. `limit_a` is what smart charging allows."""
 
     status: Status = Status.AVAILABLE
@@ -64,7 +64,7 @@ class Connector:
     transaction: Transaction | None = None
     waiting: Waiting | None = None
     reservation: Reservation | None = None
-    module: Module = field(default_factory=Module)
+    module: Module = Module()
     stopped_by_other: bool = False
     reports_since_start: int | None = None
     """None: the module is known to have started, or is not asked to."""

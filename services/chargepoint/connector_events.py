@@ -1,16 +1,16 @@
 """What a connector's machine is told (events) and what it asks of its shell (actions)."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from chargepoint.statuses import Status
 from contracts import can_frames
 from contracts.can_frames import Frame
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(Struct, frozen=True):
     """A running transaction; `transaction_id` is the CSMS's, None until it answered."""
 
     local_id: str
@@ -20,8 +20,7 @@ class Transaction:
     reservation_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(Struct, frozen=True):
     """A connector kept for one id tag until a monotonic instant."""
 
     reservation_id: int
@@ -29,20 +28,17 @@ class Reservation:
     until_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class CablePlugged:
+class CablePlugged(Struct, frozen=True):
     """The driver plugged the cable in."""
 
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class CableUnplugged:
+class CableUnplugged(Struct, frozen=True):
     """The driver pulled the cable out."""
 
 
-@dataclass(frozen=True, slots=True)
-class StartAccepted:
+class StartAccepted(Struct, frozen=True):
     """An id tag may charge here; without a cable it is waited for until `until_s`."""
 
     local_id: str
@@ -51,32 +47,28 @@ class StartAccepted:
     until_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class StopAccepted:
+class StopAccepted(Struct, frozen=True):
     """The running transaction is to end, with one of OCPP's reasons."""
 
     reason: str
     id_tag: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionNumbered:
+class TransactionNumbered(Struct, frozen=True):
     """The CSMS gave a transaction its id."""
 
     local_id: str
     transaction_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class LimitChanged:
+class LimitChanged(Struct, frozen=True):
     """Smart charging allows another current; `commanded`: an OCPP command says so, not the clock."""
 
     limit_a: float
     commanded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleReported:
+class ModuleReported(Struct, frozen=True):
     """A 0x300 and what came with it. `status`: None when no 0x302 did."""
 
     now_s: float
@@ -85,34 +77,29 @@ class ModuleReported:
     status: can_frames.Status | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignStopHeard:
+class ForeignStopHeard(Struct, frozen=True):
     """A 0x201 on the bus that is not ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ticked:
+class Ticked(Struct, frozen=True):
     """Time passed; comes every second."""
 
     now_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class AvailabilityChanged:
+class AvailabilityChanged(Struct, frozen=True):
     """The CSMS takes the connector out of service or puts it back; a transaction ends first."""
 
     operative: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ReservationMade:
+class ReservationMade(Struct, frozen=True):
     """The connector is kept for an id tag."""
 
     reservation: Reservation
 
 
-@dataclass(frozen=True, slots=True)
-class ReservationEnded:
+class ReservationEnded(Struct, frozen=True):
     """The reservation was cancelled."""
 
 
@@ -132,30 +119,26 @@ Event: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Notify:
+class Notify(Struct, frozen=True):
     """Tell the CSMS the status."""
 
     status: Status
     error_code: str
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     """Put a frame on the bus."""
 
     frame: Frame
 
 
-@dataclass(frozen=True, slots=True)
-class BeginTransaction:
+class BeginTransaction(Struct, frozen=True):
     """Tell the CSMS of a transaction's start."""
 
     transaction: Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class EndTransaction:
+class EndTransaction(Struct, frozen=True):
     """Tell the CSMS of a transaction's end."""
 
     transaction: Transaction
@@ -163,8 +146,7 @@ class EndTransaction:
     id_tag: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """Remember a fact; `transition_refused` names an event that has no place in the status."""
 
     name: str

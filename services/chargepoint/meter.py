@@ -1,13 +1,12 @@
 """The energy meter of a connector: a register that only rises, from the power between readings. Pure."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 MAX_GAP_S = 2.5
 """What flowed in a longer gap between readings is not known, so it is not counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Meter:
+class Meter(Struct, frozen=True):
     """The register in Wh, and the last reading: its power and its monotonic instant (None: none yet)."""
 
     energy_wh: float = 0.0

@@ -1,6 +1,6 @@
 """What the bus tells of a charger module, and whether it came back from silence or from a restart. Pure."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from chargepoint.connector_events import ModuleReported
 from contracts.can_frames import Faults, Status
@@ -19,8 +19,7 @@ _ERROR_OF_FAULT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(Struct, frozen=True):
     """The module as last heard. `status`: None for a tool that sends 0x300 only."""
 
     present: bool = False

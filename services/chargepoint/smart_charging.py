@@ -12,9 +12,10 @@ an ampere is always an ampere per phase.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from contracts.charging_profile import Profile, Purpose, Unit
 
@@ -23,8 +24,7 @@ MAX_COMPOSITE_S = 2 * 86_400
 """A longer composite schedule is cut: daily profiles would make it endless."""
 
 
-@dataclass(frozen=True, slots=True)
-class Supply:
+class Supply(Struct, frozen=True):
     """What stands behind a connector: the rated current per phase, nominal voltage, phases (1: DC)."""
 
     rated_a: float
@@ -36,16 +36,14 @@ class Supply:
         return limit.limit_a * self.voltage_v * limit.phases
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """Amperes per phase, and over how many phases."""
 
     limit_a: float
     phases: int
 
 
-@dataclass(frozen=True, slots=True)
-class Installed:
+class Installed(Struct, frozen=True):
     """A profile and the connector it was set on (0: the whole station)."""
 
     connector: int
@@ -55,8 +53,7 @@ class Installed:
 Profiles: TypeAlias = tuple[Installed, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(Struct, frozen=True):
     """For whom a limit is asked: a connector, and since when it charges (idle: since now)."""
 
     connector: int
@@ -139,8 +136,7 @@ def _leading(
     return Limit(period.limit / (supply.voltage_v * phases) if unit is Unit.W else period.limit, phases)
 
 
-@dataclass(frozen=True, slots=True)
-class CompositePeriod:
+class CompositePeriod(Struct, frozen=True):
     """From `start_s` on, this limit in the unit asked for, a multiple of 0.1 as OCPP wants it."""
 
     start_s: int

@@ -1,7 +1,8 @@
 """The smart charging commands of the CSMS: payload in (checked against its schema), answer out."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from chargepoint import charging_profile, smart_charging
 from chargepoint.smart_charging import MAX_COMPOSITE_S, CompositePeriod, Load

@@ -1,6 +1,7 @@
 """One charger module: a power stage, its current sensor, and the frames that it publishes. Pure."""
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from charger import noise, power_stage
 from charger.noise import Noise
@@ -11,8 +12,7 @@ from contracts.can_frames import Frame, Keepalive, Output, SetLimit, Start, Stat
 STEP_S = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(Struct, frozen=True):
     """A module at one instant; `counter` counts what it published."""
 
     stage: PowerStage

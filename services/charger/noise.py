@@ -1,15 +1,15 @@
 """Randomness as a value: a seeded generator whose every draw returns its successor."""
 
-from dataclasses import dataclass
 from statistics import NormalDist
+
+from msgspec import Struct
 
 _MASK = 2**64 - 1
 _GAMMA = 0x9E3779B97F4A7C15
 _STANDARD = NormalDist()
 
 
-@dataclass(frozen=True, slots=True)
-class Noise:
+class Noise(Struct, frozen=True):
     """The state of SplitMix64 (Steele, Lea, Flood 2014)."""
 
     state: int

@@ -8,8 +8,10 @@ opening; they are counted because three may be all that a contactor survives (EV
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from charger import vehicle
 from charger.ramp import ExponentialRamp, LinearRamp, Ramp
@@ -39,8 +41,7 @@ _OPEN_AT_ONCE = Faults.OVER_CURRENT | Faults.INTERNAL
 _DEFAULT_RAMP = ExponentialRamp()
 
 
-@dataclass(frozen=True, slots=True)
-class Ratings:
+class Ratings(Struct, frozen=True):
     """What a module is built for and where it stands."""
 
     rated_a: float = 300.0
@@ -48,8 +49,7 @@ class Ratings:
     ambient_c: float = 25.0
 
 
-@dataclass(frozen=True, slots=True)
-class Defects:
+class Defects(Struct, frozen=True):
     """What is broken, put there on purpose; the stage notices by its protection, as a real one would."""
 
     contactor_stuck: bool = False
@@ -62,8 +62,7 @@ class Defects:
     """The self-test fails."""
 
 
-@dataclass(frozen=True, slots=True)
-class PowerStage:
+class PowerStage(Struct, frozen=True):
     """The stage at one instant. Positive current flows to the vehicle."""
 
     vehicle: Vehicle

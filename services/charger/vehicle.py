@@ -5,7 +5,9 @@ Its battery takes all energy at its terminals (no losses inside), which keeps th
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from charger import noise
 from charger.noise import Noise
@@ -32,8 +34,7 @@ _POWER_OVER_SOC = (
 _VOLTAGE_OVER_SOC = ((0.0, 0.79), (10.0, 0.83), (50.0, 0.89), (80.0, 0.95), (100.0, 1.0))
 
 
-@dataclass(frozen=True, slots=True)
-class Vehicle:
+class Vehicle(Struct, frozen=True):
     """A plugged car, and (`cars_to_come`) the draws from which the next ones come.
 
     The defaults: open-ev-data's median battery (64.3 kWh), a peak between its median (84 kW) and its upper

@@ -8,8 +8,9 @@ import enum
 import math
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
+
+from msgspec import Struct
 
 from contracts.errors import MalformedFrame
 
@@ -50,24 +51,21 @@ class Faults(enum.IntFlag):
 _KNOWN_FAULTS = sum(Faults)
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """0x200, charge point → charger: start charging."""
 
     can_id: ClassVar[int] = START_ID
     layout: ClassVar[struct.Struct] = struct.Struct("<")
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """0x201, charge point → charger: stop charging."""
 
     can_id: ClassVar[int] = STOP_ID
     layout: ClassVar[struct.Struct] = struct.Struct("<")
 
 
-@dataclass(frozen=True, slots=True)
-class SetLimit:
+class SetLimit(Struct, frozen=True):
     """0x210, charge point → charger: the current limit in whole amperes, 0 … 65535."""
 
     limit_a: int
@@ -75,8 +73,7 @@ class SetLimit:
     layout: ClassVar[struct.Struct] = struct.Struct("<H")
 
 
-@dataclass(frozen=True, slots=True)
-class Keepalive:
+class Keepalive(Struct, frozen=True):
     """0x211, charge point → charger, every second: a counter modulo 65536."""
 
     counter: int
@@ -84,8 +81,7 @@ class Keepalive:
     layout: ClassVar[struct.Struct] = struct.Struct("<H")
 
 
-@dataclass(frozen=True, slots=True)
-class Current:
+class Current(Struct, frozen=True):
     """0x300, charger → all, every second: the current in whole amperes, rounded and saturating."""
 
     current_a: int
@@ -93,8 +89,7 @@ class Current:
     layout: ClassVar[struct.Struct] = struct.Struct("<H")
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """0x301, charger → all, every second: current (0.01 A, to the vehicle), voltage and offer (0.1)."""
 
     current_a: float
@@ -104,8 +99,7 @@ class Output:
     layout: ClassVar[struct.Struct] = struct.Struct("<iHH")
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """0x302, charger → all, every second: state, contactor, faults, counter, wear."""
 
     state: ModuleState
@@ -119,8 +113,7 @@ class Status:
     layout: ClassVar[struct.Struct] = struct.Struct("<BBBBHH")
 
 
-@dataclass(frozen=True, slots=True)
-class Thermal:
+class Thermal(Struct, frozen=True):
     """0x303, charger → all, every second: temperature of the module, state of charge of the vehicle."""
 
     temperature_c: float

@@ -3,8 +3,9 @@
 import random
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from chargepoint.connector_events import CableUnplugged
 from charger import noise, vehicle
@@ -30,7 +31,7 @@ _LIMITS_PERIOD_S = 1.0
 
 
 class ChargePoint:
-    """Lives its plan. `seed` and its identity decide all draws; `number` keeps its transactions' ids apart."""
+    """Lives its plan. `seed` and its identity decide all draws; `number`: keeps transaction ids apart."""
 
     def __init__(
         self, plan: ChargePointPlan, number: int, *, seed: int, begin_at: datetime, skips_idle: bool = True

@@ -1,6 +1,6 @@
 """The charger module on a simulated bus: the real module's core, stepped as coarsely as its laws allow."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from charger import module as modules
 from charger import power_stage

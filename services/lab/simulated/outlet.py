@@ -1,7 +1,9 @@
 """One simulated connector: the real machine, bridge and meter between a module's frames and OCPP."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from chargepoint import bridge, connector, messages, meter
 from chargepoint.bridge import Heard, Report

@@ -1,11 +1,11 @@
 """The connector's machine: each behaviour by the events that provoke it."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chargepoint import module
 from chargepoint.connector import booted, may_start, step
