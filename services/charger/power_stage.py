@@ -181,7 +181,7 @@ def _protected(stage: PowerStage) -> PowerStage:
         if not is_hot or faults & _OPEN_AT_ONCE:
             closed, current_a, hot_openings = False, 0.0, hot_openings + is_hot
             state = state if faults else ModuleState.IDLE
-    if (state, faults, closed) == (stage.state, stage.faults, stage.contactor_closed):
+    if state is stage.state and faults == stage.faults and closed is stage.contactor_closed:
         return stage
     return replace(
         stage,
@@ -196,9 +196,9 @@ def _protected(stage: PowerStage) -> PowerStage:
 def _faults(stage: PowerStage) -> Faults:
     """Return what is wrong now. A fault ends with its cause, not before; a new start is needed then."""
     had, defects, closed = stage.faults, stage.defects, stage.contactor_closed
-    hot_c = FULL_POWER_TO_C if had & Faults.OVER_TEMPERATURE else OFF_AT_C
+    hot_c = FULL_POWER_TO_C if had and had & Faults.OVER_TEMPERATURE else OFF_AT_C  # a flag's `&` is slow
     over_a = stage.ratings.rated_a * OVER_CURRENT_RATIO
-    still_over = had & Faults.OVER_CURRENT and defects.regulator_gain > OVER_CURRENT_RATIO
+    still_over = had and had & Faults.OVER_CURRENT and defects.regulator_gain > OVER_CURRENT_RATIO
     should_be_open = stage.state in _LETTING_GO and stage.current_a <= NO_LOAD_A
     faults = Faults.INTERNAL if defects.internal else Faults.NONE
     if stage.temperature_c >= hot_c:

@@ -186,6 +186,22 @@ def _pack(frame: Frame) -> bytes:
             )
 
 
+def as_heard(frame: Frame) -> Frame:
+    """Return the frame as it arrives, in the resolution of its signals: `decode(*encode(frame))`, faster."""
+    match frame:
+        case Output(current_a, voltage_v, offered_a):
+            return Output(
+                _scaled(current_a, 0.01, -(2**31), 2**31 - 1) / 100,
+                _scaled(voltage_v, 0.1, 0, 0xFFFF) / 10,
+                _scaled(offered_a, 0.1, 0, 0xFFFF) / 10,
+            )
+        case Thermal(temperature_c, soc_percent):
+            return Thermal(
+                _scaled(temperature_c, 0.1, -0x8000, 0x7FFF) / 10, _scaled(soc_percent, 0.1, 0, 1000) / 10
+            )
+    return frame
+
+
 def _status(state: int, flags: int, faults: int, counter: int, closures: int, hot_openings: int) -> Status:
     if state not in list(ModuleState):
         raise MalformedFrame(f"0x302: unknown state {state}")

@@ -15,16 +15,26 @@ from csms.state import State
 from csms.transaction import Transaction
 from lab.simulated.agenda import Agenda
 
+_ROUTINE = frozenset({"MeterValues", "Heartbeat"})
+"""Messages whose content other events tell as well."""
+
 
 class CentralSystem:
     """Answers one charge point and commands it; `replica` keeps its transactions' ids from others'."""
 
     def __init__(
-        self, charge_point_id: str, replica: int, agenda: Agenda, emit: Callable[[AnyEvent], None]
+        self,
+        charge_point_id: str,
+        replica: int,
+        agenda: Agenda,
+        emit: Callable[[AnyEvent], None],
+        *,
+        shows_wire: bool = True,
     ) -> None:
         self.charge_point_id = charge_point_id
         self._agenda = agenda
         self._emit = emit
+        self._shows_wire = shows_wire
         self.state = State(sqlite3.connect(":memory:", isolation_level=None), replica)
 
     def knows(self, id_tag: str) -> None:
@@ -124,5 +134,7 @@ class CentralSystem:
         )
 
     def _observe(self, exchange: Exchange) -> None:
+        if not self._shows_wire and exchange.action in _ROUTINE:
+            return
         for event in message_events.events_of(exchange, self.charge_point_id, self._agenda.now):
             self._emit(event)

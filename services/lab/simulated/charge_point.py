@@ -2,7 +2,7 @@
 
 import random
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -12,14 +12,13 @@ from charger import noise, vehicle
 from charger.module import Module
 from charger.power_stage import PowerStage
 from charger.vehicle import Vehicle
-from contracts import can_frames
 from contracts.can_frames import KEEPALIVE_PERIOD_S, READING_PERIOD_S
 from contracts.events import AnyEvent, Reading
-from lab.simulated.agenda import Agenda, Process, Until
+from lab.simulated.agenda import NEVER_S, Agenda, Process, Until
 from lab.simulated.central_system import CentralSystem
 from lab.simulated.driver import Driver
 from lab.simulated.module_node import ModuleNode
-from lab.simulated.outlet import Outlet, RawFrame
+from lab.simulated.outlet import Outlet
 from lab.simulated.plan import ChargePointPlan, ScenarioRun, Session
 from lab.simulated.station import Station
 
@@ -27,34 +26,45 @@ IDLE_TAIL_S = 10.0
 """So long after everything came to rest readings go on, and then time is jumped over."""
 IDLE_LEAD_S = 5.0
 """So long before the next thing happens they begin again."""
-_LIMITS_PERIOD_S = 1.0
+LIMITS_PERIOD_S = 1.0
 
 
 class ChargePoint:
     """Lives its plan. `seed` and its identity decide all draws; `number`: keeps transaction ids apart."""
 
     def __init__(
-        self, plan: ChargePointPlan, number: int, *, seed: int, begin_at: datetime, skips_idle: bool = True
+        self,
+        plan: ChargePointPlan,
+        number: int,
+        *,
+        seed: int,
+        begin_at: datetime,
+        skips_idle: bool = True,
+        shows_wire: bool = True,
     ) -> None:
         self._plan = plan
         self._skips_idle = skips_idle
-        self._told: list[AnyEvent] = []
+        self._told: list[tuple[float, AnyEvent]] = []
         self._agenda = Agenda(begin_at)
         draws = (seed, zlib.crc32(plan.charge_point_id.encode()))
         rng = random.Random(f"{seed}/{plan.charge_point_id}")
         self._losses = random.Random(f"{seed}/{plan.charge_point_id}/losses")
         nodes = [ModuleNode(_new_module(plan, (*draws, connector))) for connector in range(plan.connectors)]
-        self._csms = CentralSystem(plan.charge_point_id, number, self._agenda, self._told.append)
+        self._csms = CentralSystem(
+            plan.charge_point_id, number, self._agenda, self._emit, shows_wire=shows_wire
+        )
         for id_tag in plan.known_id_tags:
             self._csms.knows(id_tag)
         self._sessions = iter(plan.sessions)
         first = next(self._sessions, None)
         plugged = plan.plugged if plan.plugged is not None else first is None
-        self._station = Station(plan, self._agenda, self._csms, nodes, self._emit, plugged=plugged)
+        self._station = Station(
+            plan, self._agenda, self._csms, nodes, self._emit, plugged=plugged, shows_wire=shows_wire
+        )
         self._phases_s = [rng.random() for _ in range(3)]
         self._drivers: list[Driver] = []
+        self._publish_s = self._tick_s = self._limits_s = NEVER_S
         self._busy_s = 0.0
-        self._is_awake = False
         self.lived_s = 0.0
         """How much of the time was lived second by second, and not jumped over."""
         self._woke_s = 0.0
@@ -67,16 +77,31 @@ class ChargePoint:
     def run(self, until_s: float) -> Iterator[tuple[float, AnyEvent]]:
         """Yield (arrival in seconds since the begin, event) up to an instant; ready for more after that."""
         agenda, told = self._agenda, self._told
-        while (next_s := agenda.next_s) is not None and next_s < until_s:
-            agenda.do_next()
+        while True:
+            due_s = min(self._publish_s, self._tick_s, self._limits_s)
+            next_s = agenda.next_s
+            if min(due_s, next_s) >= until_s:
+                return
+            if next_s <= due_s:
+                agenda.do_next()
+            else:
+                agenda.now_s = due_s
+                if due_s == self._publish_s:
+                    self._publish_s += READING_PERIOD_S
+                    self._publish()
+                elif due_s == self._tick_s:
+                    self._tick_s += KEEPALIVE_PERIOD_S
+                    self._tick()
+                else:
+                    self._limits_s += LIMITS_PERIOD_S
+                    self._station.tick()
             if told:
-                for event in told:
-                    yield agenda.now_s, event
+                yield from told
                 told.clear()
 
     def _emit(self, event: AnyEvent) -> None:
-        self._told.append(event)
-        if isinstance(event, Reading):
+        self._told.append((self._agenda.now_s, event))
+        if self._drivers and isinstance(event, Reading):
             for driver in self._drivers:
                 driver.read(event)
 
@@ -84,52 +109,36 @@ class ChargePoint:
         self._wake()
         self._station.boot()
 
-    # The three clocks of the real parts: the module's, the outlet's, the charge point's.
-
     def _wake(self) -> None:
-        self._busy_s = self._agenda.now_s
-        if self._is_awake:
+        """Let the three clocks of the real parts run: the module's, the outlet's, the charge point's."""
+        self._busy_s = now_s = self._agenda.now_s
+        if self._publish_s < NEVER_S:
             return
-        self._is_awake = True
-        self._woke_s = now_s = self._agenda.now_s
+        self._woke_s = now_s
         for outlet in self._station.outlets:
             outlet.woke()
-        for phase_s, period_s, do in zip(
-            self._phases_s,
-            (READING_PERIOD_S, KEEPALIVE_PERIOD_S, _LIMITS_PERIOD_S),
-            (self._publish, self._tick, self._station.refresh_limits),
-            strict=True,
-        ):
-            self._agenda.at(now_s + (phase_s - now_s) % period_s, lambda p=period_s, d=do: self._every(p, d))  # type: ignore[misc]
-
-    def _every(self, period_s: float, do: Callable[[], None]) -> None:
-        if not self._is_awake:
-            return
-        do()
-        self._agenda.after(period_s, lambda: self._every(period_s, do))
+        self._publish_s, self._tick_s, self._limits_s = (
+            now_s + (phase_s - now_s) % 1.0 for phase_s in self._phases_s
+        )
 
     def _publish(self) -> None:
         for outlet in self._station.outlets:
             frames = outlet.node.publish(self._agenda.now_s)
             if self._plan.frames_lost_share and self._losses.random() < self._plan.frames_lost_share:
                 continue
-            for frame in frames:
-                outlet.listen(RawFrame(*can_frames.encode(frame)))
+            outlet.hear(frames)
 
     def _tick(self) -> None:
         for outlet in self._station.outlets:
             outlet.tick()
         now_s = self._agenda.now_s
-        if self._is_busy():
+        if self._drivers or not self._station.is_idle:
             self._busy_s = now_s
         elif self._skips_idle and now_s - self._busy_s >= IDLE_TAIL_S:
             self._sleep()
 
-    def _is_busy(self) -> bool:
-        return bool(self._drivers) or not self._station.is_idle
-
     def _sleep(self) -> None:
-        self._is_awake = False
+        self._publish_s = self._tick_s = self._limits_s = NEVER_S
         self.lived_s += self._agenda.now_s - self._woke_s
 
     def _ahead(self, due_s: float) -> None:
@@ -167,27 +176,30 @@ class ChargePoint:
         self._station.present(outlet, session.id_tag)
         yield Until(lambda: outlet.connector.transaction is not None, 10.0)
         if outlet.connector.transaction is not None:
-            begun_wh = outlet.meter.energy_wh
-            wanted_wh = float("inf") if session.energy_wh is None else session.energy_wh
-            yield Until(
-                lambda: (
-                    outlet.connector.transaction is None or outlet.meter.energy_wh - begun_wh >= wanted_wh
-                ),
-                session.stop_s - agenda.now_s,
-                look_s=1.0,
-            )
-            transaction = outlet.connector.transaction
-            if transaction is not None and transaction.id_tag == session.id_tag:
-                self._station.present(outlet, session.id_tag)
+            yield from self._charge(outlet, session)
         self._ahead(max(session.leave_s, agenda.now_s))
         yield max(1.0, session.leave_s - agenda.now_s)
         self._wake()
         outlet.handle(CableUnplugged())
 
+    def _charge(self, outlet: Outlet, session: Session) -> Process:
+        """Stand there until enough has flowed or it is time to stop; then show the tag again."""
+        agenda, begun_wh = self._agenda, outlet.meter.energy_wh
+        wanted_wh = NEVER_S if session.energy_wh is None else session.energy_wh
+        while (transaction := outlet.connector.transaction) is not None:
+            missing_wh, left_s = begun_wh + wanted_wh - outlet.meter.energy_wh, session.stop_s - agenda.now_s
+            if missing_wh <= 0 or left_s <= 0:
+                if transaction.id_tag == session.id_tag:
+                    self._station.present(outlet, session.id_tag)
+                return
+            # It cannot flow faster than that; so the driver looks ever more often, and hardly too late.
+            most_w = self._plan.supply.rated_a * self._plan.supply.voltage_v * self._plan.supply.phases
+            yield min(left_s, max(1.0, 0.8 * missing_wh / most_w * 3600))
+
 
 def _park(outlet: Outlet, car: Vehicle) -> None:
     module = outlet.node.module
-    outlet.node.module = replace(module, stage=replace(module.stage, vehicle=car))
+    outlet.node.become(replace(module, stage=replace(module.stage, vehicle=car)))
 
 
 def _new_module(plan: ChargePointPlan, draws: tuple[int, ...]) -> Module:

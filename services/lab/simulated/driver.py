@@ -132,7 +132,7 @@ class Driver:
         due_s = self._agenda.now_s + seconds
         yield Until(self._is_charging, min(seconds, PATIENCE_S))
         if self._is_charging():
-            yield Until(lambda: not self._is_charging(), due_s - self._agenda.now_s, look_s=0.25)
+            yield Until(lambda: not self._is_charging(), due_s - self._agenda.now_s)
             if not self._is_charging():
                 raise StepFailed("the transaction ended by itself")
         elif seconds > PATIENCE_S:

@@ -58,6 +58,7 @@ class OcppLine:
             word = csms.answered(call, answer, agenda.now_s - sent_s)
             csms.told(command, sent_s, word)
             outcome(word)
+            agenda.look()
 
         agenda.after(self._latency_s, arrived)
 
@@ -68,11 +69,13 @@ class OcppLine:
 
     def _arrived(self, call: Call, answered: Answered) -> None:
         answer = self._csms.answer(call)
-        self._agenda.after(self._latency_s, lambda: self._settled(answer, answered))
+        self._agenda.after(self._latency_s, lambda: self._settled(call, answer, answered))
 
-    def _settled(self, answer: Payload, answered: Answered) -> None:
+    def _settled(self, call: Call, answer: Payload, answered: Answered) -> None:
         self._is_open = False
         answered(answer)
+        if call.action != "MeterValues":  # nobody waits for those
+            self._agenda.look()
         if self._waiting and not self._is_open:
             self._send_next()
 

@@ -1,5 +1,6 @@
 """One simulated connector: the real machine, bridge and meter between a module's frames and OCPP."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -70,7 +71,16 @@ class Owner(Protocol):
 class Outlet:
     """`handle` takes every event of the connector's machine; `listen` every frame of its bus."""
 
-    def __init__(self, number: int, owner: Owner, agenda: Agenda, node: ModuleNode, *, plugged: bool) -> None:
+    def __init__(
+        self,
+        number: int,
+        owner: Owner,
+        agenda: Agenda,
+        node: ModuleNode,
+        *,
+        plugged: bool,
+        shows_wire: bool = True,
+    ) -> None:
         self.number = number
         self.node = node
         self.connector: Connector = connector.booted(plugged=plugged, operative=True)
@@ -78,6 +88,7 @@ class Outlet:
         self.last_reading: Reading | None = None
         self.commanded_a: float | None = None
         self._owner = owner
+        self._shows_wire = shows_wire
         self._agenda = agenda
         self._heard = Heard()
         self._keepalives = 0
@@ -107,14 +118,24 @@ class Outlet:
             self.connector = replace(self.connector, module=replace(known, heard_s=now_s))
 
     def listen(self, raw: RawFrame) -> None:
-        """Take a frame that another node sent."""
-        self._seen(raw, sent=False)
+        """Take a frame that some other node sent."""
+        if self._shows_wire:
+            self._seen(raw, sent=False)
         try:
             frame = can_frames.decode(raw.can_id, raw.data)
         except MalformedFrame:
             return
-        if frame is None:
-            return
+        if frame is not None:
+            self._take(frame)
+
+    def hear(self, frames: Iterable[Frame]) -> None:
+        """Take what the module published."""
+        for frame in frames:
+            if self._shows_wire:
+                self._seen(RawFrame(*can_frames.encode(frame)), sent=False)
+            self._take(can_frames.as_heard(frame))
+
+    def _take(self, frame: Frame) -> None:
         if isinstance(frame, Stop):
             self.handle(ForeignStopHeard())
         self._heard, report = bridge.hear(self._heard, frame)
@@ -125,7 +146,8 @@ class Outlet:
         """Put a frame on the bus."""
         if isinstance(frame, SetLimit):
             self.commanded_a = float(frame.limit_a)
-        self._seen(RawFrame(*can_frames.encode(frame)), sent=True)
+        if self._shows_wire:
+            self._seen(RawFrame(*can_frames.encode(frame)), sent=True)
         self.node.hear(frame, self._agenda.now_s)
 
     def plug(self) -> None:

@@ -49,6 +49,7 @@ class Station:
         emit: Callable[[AnyEvent], None],
         *,
         plugged: bool,
+        shows_wire: bool = True,
     ) -> None:
         self.charge_point_id = plan.charge_point_id
         self.supply = plan.supply
@@ -64,7 +65,8 @@ class Station:
         self.profiles: Profiles = ()
         self.line = OcppLine(agenda, csms, self._commanded, plan.latency_s)
         self.outlets = tuple(
-            Outlet(number, self, agenda, node, plugged=plugged) for number, node in enumerate(nodes, 1)
+            Outlet(number, self, agenda, node, plugged=plugged, shows_wire=shows_wire)
+            for number, node in enumerate(nodes, 1)
         )
         self._agenda = agenda
         self._csms = csms
@@ -172,6 +174,11 @@ class Station:
             is_commanded = outlet in commanded
             if is_commanded or limit_a != outlet.connector.limit_a:
                 outlet.handle(LimitChanged(limit_a, is_commanded))
+
+    def tick(self) -> None:
+        """Ask smart charging again, which comes every second, where a profile looks at the clock."""
+        if any(_looks_at_clock(one.profile) for one in self.profiles):
+            self.refresh_limits()
 
     def _load(self, outlet: Outlet) -> Load:
         others = sum(other.connector.transaction is not None for other in self.outlets if other is not outlet)
@@ -301,3 +308,8 @@ class Station:
                 outlet.stop("Remote")
                 return _ACCEPTED
         return _REJECTED
+
+
+def _looks_at_clock(profile: Profile) -> bool:
+    bounds = (profile.duration_s, profile.start_at, profile.valid_from, profile.valid_to)
+    return len(profile.periods) > 1 or any(bound is not None for bound in bounds)
