@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +16,13 @@ from memorybank.share import Share
 log = logging.getLogger("memorybank")
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """In place of a message that was too much: its acknowledgement, when its turn comes."""
+
+    ack: Callable[[], None]
+
+
 class Consumer:
     """Deliveries wait here, unacknowledged and bounded, until they are taken. Use as a context manager."""
 
@@ -23,7 +31,7 @@ class Consumer:
     ) -> None:
         self._max_bytes = max_bytes
         self._on_connected = on_connected
-        self._waiting: deque[Delivery] = deque()
+        self._waiting: deque[Delivery | _Left] = deque()
         self._arrived = asyncio.Event()
         self.waiting_bytes = 0
         """How much waits to be taken."""
@@ -57,7 +65,7 @@ class Consumer:
     @property
     def waiting_messages(self) -> int:
         """How many messages wait to be taken."""
-        return len(self._waiting)
+        return sum(isinstance(each, Delivery) for each in self._waiting)
 
     async def take(self, count: int, max_bytes: int, wait_s: float) -> list[Delivery]:
         """Return what waits, in order, up to a number and a size (one at least); none after `wait_s`."""
@@ -66,11 +74,17 @@ class Consumer:
                 await self._arrived.wait()
         except TimeoutError:
             return []
+        while self._waiting and isinstance(self._waiting[0], _Left):
+            self._waiting.popleft().ack()
         taken: list[Delivery] = []
         size = 0
         while self._waiting and len(taken) < count and size < max_bytes:
-            taken.append(self._waiting.popleft())
-            size += len(taken[-1].payload)
+            delivery = self._waiting[0]
+            if isinstance(delivery, _Left):
+                break
+            self._waiting.popleft()
+            taken.append(delivery)
+            size += len(delivery.payload)
         self.waiting_bytes -= size
         if not self._waiting:
             self._arrived.clear()
@@ -90,10 +104,11 @@ class Consumer:
 
     def _take_in(self, delivery: Delivery) -> None:
         if self.waiting_bytes + len(delivery.payload) > self._max_bytes:
-            # Unacknowledged it would only fill the broker's window: the source keeps it and sends it again.
+            # The source keeps it and sends it again. Acknowledged out of turn it would end the connection:
+            # rumqttd demands the order in which it sent, and would then send everything again, for ever.
             self.dropped += 1
-            delivery.ack()
-            return
-        self._waiting.append(delivery)
-        self.waiting_bytes += len(delivery.payload)
+            self._waiting.append(_Left(delivery.ack))
+        else:
+            self._waiting.append(delivery)
+            self.waiting_bytes += len(delivery.payload)
         self._arrived.set()

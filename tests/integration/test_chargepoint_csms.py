@@ -329,7 +329,7 @@ class TestOnTheBus:
         await csms.status("SuspendedEVSE")
         module.is_silent = False
         await csms.status("Charging")
-        assert module.current_a == 300.0
+        await until(lambda: module.current_a == 300.0, "the module to charge again")
 
     async def test_a_fault_is_notified_and_charging_goes_on_after_it(self, csms, module):
         await csms.start_charging()

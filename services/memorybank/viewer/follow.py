@@ -4,8 +4,10 @@ New is what has a higher number from its source than what was seen: nothing is p
 comes, and nothing is shown twice.
 """
 
+import functools
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -40,6 +42,7 @@ _ANOMALY_COLUMNS = (
 _ANOMALY_WIDTHS = (18, 12, 2, 8, 6, 28, 0)
 
 Poll = Callable[[], None]
+Follow = Callable[[Reader, Screen, Filters, int], None]
 
 
 @dataclass(slots=True)
@@ -50,6 +53,18 @@ class Seen:
     beyond: set[tuple[int, int]] = field(default_factory=set)
 
 
+def _until_interrupted(follow: Follow) -> Follow:
+    """Let Ctrl-C end it at whatever moment, the first question included: whoever called goes on."""
+
+    @functools.wraps(follow)
+    def following(reader: Reader, screen: Screen, filters: Filters, latest: int) -> None:
+        with suppress(KeyboardInterrupt):
+            follow(reader, screen, filters, latest)
+
+    return following
+
+
+@_until_interrupted
 def follow_events(reader: Reader, screen: Screen, filters: Filters, latest: int) -> None:
     """Show the `latest` events there are, then each that is stored from now on."""
     asked = filters.narrowing("followed events", "charge_point_id", "kind")
@@ -65,9 +80,10 @@ def follow_events(reader: Reader, screen: Screen, filters: Filters, latest: int)
         for event in _stored_since(reader, asked, seen):
             screen.tail(_EVENT_COLUMNS, _EVENT_WIDTHS, event)
 
-    _until_interrupted(poll)
+    _keep_polling(poll)
 
 
+@_until_interrupted
 def follow_anomalies(reader: Reader, screen: Screen, filters: Filters, latest: int) -> None:
     """Show the `latest` anomalies, then each that opens or closes from now on."""
     known: dict[UUID, str] = {}
@@ -90,7 +106,7 @@ def follow_anomalies(reader: Reader, screen: Screen, filters: Filters, latest: i
                 screen.tail(_ANOMALY_COLUMNS, _ANOMALY_WIDTHS, anomaly)
             known[anomaly["id"]] = anomaly["phase"]
 
-    _until_interrupted(poll)
+    _keep_polling(poll)
 
 
 def _positions(connection: Connection) -> dict[int, int]:
@@ -116,20 +132,17 @@ def _stored_since(reader: Reader, asked: Fact, seen: Seen) -> Iterator[Fact]:
     seen.beyond.clear()
 
 
-def _until_interrupted(poll: Poll) -> None:
-    """Poll until Ctrl-C. A database that is away is waited for: said once, and again when it is back."""
+def _keep_polling(poll: Poll) -> None:
+    """Poll for ever. A database that is away is waited for: said once, and again when it is back."""
     is_away = False
-    try:
-        while True:
-            try:
-                poll()
-                if is_away:
-                    remark("the database answers again")
-                is_away = False
-            except StoreUnavailable as error:
-                if not is_away:
-                    remark(f"the database does not answer, waiting: {error}")
-                is_away = True
-            time.sleep(_PERIOD_S)
-    except KeyboardInterrupt:
-        return
+    while True:
+        try:
+            poll()
+            if is_away:
+                remark("the database answers again")
+            is_away = False
+        except StoreUnavailable as error:
+            if not is_away:
+                remark(f"the database does not answer, waiting: {error}")
+            is_away = True
+        time.sleep(_PERIOD_S)
