@@ -1,9 +1,12 @@
 """One charger module: a power stage, its current sensor, and the frames that it publishes. Pure."""
 
+from uuid import UUID
+
 from msgspec import Struct
 from msgspec.structs import replace
 
-from charger import noise, power_stage
+from charger import injected, noise, power_stage
+from charger.injected import InForce, ModuleInjection
 from charger.noise import Noise
 from charger.power_stage import PowerStage
 from contracts import can_frames
@@ -22,6 +25,22 @@ class Module(Struct, frozen=True):
     bias_a: float = 0.0
     """Of the current sensor; real ones have up to 0.5 A either way."""
     counter: int = 0
+    injected: InForce | None = None
+
+
+def began(module: Module, injection_id: UUID, injection: ModuleInjection, seed: int = 0) -> Module:
+    """Return the module under one more injection; `seed` decides which frames are lost."""
+    in_force = injected.began(module.injected, module.stage, injection_id, injection, seed)
+    return replace(module, stage=injected.applied(module.stage, in_force), injected=in_force)
+
+
+def ended(module: Module, injection_id: UUID) -> Module:
+    """Return the module without that injection; with the last one gone it is what it was before the first."""
+    if module.injected is None:
+        return module
+    in_force = injected.ended(module.injected, injection_id)
+    stage = injected.applied(module.stage, in_force)
+    return replace(module, stage=stage, injected=in_force if in_force.begun else None)
 
 
 def heard(module: Module, frame: Frame) -> Module:
@@ -47,13 +66,14 @@ def advanced(module: Module, elapsed_s: float) -> Module:
 def published(module: Module) -> tuple[Module, tuple[Frame, ...]]:
     """Return the module and the readings of this instant: 0x301, 0x302, 0x303, and last 0x300.
 
-    Who waits for 0x300 has everything else of the same instant by then.
+    Who waits for 0x300 has everything else of the same instant by then. An injection in force may keep all
+    of an instant from the bus, which the counter shows afterwards, or falsify it.
     """
     stage, current_a, sensor = module.stage, 0.0, module.sensor
     if stage.contactor_closed:  # an open contactor is the sensor's zero, which it keeps
         draw, sensor = noise.normal(sensor)
         current_a = stage.current_a + module.bias_a + module.noise_sd_a * draw
-    frames = (
+    frames: tuple[Frame, ...] = (
         Output(current_a, stage.voltage_v, stage.offered_a),
         Status(
             stage.state,
@@ -67,4 +87,7 @@ def published(module: Module) -> tuple[Module, tuple[Frame, ...]]:
         Thermal(stage.temperature_c, stage.vehicle.soc_percent),
         can_frames.reading(current_a),
     )
-    return replace(module, sensor=sensor, counter=module.counter + 1), frames
+    in_force = module.injected
+    if in_force is not None:
+        in_force, frames = injected.published(in_force, frames)
+    return replace(module, sensor=sensor, counter=module.counter + 1, injected=in_force), frames

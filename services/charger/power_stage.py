@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from charger import vehicle
+from charger.quirks import SawTooth, Taper
 from charger.ramp import ExponentialRamp, LinearRamp, Ramp
 from charger.vehicle import Vehicle
 from contracts.can_frames import KEEPALIVE_TIMEOUT_S, Faults, Keepalive, ModuleState, SetLimit, Start, Stop
@@ -25,6 +26,8 @@ FULL_POWER_TO_C = 55.0  # both: State Grid's specification of modules
 OFF_AT_C = 75.0
 HEAT_RISE_C = 30.0  # judgement: at rated current and 25 °C the module just keeps full power
 HEAT_TIME_S = 180.0  # judgement: a forced-air heat sink settles within minutes
+SET_ERROR_A, SET_ERROR_RATIO, SET_ERROR_FROM_A = 0.3, 0.01, 30.0
+"""State Grid's specification: 0.3 A at most for less than 30 A, 1 % for more."""
 OVER_CURRENT_RATIO = 1.1  # judgement: of the rated current
 _EMERGENCY = LinearRamp(200.0)  # judgement: the order of size that an emergency shutdown asks for
 
@@ -47,6 +50,8 @@ class Ratings(Struct, frozen=True):
     rated_a: float = 300.0
     ramp: Ramp = _DEFAULT_RAMP
     ambient_c: float = 25.0
+    set_error_share: float = 0.0
+    """-1 to 1, of the error that State Grid's specification lets a set current have."""
 
 
 class Defects(Struct, frozen=True):
@@ -78,6 +83,8 @@ class PowerStage(Struct, frozen=True):
     """Seconds since the last keepalive; None while none was ever heard, and then there is no watchdog."""
     closures: int = 0
     hot_openings: int = 0
+    saw_tooth: SawTooth | None = None
+    taper: Taper | None = None
 
     @property
     def offered_a(self) -> float:
@@ -92,7 +99,14 @@ class PowerStage(Struct, frozen=True):
         """The current that it nears: nothing unless it charges, and never more than the vehicle takes."""
         if self.state is not ModuleState.CHARGING:
             return 0.0
-        return min(self.offered_a, vehicle.accepted_a(self.vehicle)) * self.defects.regulator_gain
+        set_a = _set_a(self.offered_a, self.ratings.set_error_share)
+        return min(set_a, self.accepted_a) * self.defects.regulator_gain
+
+    @property
+    def accepted_a(self) -> float:
+        """The most current that the vehicle would take now."""
+        accepted_a = vehicle.accepted_a(self.vehicle)
+        return accepted_a if self.taper is None else min(accepted_a, self.taper.allowed_a)
 
     @property
     def voltage_v(self) -> float:
@@ -102,12 +116,12 @@ class PowerStage(Struct, frozen=True):
     @property
     def power_w(self) -> float:
         """The power to the vehicle."""
-        return self.voltage_v * self.current_a
+        return vehicle.power_w(self.vehicle, self.current_a) if self.contactor_closed else 0.0
 
     @property
     def vehicle_limited(self) -> bool:
         """Whether the vehicle takes less than it is offered."""
-        return self.state is ModuleState.CHARGING and vehicle.accepted_a(self.vehicle) < self.offered_a
+        return self.state is ModuleState.CHARGING and self.accepted_a < self.offered_a
 
     @property
     def at_rest(self) -> bool:
@@ -150,11 +164,12 @@ def _obeyed(stage: PowerStage, command: Command) -> PowerStage:
 
 def _later(stage: PowerStage, dt_s: float) -> PowerStage:
     ratings, defects, car, current_a = stage.ratings, stage.defects, stage.vehicle, 0.0
+    if stage.saw_tooth or stage.taper:
+        stage = _odder(stage, dt_s)
     if stage.contactor_closed:
-        ramp = _EMERGENCY if stage.state is ModuleState.FAULTED else ratings.ramp
-        current_a = ramp.moved(stage.current_a, stage.target_a, dt_s)
+        current_a = _moved_a(stage, dt_s)
         mean_a = (stage.current_a + current_a) / 2
-        car = vehicle.charged(car, vehicle.voltage_v(car, mean_a) * mean_a * dt_s / 3600)
+        car = vehicle.charged(car, vehicle.power_w(car, mean_a) * dt_s / 3600)
     load = current_a / ratings.rated_a
     settled_c = ratings.ambient_c + HEAT_RISE_C * load * load / defects.cooling_share
     cooled = math.exp(-dt_s / HEAT_TIME_S)
@@ -165,6 +180,34 @@ def _later(stage: PowerStage, dt_s: float) -> PowerStage:
         temperature_c=settled_c + (stage.temperature_c - settled_c) * cooled,
         keepalive_age_s=None if stage.keepalive_age_s is None else stage.keepalive_age_s + dt_s,
     )
+
+
+def _moved_a(stage: PowerStage, dt_s: float) -> float:
+    """Return the current `dt_s` later, by the law that holds."""
+    target_a = stage.target_a
+    if stage.state is ModuleState.FAULTED:
+        return _EMERGENCY.moved(stage.current_a, target_a, dt_s)
+    if stage.saw_tooth and stage.saw_tooth.holds(stage.current_a, target_a):
+        return stage.saw_tooth.moved(stage.current_a, dt_s)
+    return stage.ratings.ramp.moved(stage.current_a, target_a, dt_s)
+
+
+def _odder(stage: PowerStage, dt_s: float) -> PowerStage:
+    """Return the stage with its quirks' clocks moved on."""
+    saw_tooth, taper, target_a = stage.saw_tooth, stage.taper, stage.target_a
+    if saw_tooth:
+        saw_tooth = saw_tooth.later(dt_s, holds=saw_tooth.holds(stage.current_a, target_a))
+    if taper:
+        taper = taper.later(stage.current_a, target_a, dt_s) if stage.contactor_closed else taper.anew()
+    return replace(stage, saw_tooth=saw_tooth, taper=taper)
+
+
+def _set_a(wanted_a: float, error_share: float) -> float:
+    """Return the current to which a module regulates that was set to `wanted_a`."""
+    if not error_share:
+        return wanted_a
+    most_a = SET_ERROR_A if wanted_a < SET_ERROR_FROM_A else wanted_a * SET_ERROR_RATIO
+    return max(0.0, wanted_a + error_share * most_a) if wanted_a else 0.0
 
 
 def _protected(stage: PowerStage) -> PowerStage:
@@ -195,8 +238,9 @@ def _protected(stage: PowerStage) -> PowerStage:
 
 def _faults(stage: PowerStage) -> Faults:
     """Return what is wrong now. A fault ends with its cause, not before; a new start is needed then."""
+    # Flags are slow to combine, and there are almost never any: `had and` spares it.
     had, defects, closed = stage.faults, stage.defects, stage.contactor_closed
-    hot_c = FULL_POWER_TO_C if had and had & Faults.OVER_TEMPERATURE else OFF_AT_C  # a flag's `&` is slow
+    hot_c = FULL_POWER_TO_C if had and had & Faults.OVER_TEMPERATURE else OFF_AT_C
     over_a = stage.ratings.rated_a * OVER_CURRENT_RATIO
     still_over = had and had & Faults.OVER_CURRENT and defects.regulator_gain > OVER_CURRENT_RATIO
     should_be_open = stage.state in _LETTING_GO and stage.current_a <= NO_LOAD_A
@@ -207,7 +251,7 @@ def _faults(stage: PowerStage) -> Faults:
         faults |= Faults.OVER_CURRENT
     if closed and should_be_open and defects.contactor_stuck:
         faults |= Faults.CONTACTOR_WELDED
-    if _keepalive_is_late(stage) and (closed or had & Faults.KEEPALIVE_LOST):
+    if _keepalive_is_late(stage) and (closed or (had and had & Faults.KEEPALIVE_LOST)):
         faults |= Faults.KEEPALIVE_LOST
     return faults
 

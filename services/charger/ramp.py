@@ -21,14 +21,26 @@ class ExponentialRamp(Struct, frozen=True):
 
 
 class LinearRamp(Struct, frozen=True):
-    """So many amperes a second: IEC 61851-23 asks for 20 at least, EVerest has 25, a real car showed 10."""
+    """So many amperes a second: IEC 61851-23 asks for 20 at least, EVerest has 25, a real car showed 10.
+
+    `lag_s`: the last `rate_a_per_s * lag_s` amperes are closed with this time constant instead of a corner;
+    measured lags of real chargers are 0.2 to 0.5 s.
+    """
 
     rate_a_per_s: float = 20.0
+    lag_s: float = 0.0
 
     def moved(self, current_a: float, target_a: float, dt_s: float) -> float:
         """Return the current `dt_s` later."""
+        gap_a = target_a - current_a
+        straight_a = max(0.0, abs(gap_a) - self.rate_a_per_s * self.lag_s)
         reach_a = self.rate_a_per_s * dt_s
-        return current_a + max(-reach_a, min(reach_a, target_a - current_a))
+        if reach_a <= straight_a:
+            return current_a + math.copysign(reach_a, gap_a)
+        if not self.lag_s:
+            return target_a
+        rest_a = math.copysign(abs(gap_a) - straight_a, gap_a)
+        return target_a - rest_a * math.exp((straight_a / self.rate_a_per_s - dt_s) / self.lag_s)
 
 
 Ramp: TypeAlias = ExponentialRamp | LinearRamp

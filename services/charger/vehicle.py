@@ -3,8 +3,9 @@
 Its battery takes all energy at its terminals (no losses inside), which keeps the sum exact.
 """
 
+import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from typing import TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,9 +19,12 @@ NEXT_CAR_AT_SOC_PERCENT = 95.0
 ARRIVAL_SOC_PERCENT = (20.0, 60.0)
 INTERNAL_OHM = 0.06  # judgement: packs of this size have 0.05 to 0.1 ohm
 
+Curve: TypeAlias = tuple[tuple[float, float], ...]
+"""A value over the state of charge, as points from 0 to 100 percent with straight lines between them."""
+
 # Median of 198 measured DC curves, as a share of each car's peak power (open-ev-data by KilowattApp, MIT,
 # (c) 2024 Tijs Teulings); from 95 % on straight to nothing, so that a battery fills up.
-_POWER_OVER_SOC = (
+MEDIAN_POWER: Curve = (
     (0.0, 1.0),
     (50.0, 1.0),
     (60.0, 0.87),
@@ -31,7 +35,7 @@ _POWER_OVER_SOC = (
     (100.0, 0.0),
 )
 # Judgement: open-circuit voltage of NMC cells, as a share of the full pack's.
-_VOLTAGE_OVER_SOC = ((0.0, 0.79), (10.0, 0.83), (50.0, 0.89), (80.0, 0.95), (100.0, 1.0))
+NMC_VOLTAGE: Curve = ((0.0, 0.79), (10.0, 0.83), (50.0, 0.89), (80.0, 0.95), (100.0, 1.0))
 
 
 class Vehicle(Struct, frozen=True):
@@ -46,6 +50,15 @@ class Vehicle(Struct, frozen=True):
     capacity_wh: float = 64_000.0
     peak_w: float = 130_000.0
     full_v: float = 400.0
+    power_over_soc: Curve = MEDIAN_POWER
+    """The power that it takes, as a share of `peak_w`."""
+    voltage_over_soc: Curve = NMC_VOLTAGE
+    """Its open-circuit voltage, as a share of `full_v`."""
+    internal_ohm: float = INTERNAL_OHM
+    phases: int = 1
+    """Over how many conductors the current flows; currents are per conductor (1: direct current too)."""
+    request_step_a: float = 0.0
+    """It asks for whole multiples of this current, rounded down; 0: for any."""
 
 
 def plugged(vehicle: Vehicle) -> Vehicle:
@@ -56,14 +69,22 @@ def plugged(vehicle: Vehicle) -> Vehicle:
 
 
 def accepted_a(vehicle: Vehicle) -> float:
-    """Return the most current that the car would take now: constant to about 80 % of charge, then a taper."""
-    power_w = vehicle.peak_w * _between(_POWER_OVER_SOC, vehicle.soc_percent)
-    return power_w / voltage_v(vehicle, 0.0)
+    """Return the most current that the car would take now: its curve's power, in its steps of current."""
+    power_w = vehicle.peak_w * _between(vehicle.power_over_soc, vehicle.soc_percent)
+    current_a = power_w / (voltage_v(vehicle, 0.0) * vehicle.phases)
+    step_a = vehicle.request_step_a
+    return math.floor(current_a / step_a) * step_a if step_a else current_a
 
 
 def voltage_v(vehicle: Vehicle, current_a: float) -> float:
     """Return the voltage at the battery's terminals while `current_a` flows into it."""
-    return vehicle.full_v * _between(_VOLTAGE_OVER_SOC, vehicle.soc_percent) + INTERNAL_OHM * current_a
+    share = _between(vehicle.voltage_over_soc, vehicle.soc_percent)
+    return vehicle.full_v * share + vehicle.internal_ohm * current_a
+
+
+def power_w(vehicle: Vehicle, current_a: float) -> float:
+    """Return the power into the battery while `current_a` flows over each of its conductors."""
+    return voltage_v(vehicle, current_a) * current_a * vehicle.phases
 
 
 def charged(vehicle: Vehicle, energy_wh: float) -> Vehicle:
@@ -72,8 +93,8 @@ def charged(vehicle: Vehicle, energy_wh: float) -> Vehicle:
     return replace(vehicle, soc_percent=min(100.0, soc_percent))
 
 
-def _between(table: Sequence[tuple[float, float]], x: float) -> float:
-    """Return the straight line's value at `x` between the points around it; `x` lies within the table."""
-    right = min(bisect_right(table, (x,)), len(table) - 1)
-    (x0, y0), (x1, y1) = table[right - 1], table[right]
+def _between(curve: Curve, x: float) -> float:
+    """Return the straight line's value at `x` between the points around it; `x` lies within the curve."""
+    right = min(bisect_right(curve, (x,)), len(curve) - 1)
+    (x0, y0), (x1, y1) = curve[right - 1], curve[right]
     return y0 + (y1 - y0) * (x - x0) / (x1 - x0)

@@ -49,8 +49,15 @@ def test_linear_law_climbs_20_a_in_each_second():
     assert after(LINEAR, 6.0, SetLimit(100), Start()).current_a == pytest.approx(100.0)
 
 
+def test_a_lag_rounds_the_corner_of_the_linear_law():
+    ramp = LinearRamp(20.0, lag_s=0.5)
+    assert ramp.moved(0.0, 100.0, 4.5) == pytest.approx(90.0)
+    assert ramp.moved(90.0, 100.0, 0.5) == pytest.approx(100.0 - 10.0 * 0.3679, abs=0.01)
+    assert ramp.moved(10.0, 0.0, 0.5) == pytest.approx(10.0 * 0.3679, abs=0.01)
+
+
 @given(
-    st.sampled_from([ExponentialRamp(), ExponentialRamp(0.5), LinearRamp(20.0), LinearRamp(3.0)]),
+    st.sampled_from([ExponentialRamp(), ExponentialRamp(0.5), LinearRamp(20.0), LinearRamp(3.0, 0.5)]),
     st.floats(0, 500),
     st.floats(0, 500),
     st.lists(st.floats(0.001, 2.0), min_size=1, max_size=20),
@@ -63,7 +70,7 @@ def test_ramps_do_not_depend_on_the_length_of_the_steps(ramp, current_a, target_
 
 
 @given(
-    st.sampled_from([ExponentialRamp(), LinearRamp(20.0)]),
+    st.sampled_from([ExponentialRamp(), LinearRamp(20.0), LinearRamp(20.0, 0.3)]),
     st.floats(0, 500),
     st.floats(0, 500),
     st.floats(0, 5),

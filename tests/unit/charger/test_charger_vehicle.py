@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from charger import noise, vehicle
 from charger.vehicle import Vehicle
@@ -60,3 +61,28 @@ def test_cars_arrive_with_20_to_60_percent_and_differ():
     assert max(arrivals) <= 60
     assert max(arrivals) - min(arrivals) > 35
     assert len(set(arrivals)) == 200
+
+
+def test_a_car_may_have_a_curve_of_its_own():
+    flat = replace(CAR, power_over_soc=((0.0, 1.0), (100.0, 1.0)), peak_w=50_000.0)
+    for soc_percent in (0.0, 50.0, 99.0):
+        car = replace(flat, soc_percent=soc_percent)
+        assert vehicle.power_w(replace(car, internal_ohm=0.0), vehicle.accepted_a(car)) == pytest.approx(
+            50_000
+        )
+
+
+def test_an_alternating_current_flows_over_all_phases_at_the_grids_voltage():
+    car = replace(
+        CAR, peak_w=11_040.0, full_v=230.0, phases=3, internal_ohm=0.0, voltage_over_soc=((0, 1), (100, 1)),
+        power_over_soc=((0, 1), (100, 1)),
+    )  # fmt: skip
+    assert vehicle.accepted_a(car) == pytest.approx(16.0)
+    assert vehicle.power_w(car, 16.0) == pytest.approx(11_040.0)
+
+
+@given(socs, st.sampled_from([0.5, 1.0, 5.0]))
+def test_a_car_that_asks_in_steps_never_takes_more_than_its_curve(soc_percent, step_a):
+    free, stepped = car_at(soc_percent), replace(car_at(soc_percent), request_step_a=step_a)
+    assert 0 <= vehicle.accepted_a(free) - vehicle.accepted_a(stepped) < step_a
+    assert vehicle.accepted_a(stepped) % step_a == pytest.approx(0.0, abs=1e-6)
