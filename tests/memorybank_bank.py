@@ -7,7 +7,7 @@ from typing import Self
 from contracts import events, topics
 from contracts.events import AnyEvent, Batch
 from contracts.topics import Source
-from memorybank.detectors.reversals import Reversals
+from memorybank.detectors import found
 from memorybank.intake import take
 from memorybank.store import Store
 from memorybank.tables import Position, Remembered
@@ -22,8 +22,8 @@ class Bank:
 
     def __init__(self, store: Store, remembered: Remembered) -> None:
         self.store = store
-        self.watch = Watch((Reversals(),), remembered.patterns, remembered.shown)
-        self.watch.resume(remembered.readings, remembered.open_anomalies, 0.0)
+        self.watch = Watch(found(), remembered.patterns, remembered.shown)
+        self.watch.resume(remembered.events, remembered.open_anomalies, 0.0)
         self.positions = dict(remembered.positions)
 
     @classmethod

@@ -30,7 +30,7 @@ from contracts.events import (
 )
 from contracts.topics import Channel, Source
 from memorybank import intake
-from memorybank.detectors.reversals import Reversals
+from memorybank.detectors import found
 from memorybank.ledger import Verdict
 from memorybank.pace import Pace, Pulse, Tally
 from memorybank.store import Store
@@ -255,7 +255,7 @@ async def record(url: str, run: list[tuple[str, AnyEvent]], *, silence: bool = F
     store = Store(url)
     try:
         remembered = await store.load()
-        watch = Watch((Reversals(),), dict(remembered.patterns), dict(remembered.shown))
+        watch = Watch(found(), dict(remembered.patterns), dict(remembered.shown))
         for source, content in by_source.items():
             boot = uuid.uuid4()
             position = await store.position(source.id, boot)

@@ -14,6 +14,7 @@ from chassis.metrics import Exposition
 from memorybank.annotations import MOST_WAITING
 from memorybank.annotator import Annotator
 from memorybank.api import make_app
+from memorybank.detector_configuration import digest
 from memorybank.ingest import Ingest
 from memorybank.metrics import METRICS, Parts
 from memorybank.reader import Reader
@@ -44,7 +45,9 @@ async def run(settings: Settings) -> None:
                 for anomaly in (await store.recent_anomalies())[-MOST_WAITING:]:
                     parts.annotator.tell(anomaly)
             tell = parts.annotator.tell if parts.annotator else None
-            parts.ingest = Ingest(settings, store, remembered, tell)
+            detectors = settings.detectors()
+            log.info("%d detectors, configuration %s", len(detectors), digest(detectors)[:12])
+            parts.ingest = Ingest(settings, store, remembered, detectors, tell)
             async with asyncio.TaskGroup() as tasks:
                 if parts.retention is not None:
                     tasks.create_task(parts.retention.run(), name="retention")

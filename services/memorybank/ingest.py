@@ -8,7 +8,7 @@ send again what no word of the commit came for; done later, a broker's window of
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from chassis.mqtt import Delivery
 from contracts.errors import ContractError
 from contracts.events import Anomaly, Committed
 from memorybank import rollup
-from memorybank.detectors.reversals import Reversals
+from memorybank.detector import AnyDetector
 from memorybank.intake import take
 from memorybank.mqtt_consumer import Consumer
 from memorybank.pace import Pace
@@ -60,6 +60,7 @@ class Ingest:
         settings: Settings,
         store: Store,
         remembered: Remembered,
+        detectors: Iterable[AnyDetector],
         also_tell: Callable[[Anomaly], None] | None = None,
     ) -> None:
         """`also_tell` is called with every change of an anomaly that is stored, and must return at once."""
@@ -76,10 +77,9 @@ class Ingest:
             source.source: Committed(boot=source.boot, seq=source.position.committed)
             for source in self._sources.values()
         }
-        reversals = Reversals(settings.reversal_gate_a, settings.reversal_threshold, settings.rated_current_a)
         now_s = asyncio.get_running_loop().time()
-        self._watch = Watch((reversals,), remembered.patterns, remembered.shown)
-        self._watch.resume(remembered.readings, remembered.open_anomalies, now_s)
+        self._watch = Watch(detectors, remembered.patterns, remembered.shown)
+        self._watch.resume(remembered.events, remembered.open_anomalies, now_s)
         self._listening_s = now_s
         self._roll_up_s = now_s
         self._save_s = 0.0

@@ -53,6 +53,8 @@ LABEL_COLUMNS = {
     "charge_point_ids": "text[]",
     "parameters": "jsonb",
     "seed": "numeric",
+    "physical_started_at": "timestamptz",
+    "physical_ended_at": "timestamptz",
 }
 
 _AS_THEY_ARE = (datetime,)
@@ -148,4 +150,6 @@ def _label(source_no: int, seq: int, label: ScenarioLabel) -> Row:
         label.charge_point_ids,
         msgspec.json.encode(label.parameters),
         label.seed,
+        label.physical_started_at,
+        label.physical_ended_at,
     )

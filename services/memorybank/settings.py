@@ -6,7 +6,9 @@ from chassis.grafana_address import address_complaint, token_complaint
 from chassis.guard import HttpSettings
 from chassis.mqtt import MqttSettings
 from chassis.settings import SettingsError, at_least, group, setting, within
-from memorybank import share
+from memorybank import detector_configuration, share
+from memorybank.detector import AnyDetector
+from memorybank.detectors import found
 from memorybank.share import Share
 
 
@@ -71,23 +73,32 @@ class Settings:
         default=20.0,
         check=within(0, 1_000_000),
     )
-    rated_current_a: float = setting(
+    detector_settings: str = setting(
+        "DETECTOR_SETTINGS",
+        "A TOML file that turns detectors off and sets their thresholds (docs/detectors.md); empty: all, as "
+        "they are",
+        default="",
+    )
+    rated_current_a: float | None = setting(
         "RATED_CURRENT_A",
-        "Most current of a connector, A; severity counts full-load cycles of it",
-        default=300.0,
+        "Most current of a connector, A, for every detector that asks. Empty: 300, or as DETECTOR_SETTINGS "
+        "says",
+        default=None,
         check=at_least(1),
     )
-    reversal_gate_a: float = setting(
+    reversal_gate_a: float | None = setting(
         "REVERSAL_GATE_A",
-        "Amperes by which the current must come back to count as a reversal",
-        default=20.0,
+        "Amperes by which the current must come back to count as a reversal (detector `reversals`). Empty: "
+        "its own, or as DETECTOR_SETTINGS says",
+        default=None,
         check=at_least(0.1),
     )
-    reversal_threshold: int = setting(
+    reversal_threshold: int | None = setting(
         "REVERSAL_THRESHOLD",
-        "Reversals within 60 s that are an anomaly",
-        default=8,
-        check=within(3, 1000),
+        "Reversals within 60 s that are an anomaly (detector `reversals`). Empty: its own, or as "
+        "DETECTOR_SETTINGS says",
+        default=None,
+        check=at_least(3),
     )
 
     grafana_url: str = setting(
@@ -106,10 +117,22 @@ class Settings:
     )
 
     def demand_safety(self) -> None:
-        """Refuse an address without a token, and a token without an address."""
+        """Refuse an address without a token, a token without an address, and wrong detector settings."""
         if bool(self.grafana_url) != bool(self.grafana_token):
             missing = "GRAFANA_TOKEN" if self.grafana_url else "GRAFANA_URL"
             raise SettingsError(f"GRAFANA_URL and GRAFANA_TOKEN go together: {missing} is missing")
+        self.detectors()
+
+    def detectors(self) -> tuple[AnyDetector, ...]:
+        """Return the detectors as all these settings say. Raises SettingsError."""
+        return detector_configuration.overridden(
+            detector_configuration.load(self.detector_settings, found()),
+            {
+                ("*", "rated_a"): self.rated_current_a,
+                ("reversals", "gate_a"): self.reversal_gate_a,
+                ("reversals", "threshold"): self.reversal_threshold,
+            },
+        )
 
     @property
     def share(self) -> Share:

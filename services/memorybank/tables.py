@@ -9,6 +9,7 @@ as proof: they would stop a double row, and never see one.
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from contracts.events import Anomaly, Reading
+from contracts.events import Anomaly, AnyEvent, Reading
 from memorybank.errors import StoreConflict
 from memorybank.patterns import Pattern
 from memorybank.records import EVENT_COLUMNS, LABEL_COLUMNS, METRIC_COLUMNS, Poison, Row
@@ -49,7 +50,7 @@ class Remembered:
     patterns: dict[UUID, Pattern]
     shown: dict[UUID, UUID]
     open_anomalies: list[Anomaly]
-    readings: list[Reading]
+    events: list[AnyEvent]
 
 
 def load(connection: Connection, share: Share) -> Remembered:
@@ -62,8 +63,10 @@ def load(connection: Connection, share: Share) -> Remembered:
         patterns = {row["id"]: Pattern(**row) for row in _of(share, cursor, "load_patterns")}
         rows = list(_of(share, cursor, "load_open_anomalies"))
         shown = {row["id"]: row.pop("pattern_id") for row in rows}
-        readings = [Reading(**row) for row in _of(share, cursor, "load_recent_readings")]
-    return Remembered(positions, patterns, shown, [Anomaly(**row) for row in rows], readings)
+        happened = [_event(row) for row in _of(share, cursor, "load_recent_events")]
+        happened += [Reading(**row) for row in _of(share, cursor, "load_recent_readings")]
+    happened.sort(key=attrgetter("at"))
+    return Remembered(positions, patterns, shown, [Anomaly(**row) for row in rows], happened)
 
 
 def recent_anomalies(connection: Connection, share: Share) -> list[Anomaly]:
@@ -74,6 +77,11 @@ def recent_anomalies(connection: Connection, share: Share) -> list[Anomaly]:
 
 def _of(share: Share, cursor: psycopg.Cursor[dict[str, Any]], query: str) -> Iterator[dict[str, Any]]:
     return (row for row in cursor.execute(_QUERIES[query]) if share.has(row["charge_point_id"]))
+
+
+def _event(row: dict[str, Any]) -> AnyEvent:
+    event: AnyEvent = msgspec.convert({**row.pop("detail"), **row}, AnyEvent)
+    return event
 
 
 def is_in(connection: Connection, work: Work) -> bool:

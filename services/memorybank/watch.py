@@ -1,26 +1,37 @@
-"""All detectors over all connectors: readings in, findings out; what a finding recalls is added here."""
+"""All detectors over all places: events in, findings out; what a finding recalls is added here.
+
+An event goes to the places it happened at: its connector, its charge point (connector 0), the fleet. What
+concerns a whole charge point (connector 0, or none named) goes to each of its connectors that are known.
+"""
 
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import InitVar, dataclass, field
+from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
 from msgspec import structs
 
-from contracts.events import Anomaly, Reading
-from memorybank.detectors import AnyDetector
+from contracts.events import FLEET, Anomaly, Event
+from memorybank import lifecycle
+from memorybank.detector import AnyDetector, Expectation, Place, Scope, Sign, nothing_learned
+from memorybank.event_clock import EventClock
+from memorybank.lifecycle import Life
 from memorybank.patterns import Pattern, learned, recollection
 
 log = logging.getLogger("memorybank")
 
 SILENCE_S = 120.0
-"""An anomaly on a connector that nothing was heard of for so long (by our clock) is over."""
+"""An anomaly at a place that nothing was heard of for so long (by our clock) is over."""
 FORGET_S = 3600.0
 _RECALLS = "; "
+"""Before what is recalled, which has none of it."""
 
-StateKey: TypeAlias = tuple[str, int, str]
-"""Charge point, connector, kind."""
+PlaceKey: TypeAlias = tuple[str, int]
+"""Charge point and connector; connector 0 is the whole charge point, FLEET and 0 are all of them."""
+
+_FLEET: PlaceKey = (FLEET, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,74 +42,179 @@ class Finding:
     pattern: Pattern
 
 
+_Step: TypeAlias = tuple[int, Callable[[Any, Any], Sign | None]]
+"""A detector's place among those of its scope, and its step."""
+
+
 @dataclass(slots=True)
-class _Stream:
-    state: Any
+class _Rank:
+    """The detectors of one scope, and the steps of those that take a type of event."""
+
+    detectors: tuple[AnyDetector, ...]
+    steps: dict[type[Event], tuple[_Step, ...]]
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A place with the states of its scope's detectors and what is open there, by kind."""
+
+    place: Place
+    rank: _Rank
+    states: list[Any]
+    clock: EventClock
     heard_s: float
+    lives: dict[str, Life] = field(default_factory=dict)
+
+
+def _nothing(_charge_point_id: str, _connector: int) -> Expectation:
+    return nothing_learned
 
 
 @dataclass(slots=True)
 class Watch:
-    """The detectors' states. `patterns` by id, and `shown`: which of them an open anomaly shows."""
+    """The detectors' states. `patterns` by id, and `shown`: which of them an open anomaly shows.
 
-    detectors: tuple[AnyDetector, ...]
+    `expectation` gives what was learned of a connector, for its detectors.
+    """
+
+    detectors: InitVar[Iterable[AnyDetector]]
     patterns: dict[UUID, Pattern] = field(default_factory=dict)
     shown: dict[UUID, UUID] = field(default_factory=dict)
+    expectation: Callable[[str, int], Expectation] = _nothing
     failures: int = 0
-    _streams: dict[StateKey, _Stream] = field(default_factory=dict)
+    """How often a detector failed and began afresh."""
+    _ranks: dict[Scope, _Rank] = field(init=False)
+    _taken: frozenset[type[Event]] = field(init=False)
+    _watched: dict[PlaceKey, _Watched] = field(default_factory=dict)
+    _connectors: dict[str, dict[PlaceKey, _Watched]] = field(default_factory=dict)
 
-    def observe(self, reading: Reading, heard_s: float) -> list[Finding]:
-        """Take a reading, heard at `heard_s` of our clock; readings of a connector come in order."""
-        if reading.origin != "can" or reading.charge_point_id is None or reading.connector is None:
-            return []
+    def __post_init__(self, detectors: Iterable[AnyDetector]) -> None:
+        """Sort the detectors by scope and by what they take."""
+        detectors = tuple(detectors)
+        self._ranks = {
+            scope: _rank(tuple(detector for detector in detectors if detector.scope == scope))
+            for scope in ("connector", "charge_point", "fleet")
+        }
+        self._taken = frozenset(kind for detector in detectors for kind in detector.takes)
+
+    @property
+    def places(self) -> int:
+        """How many places are watched."""
+        return len(self._watched)
+
+    def observe(self, event: Event, heard_s: float) -> list[Finding]:
+        """Take an event, heard at `heard_s` of our clock; what one source tells of a place comes in order."""
         findings: list[Finding] = []
-        for detector in self.detectors:
-            key = (reading.charge_point_id, reading.connector, detector.kind)
-            stream = self._streams.get(key)
-            if stream is None:
-                stream = self._streams[key] = _Stream(detector.start(), heard_s)
-            stream.heard_s = heard_s
-            try:
-                stream.state, told = detector.step(stream.state, reading)
-            except Exception:
-                # A detector's bug must not stop the memory: it starts afresh on this connector.
-                log.exception("%s failed on %s", detector.kind, reading.charge_point_id)
-                self.failures += 1
-                stream.state, told = detector.start(), ()
-            findings += [self._found(anomaly) for anomaly in told]
+        if type(event) not in self._taken:
+            return findings
+        charge_point_id, connector, ranks = event.charge_point_id, event.connector, self._ranks
+        if charge_point_id is not None:
+            if ranks["connector"].detectors:
+                if connector:
+                    self._give((charge_point_id, connector), "connector", event, heard_s, findings)
+                elif charge_point_id in self._connectors:
+                    for key in self._connectors[charge_point_id]:
+                        self._give(key, "connector", event, heard_s, findings)
+            if ranks["charge_point"].detectors:
+                self._give((charge_point_id, 0), "charge_point", event, heard_s, findings)
+        if ranks["fleet"].detectors:
+            self._give(_FLEET, "fleet", event, heard_s, findings)
         return findings
 
     def expire(self, now_s: float) -> list[Finding]:
-        """Close the anomalies of connectors that fell silent; forget streams of an hour ago."""
+        """Close the anomalies of places that fell silent; forget places of an hour ago."""
         findings: list[Finding] = []
-        kinds = {detector.kind: detector for detector in self.detectors}
-        for key, stream in list(self._streams.items()):
-            silent_s = now_s - stream.heard_s
+        for key, watched in list(self._watched.items()):
+            silent_s = now_s - watched.heard_s
             if silent_s >= SILENCE_S:
-                stream.state, told = kinds[key[2]].end(stream.state)
-                findings += [self._found(anomaly) for anomaly in told]
+                findings += [self._found(lifecycle.closed(life)) for life in watched.lives.values()]
+                watched.lives.clear()
             if silent_s >= FORGET_S:
-                del self._streams[key]
+                del self._watched[key]
+                self._connectors.get(key[0], {}).pop(key, None)
+                if not self._connectors.get(key[0]):
+                    self._connectors.pop(key[0], None)
         return findings
 
-    def resume(self, readings: Iterable[Reading], anomalies: Iterable[Anomaly], heard_s: float) -> None:
-        """Take up after a restart: the last readings before it, already told of, then what was open."""
+    def resume(self, events: Iterable[Event], anomalies: Iterable[Anomaly], heard_s: float) -> None:
+        """Take up after a restart: the last events before it, already told of, then what was open."""
         known, shown = dict(self.patterns), dict(self.shown)
-        for reading in readings:
-            self.observe(reading, heard_s)
+        for event in events:
+            self.observe(event, heard_s)
         self.patterns, self.shown = known, shown
-        still_open = {(a.charge_point_id, a.connector, a.kind): a for a in anomalies}
-        for detector in self.detectors:
-            for key, stream in self._streams.items():
-                if key[2] == detector.kind and key not in still_open:
-                    stream.state, _ = detector.end(stream.state)
-            for key, anomaly in still_open.items():
-                if key[2] == detector.kind:
-                    stream = self._streams.setdefault(key, _Stream(detector.start(), heard_s))
-                    own_words = anomaly.explanation.partition(_RECALLS)[0]
-                    stream.state = detector.resume(
-                        stream.state, structs.replace(anomaly, explanation=own_words)
-                    )
+        for watched in self._watched.values():
+            watched.lives.clear()
+        for anomaly in anomalies:
+            key = (anomaly.charge_point_id, anomaly.connector)
+            scope: Scope = "fleet" if key == _FLEET else "connector" if anomaly.connector else "charge_point"
+            watched = self._watched.get(key) or self._new(key, scope, anomaly.updated_at, heard_s)
+            own_words = anomaly.explanation.rpartition(_RECALLS)[0] or anomaly.explanation
+            life = lifecycle.resumed(structs.replace(anomaly, explanation=own_words))
+            # What happened since is known: its quiet counts from the start, not from before it.
+            life.signed_at = max(life.signed_at, watched.clock.now)
+            watched.lives[anomaly.kind] = life
+
+    def _give(
+        self, key: PlaceKey, scope: Scope, event: Event, heard_s: float, findings: list[Finding]
+    ) -> None:
+        """Step and tick the detectors of a place."""
+        at = event.at
+        watched = self._watched.get(key)
+        if watched is None:
+            watched = self._new(key, scope, at, heard_s)
+        watched.heard_s = heard_s
+        states, clock, rank = watched.states, watched.clock, watched.rank
+        ticks = not clock.late_at <= at < clock.due_at and clock.move(at)
+        for index, step in rank.steps.get(type(event), ()):
+            try:
+                sign = step(states[index], event)
+                if sign is not None:
+                    self._signed(watched, sign, clock.told(at), findings)
+            except Exception as error:  # noqa: BLE001 - a detector's bug must not stop the memory
+                self._failed(watched, index, error)
+        if ticks:
+            self._tick(watched, findings)
+
+    def _tick(self, watched: _Watched, findings: list[Finding]) -> None:
+        now, states = watched.clock.now, watched.states
+        for index, detector in enumerate(watched.rank.detectors):
+            try:
+                sign = detector.tick(states[index], now)
+                if sign is not None:
+                    self._signed(watched, sign, now, findings)
+            except Exception as error:  # noqa: BLE001 - a detector's bug must not stop the memory
+                self._failed(watched, index, error)
+        if watched.lives:
+            for kind, life in list(watched.lives.items()):
+                if lifecycle.is_over(life, now):
+                    del watched.lives[kind]
+                    findings.append(self._found(lifecycle.closed(life)))
+
+    def _signed(self, watched: _Watched, sign: Sign, at: datetime, findings: list[Finding]) -> None:
+        life = watched.lives.get(sign.kind)
+        if life is None:
+            life = watched.lives[sign.kind] = lifecycle.opened(watched.place, sign, at)
+            told: Anomaly | None = life.anomaly
+        else:
+            told = lifecycle.signed(life, sign, at)
+        if told is not None:
+            findings.append(self._found(told))
+
+    def _failed(self, watched: _Watched, index: int, error: Exception) -> None:
+        """Let a detector start afresh at this place."""
+        detector, place = watched.rank.detectors[index], watched.place
+        log.error("%s failed on %s", detector.name, place.charge_point_id, exc_info=error)
+        self.failures += 1
+        watched.states[index] = detector.start(place)
+
+    def _new(self, key: PlaceKey, scope: Scope, at: datetime, heard_s: float) -> _Watched:
+        rank = self._ranks[scope]
+        place = Place(*key, self.expectation(*key))
+        states = [detector.start(place) for detector in rank.detectors]
+        watched = self._watched[key] = _Watched(place, rank, states, EventClock(at), heard_s)
+        if scope == "connector":
+            self._connectors.setdefault(key[0], {})[key] = watched
+        return watched
 
     def _found(self, anomaly: Anomaly) -> Finding:
         pattern = self.patterns.get(self.shown.get(anomaly.id, anomaly.id))
@@ -115,3 +231,14 @@ class Watch:
             del self.shown[anomaly.id]
         told = f"{anomaly.explanation}{_RECALLS}{recollection(pattern)}"
         return Finding(structs.replace(anomaly, explanation=told), pattern)
+
+
+def _rank(detectors: tuple[AnyDetector, ...]) -> _Rank:
+    kinds = {kind for detector in detectors for kind in detector.takes}
+    return _Rank(
+        detectors,
+        {
+            kind: tuple((i, detector.step) for i, detector in enumerate(detectors) if kind in detector.takes)
+            for kind in kinds
+        },
+    )

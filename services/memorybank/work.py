@@ -28,6 +28,13 @@ class Advance(Struct, kw_only=True):
     first_event_at: datetime | None = None
     last_event_at: datetime | None = None
 
+    def seen(self, at: datetime) -> None:
+        """Take the instant of an event."""
+        if self.first_event_at is None or at < self.first_event_at:
+            self.first_event_at = at
+        if self.last_event_at is None or at > self.last_event_at:
+            self.last_event_at = at
+
 
 class Gap(Struct, kw_only=True):
     """Numbers of a source, both included, that it believes stored and that are not here."""
@@ -81,17 +88,15 @@ class Work:
             if isinstance(event, SetAside):
                 continue
             self.changes.add(event)
+            if taken.channel == "events":
+                # Never the truth's channel: who detects does not know it.
+                self.findings += watch.observe(event, heard_s)
             if isinstance(event, Reading):
                 advance.metrics += 1
-                self.findings += watch.observe(event, heard_s)
             elif taken.channel == "events":
                 advance.events += 1
-            at = event.at
-            oldest = oldest or at
-            if advance.first_event_at is None or at < advance.first_event_at:
-                advance.first_event_at = at
-            if advance.last_event_at is None or at > advance.last_event_at:
-                advance.last_event_at = at
+            oldest = oldest or event.at
+            advance.seen(event.at)
         if taken.channel == "events":
             self.tally.add(verdict, oldest, advance.events - events, advance.metrics - readings)
         return verdict.committed

@@ -20,6 +20,7 @@ from contracts.events import (
     TransactionEnded,
     TransactionStarted,
 )
+from memorybank.detectors import found
 from memorybank.detectors.reversals import Reversals
 from memorybank.intake import take
 from memorybank.store import Store
@@ -88,7 +89,7 @@ VIEWS = ("metrics", "charge_points", "status", "anomalies", "sessions", "events"
 
 def test_any_event_is_stored_once_and_can_be_shown(postgres: Postgres) -> None:
     """As publishers send them: encoded, numbered, in batches."""
-    source, boot, watch, sent = source_of(), uuid.UUID(int=1), Watch((Reversals(threshold=3),)), 0
+    source, boot, watch, sent = source_of(), uuid.UUID(int=1), Watch((*found(), Reversals(threshold=3))), 0
 
     with asyncio.Runner() as runner:
         store = Store(postgres.writer_url)

@@ -30,12 +30,27 @@ ORDER BY updated_at;
 
 -- load_recent_readings --
 -- The last two minutes of each connector
-SELECT m.at, m.charge_point_id, m.connector, m.origin, m.current_a, m.offered_a
+SELECT m.at, m.charge_point_id, m.connector, m.origin, m.transaction_id, m.current_a, m.offered_a, m.voltage_v, m.power_w,
+       m.power_offered_w, m.power_factor, m.frequency_hz, m.energy_wh, m.temperature_c, m.soc_percent, m.commanded_a,
+       m.acknowledged_a
 FROM memory.charge_points c
 JOIN memory.metrics m ON m.charge_point_id = c.charge_point_id AND m.connector = c.connector
   AND m.at BETWEEN c.reading_at - interval '2 minutes' AND c.reading_at
-WHERE m.origin = 'can'
 ORDER BY m.at;
+
+-- load_recent_events --
+-- What was said and done in the ten minutes before the last reading of each charge point, without frames and whole messages,
+-- and the starts of what charges since before
+SELECT e.at, e.charge_point_id, e.connector::integer AS connector, e.kind, e.detail
+FROM (SELECT charge_point_id, max(reading_at) AS at FROM memory.charge_points GROUP BY charge_point_id) AS c
+JOIN memory.events e ON e.charge_point_id = c.charge_point_id AND e.at BETWEEN c.at - interval '10 minutes' AND c.at
+WHERE e.kind IN ('command_sent', 'transaction_started', 'transaction_ended', 'status_changed', 'system_event')
+UNION ALL
+SELECT s.started_at, s.charge_point_id, s.connector::integer, 'transaction_started',
+       jsonb_build_object('transaction_id', s.transaction_id, 'id_tag', s.id_tag, 'meter_start_wh', s.meter_start_wh)
+FROM memory.charge_points c JOIN memory.sessions s USING (charge_point_id, transaction_id)
+WHERE s.ended_at IS NULL AND s.id_tag IS NOT NULL AND s.meter_start_wh IS NOT NULL
+  AND s.started_at < c.reading_at - interval '10 minutes';
 
 -- add_source --
 -- One that was forgotten goes on where it was; of any other we have nothing, whatever it believes.

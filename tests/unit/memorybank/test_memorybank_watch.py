@@ -1,12 +1,14 @@
 """All detectors over all connectors: streams kept apart, silence, restarts, a detector that fails."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
 
 import pytest
 from msgspec import structs
 
-from contracts.events import Anomaly, Reading
+from contracts.events import FLEET, CommandSent, Event, OcppMessageSeen, Reading, Severity, SystemEvent
+from memorybank.detector import Layer, Place, Scope, Sign
 from memorybank.detectors.reversals import Reversals
 from memorybank.watch import FORGET_S, SILENCE_S, Finding, Watch
 
@@ -40,7 +42,7 @@ def test_connectors_are_watched_apart(watch: Watch) -> None:
     """Two charge points that each swing half as often are no alarm."""
     for second in range(120):
         assert watch.observe(reading(second, "CP-1" if second // 8 % 2 else "CP-2"), 0.0) == []
-    assert {key[0] for key in watch._streams} == {"CP-1", "CP-2"}
+    assert watch.places == 2
 
 
 def test_only_what_was_measured_on_can_is_judged(watch: Watch) -> None:
@@ -77,7 +79,7 @@ def test_silence_closes(watch: Watch) -> None:
     assert closed.anomaly.phase == "closed"
     assert watch.expire(1000.0 + SILENCE_S + 1) == []
     watch.expire(1000.0 + FORGET_S)
-    assert watch._streams == {}
+    assert watch.places == 0
 
 
 def test_a_restart_tells_nothing_again(watch: Watch) -> None:
@@ -104,22 +106,53 @@ def test_a_restart_keeps_closed_what_was_closed(watch: Watch) -> None:
 
 
 @dataclass(frozen=True)
-class Broken:
+class Probe:
+    """Notes what it is given; sees what the script of its place says."""
+
+    script: dict[int, Sign] = field(default_factory=dict)
+    scope: Scope = "connector"
+    name: ClassVar[str] = "probe"
+    layer: ClassVar[Layer] = "consistency"
+    takes: ClassVar[tuple[type[Event], ...]] = (Reading, CommandSent)
+    given: dict[tuple[str, int], list[Event]] = field(default_factory=dict)
+    ticked: dict[tuple[str, int], list[datetime]] = field(default_factory=dict)
+
+    def start(self, place: Place) -> tuple[str, int]:
+        return place.charge_point_id, place.connector
+
+    def step(self, state: tuple[str, int], event: Event) -> Sign | None:
+        self.given.setdefault(state, []).append(event)
+        return self.script.get(round((event.at - START_AT).total_seconds()))
+
+    def tick(self, state: tuple[str, int], now: datetime) -> Sign | None:
+        self.ticked.setdefault(state, []).append(now)
+        return None
+
+
+@dataclass(frozen=True)
+class Broken(Probe):
     """A detector with a bug."""
 
-    kind: str = "broken"
+    name: ClassVar[str] = "broken"
 
-    def start(self) -> int:
-        return 0
-
-    def step(self, state: int, reading: Reading) -> tuple[int, tuple[Anomaly, ...]]:
+    def step(self, state: tuple[str, int], event: Event) -> Sign | None:
         raise ZeroDivisionError
 
-    def end(self, state: int) -> tuple[int, tuple[Anomaly, ...]]:
-        return state, ()
 
-    def resume(self, state: int, anomaly: Anomaly) -> int:
-        return state
+def command(second: int, connector: int | None, charge_point_id: str = "CP-1") -> CommandSent:
+    return CommandSent(
+        at=START_AT + timedelta(seconds=second),
+        charge_point_id=charge_point_id,
+        connector=connector,
+        command="Reset",
+        outcome="Accepted",
+    )
+
+
+def sign(second: int, severity: Severity = "warning", **more: Any) -> Sign:
+    known: dict[str, Any] = {"kind": "odd", "score": 2.0, "threshold": 1.0, "deviation": 3.0}
+    since = START_AT + timedelta(seconds=second - 1)
+    return Sign(**(known | {"severity": severity, "since": since, "explanation": f"at {second}"} | more))
 
 
 def test_a_broken_detector_stops_nobody(caplog: pytest.LogCaptureFixture) -> None:
@@ -128,3 +161,114 @@ def test_a_broken_detector_stops_nobody(caplog: pytest.LogCaptureFixture) -> Non
     assert observed(watch, range(60))
     assert watch.failures == 60
     assert "broken failed on CP-1" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("scope", "places"),
+    [
+        ("connector", {("CP-1", 1), ("CP-1", 2), ("CP-2", 1)}),
+        ("charge_point", {("CP-1", 0), ("CP-2", 0)}),
+        ("fleet", {(FLEET, 0)}),
+    ],
+)
+def test_an_event_goes_to_its_places(scope: Scope, places: set[tuple[str, int]]) -> None:
+    """A connector's own, the charge point's, everybody's; types that nobody takes go nowhere."""
+    probe = Probe(scope=scope)
+    watch = Watch((probe,))
+    for event in (reading(0), reading(0, connector=2), reading(0, "CP-2")):
+        watch.observe(event, 0.0)
+    watch.observe(SystemEvent(at=START_AT, charge_point_id="CP-3", service="csms", name="seen"), 0.0)
+    watch.observe(
+        OcppMessageSeen(at=START_AT, charge_point_id="CP-3", direction="sent", message_type="call"), 0.0
+    )
+    assert set(probe.given) == places
+
+
+@pytest.mark.parametrize("connector", [None, 0])
+def test_what_concerns_a_station_goes_to_its_connectors(connector: int | None) -> None:
+    """To those that are known, and to no other station's."""
+    probe = Probe()
+    watch = Watch((probe,))
+    for event in (reading(0), reading(0, connector=2), reading(0, "CP-2"), command(1, connector)):
+        watch.observe(event, 0.0)
+    commanded = {place for place, given in probe.given.items() if command(1, connector) in given}
+    assert commanded == {("CP-1", 1), ("CP-1", 2)}
+
+
+def test_a_place_ticks_once_a_second_of_its_events() -> None:
+    """However many events a second has; a gap is one tick."""
+    probe = Probe()
+    watch = Watch((probe,))
+    for tenth in [*range(50), 300]:
+        watch.observe(reading(0, at=START_AT + timedelta(seconds=tenth / 10)), 0.0)
+    ticks = [(at - START_AT).total_seconds() for at in probe.ticked["CP-1", 1]]
+    assert ticks == [1.0, 2.0, 3.0, 4.0, 30.0]
+
+
+def test_an_anomaly_opens_updates_and_closes() -> None:
+    """Told at most every 10 s or when it becomes graver; nothing falls; a quiet minute is its end."""
+    signs = {
+        10: sign(10),
+        15: sign(15, score=5.0, deviation=9.0),
+        16: sign(16, "critical"),
+        30: sign(30, "info", score=1.0),
+    }
+    watch = Watch((Probe(signs),))
+    told = [finding.anomaly for finding in observed(watch, range(200))]
+    assert [(a.phase, (a.updated_at - START_AT).total_seconds()) for a in told] == [
+        ("opened", 10.0),
+        ("updated", 16.0),
+        ("updated", 30.0),
+        ("closed", 30.0),
+    ]
+    assert [a.severity for a in told] == ["warning", "critical", "critical", "critical"]
+    assert [(a.score, a.deviation) for a in told] == [(2.0, 3.0), (5.0, 9.0), (5.0, 9.0), (5.0, 9.0)]
+    assert {a.id for a in told} == {told[0].id}
+    assert told[0].started_at == START_AT + timedelta(seconds=9)
+    assert told[-1].ended_at == START_AT + timedelta(seconds=30)
+    assert told[-1].explanation.startswith("at 30; ")
+
+
+def test_a_second_time_is_a_second_anomaly() -> None:
+    """After its end, another sign begins another one."""
+    watch = Watch((Probe({10: sign(10), 90: sign(90)}),))
+    opened = [f.anomaly for f in observed(watch, range(200)) if f.anomaly.phase == "opened"]
+    assert len({anomaly.id for anomaly in opened}) == 2
+
+
+def test_two_detectors_that_see_the_same_tell_of_one() -> None:
+    """The kind is what it is; who saw it does not matter."""
+    watch = Watch((Probe({10: sign(10)}), Probe({11: sign(11, score=8.0)})))
+    findings = observed(watch, range(200))
+    assert [finding.anomaly.phase for finding in findings] == ["opened", "closed"]
+    assert findings[-1].anomaly.score == 8.0
+
+
+def test_a_number_that_is_none_is_a_failure(caplog: pytest.LogCaptureFixture) -> None:
+    """It could be neither stored nor shown."""
+    watch = Watch((Probe({10: sign(10, score=float("nan"))}),))
+    assert observed(watch, range(60)) == []
+    assert watch.failures == 1
+    assert "a sign of odd with a number that is none" in caplog.text
+
+
+def test_a_clock_far_off_moves_nothing_until_it_is_believed() -> None:
+    """A wrong year in between neither closes nor ticks; a clock set back leaves nothing open for years."""
+    probe = Probe({10: sign(10)})
+    watch = Watch((probe,))
+    observed(watch, range(20))
+    assert watch.observe(reading(300_000_000), 0.0) == []
+    assert observed(watch, range(20, 30)) == []
+    assert max(probe.ticked["CP-1", 1]) == START_AT + timedelta(seconds=29)
+    told = observed(watch, range(-7200, -7100))
+    assert [finding.anomaly.phase for finding in told] == ["closed"]
+
+
+def test_resumed_explanations_keep_their_own_words() -> None:
+    """Also where a detector's sentence has a semicolon in it."""
+    watch = Watch((Probe({10: sign(10, explanation="one; two")}),))
+    (opened,) = observed(watch, range(20))
+    after = Watch((Probe(),), {opened.pattern.id: opened.pattern}, {opened.anomaly.id: opened.pattern.id})
+    after.resume([], [opened.anomaly], 0.0)
+    (closed,) = after.expire(SILENCE_S)
+    assert closed.anomaly.explanation == opened.anomaly.explanation
