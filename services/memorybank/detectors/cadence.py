@@ -1,0 +1,73 @@
+"""The cadence of commands: a wished current that goes up and down, and how regularly it does."""
+
+from array import array
+from dataclasses import dataclass, field
+
+KEEP = 9
+"""Changes kept: four periods and the change that ends them."""
+
+
+def _numbers() -> "array[float]":
+    return array("d")
+
+
+@dataclass(slots=True)
+class Cadence:
+    """The last changes of a wish, up and down in turn, the oldest first; changed in place.
+
+    A change counts from `step_a` on; several the same way are one. `run` is the number of changes at the end
+    that follow each other in equal periods of `period_s`, with the tolerance of whoever observes them.
+    """
+
+    step_a: float
+    tolerance_s: float
+    tolerance: float = 0.1
+    """Share of the period by which periods may differ."""
+    wish_a: float | None = None
+    run: int = 0
+    period_s: float = 0.0
+    at_s: "array[float]" = field(default_factory=_numbers)
+    to_a: "array[float]" = field(default_factory=_numbers)
+
+    def note(self, at_s: float, wish_a: float) -> None:
+        """Take the wish as it is from `at_s` on."""
+        before_a = self.wish_a
+        if before_a is None or (self.at_s and at_s < self.at_s[-1]):
+            self.wish_a = wish_a
+            return
+        change_a = wish_a - before_a
+        if abs(change_a) < self.step_a:
+            return
+        self.wish_a = wish_a
+        if len(self.at_s) >= 2 and (self.to_a[-1] - self.to_a[-2]) * change_a > 0:
+            self.to_a[-1] = wish_a
+            return
+        if not self.at_s:
+            # What it was before is kept as a change long ago, so that directions can be told.
+            self.at_s.append(float("-inf"))
+            self.to_a.append(before_a)
+        self.at_s.append(at_s)
+        self.to_a.append(wish_a)
+        if len(self.at_s) > KEEP:
+            del self.at_s[0], self.to_a[0]
+        self._measure()
+
+    def _measure(self) -> None:
+        """Find how many changes at the end are regular: as long after the last but one as the newest is."""
+        at_s = self.at_s
+        self.run = min(len(at_s), 2)
+        if len(at_s) < 4:
+            return
+        period_s = at_s[-1] - at_s[-3]
+        allowed_s = max(self.tolerance_s, self.tolerance * period_s)
+        periods, index = 0, len(at_s) - 1
+        while index >= 2 and abs(at_s[index] - at_s[index - 2] - period_s) <= allowed_s:
+            periods += 1
+            index -= 1
+        self.run = periods + 2
+        self.period_s = sum(at_s[-1 - i] - at_s[-3 - i] for i in range(periods)) / periods
+
+    @property
+    def since_s(self) -> float:
+        """When the first change of the run came."""
+        return self.at_s[-self.run]

@@ -1,0 +1,142 @@
+"""When the current of each connector of a fleet begins to move fast, and by which command.
+
+A second's readings come spread over that second, and a linear ramp takes many; the onset of a movement is
+sharp for every ramp law, and the command's own instant is sharper still.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from contracts.events import CommandSent, Reading
+
+STEEP_A = 2.5
+"""Amperes within a second from which a movement is fast: a taper has 1 A/s, a sensor less noise than that."""
+IDLE_A = STEEP_A
+"""A current up to which it is nothing yet, or nothing any more."""
+_MOST_CONNECTORS = 20_000
+_GAP_S = 5.0
+"""After such a gap nothing is known of when a current moved, unless it was nothing before."""
+_CAUSE_S = 8.0
+"""A movement so long after a command is not of it."""
+
+Key: TypeAlias = tuple[str, int]
+
+
+@dataclass(slots=True)
+class Line:
+    """A connector's last reading and commands."""
+
+    at_s: float
+    current_a: float
+    power_w: float
+    moving: int = 0
+    up_command_s: float = float("-inf")
+    down_command_s: float = float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Onset:
+    """The current of a connector begins to rise (`direction` 1) or to fall (-1)."""
+
+    key: Key
+    at_s: float
+    direction: int
+    is_whole: bool
+    """Whether it starts from nothing, or is stopped altogether."""
+    command_s: float | None = None
+    """When the command that it follows was sent; None: no such command is known."""
+
+    @property
+    def cause_s(self) -> float:
+        """The command's instant, or else the reading's."""
+        return self.at_s if self.command_s is None else self.command_s
+
+
+@dataclass(slots=True)
+class Onsets:
+    """The connectors of a fleet, bounded: the one first seen is forgotten first. Changed in place."""
+
+    lines: dict[Key, Line] = field(default_factory=dict)
+    total_w: float = 0.0
+    """The sum of the last powers."""
+
+    def command(self, command: CommandSent) -> None:
+        """Take note of a command that can move a current."""
+        if command.outcome != "Accepted" or command.charge_point_id is None:
+            return
+        directions = _directions(command)
+        if not directions:
+            return
+        at_s = command.at.timestamp()
+        for connector in (command.connector,) if command.connector else range(1, 9):
+            line = self.lines.get((command.charge_point_id, connector))
+            if line is None:
+                continue
+            if 1 in directions:
+                line.up_command_s = max(line.up_command_s, at_s)
+            if -1 in directions:
+                line.down_command_s = max(line.down_command_s, at_s)
+
+    def reading(self, reading: Reading) -> Onset | None:
+        """Take a reading; return the movement that it shows the onset of."""
+        current_a = reading.current_a
+        if current_a is None or reading.charge_point_id is None or reading.connector is None:
+            return None
+        key, at_s = (reading.charge_point_id, reading.connector), reading.at.timestamp()
+        power_w = reading.power_w
+        if power_w is None:
+            power_w = current_a * (reading.voltage_v or 0.0)
+        line = self.lines.get(key)
+        if line is None:
+            self._add(key, Line(at_s, current_a, power_w))
+            return None
+        gap_s = at_s - line.at_s
+        if gap_s <= 0.0 and gap_s > -60.0:
+            return None
+        change_a, before_a, before = current_a - line.current_a, line.current_a, line.moving
+        self.total_w += power_w - line.power_w
+        line.at_s, line.current_a, line.power_w = at_s, current_a, power_w
+        line.moving = 0 if -STEEP_A < change_a < STEEP_A else 1 if change_a > 0.0 else -1
+        if line.moving in (0, before) or not (0.0 < gap_s <= _GAP_S or abs(before_a) <= IDLE_A):
+            return None
+        if line.moving > 0:
+            is_whole = before_a <= IDLE_A
+        else:
+            is_whole = reading.transaction_id is None or reading.commanded_a == 0.0 or current_a <= IDLE_A
+        return self.caused(Onset(key, at_s, line.moving, is_whole))
+
+    def caused(self, onset: Onset) -> Onset:
+        """Return the onset with its command, as far as that is known by now."""
+        line = self.lines.get(onset.key)
+        if line is None or onset.command_s is not None:
+            return onset
+        command_s = line.up_command_s if onset.direction > 0 else line.down_command_s
+        follows = -1.0 <= onset.at_s - command_s <= _CAUSE_S
+        return replace(onset, command_s=command_s) if follows else onset
+
+    def _add(self, key: Key, line: Line) -> None:
+        if len(self.lines) >= _MOST_CONNECTORS:
+            oldest = next(iter(self.lines))
+            self.total_w -= self.lines.pop(oldest).power_w
+        self.lines[key] = line
+        self.total_w += line.power_w
+
+
+def _directions(command: CommandSent) -> tuple[int, ...]:
+    """Return the ways in which a command can move a current."""
+    match command.command:
+        case "RemoteStartTransaction":
+            return (1,)
+        case "RemoteStopTransaction" | "Reset":
+            return (-1,)
+        case "SetChargingProfile":
+            return (-1,) if _limits_to_nothing(command) else (1, -1)
+    return ()
+
+
+def _limits_to_nothing(command: CommandSent) -> bool:
+    try:
+        periods = command.parameters["csChargingProfiles"]["chargingSchedule"]["chargingSchedulePeriod"]
+        return float(periods[0]["limit"]) <= 0.0
+    except (KeyError, TypeError, ValueError, IndexError):
+        return False

@@ -1,0 +1,76 @@
+"""Which current was wished for at a connector, and whether the wish alternates."""
+
+from dataclasses import dataclass, field
+
+from contracts.events import CommandSent, Reading
+from memorybank.detectors.cadence import Cadence
+from memorybank.detectors.sent_limits import SentLimits
+
+STEP_A = 8.0
+"""Changes from here on alternate: a bit less than the 10 A from which a swing counts."""
+_STALE_S = 3.0
+"""So long after a remote start or stop a reading knows better whether a transaction runs."""
+_NOMINAL_V = 400.0
+
+
+def _of_commands() -> Cadence:
+    return Cadence(step_a=STEP_A, tolerance_s=0.75)
+
+
+def _of_readings() -> Cadence:
+    # They come once a second, and some are lost.
+    return Cadence(step_a=STEP_A, tolerance_s=1.5)
+
+
+@dataclass(slots=True)
+class Wished:
+    """What the CSMS and the charge point wish, changed in place. `rating_a`: no wish is more."""
+
+    rating_a: float
+    by_csms: Cadence = field(default_factory=_of_commands)
+    """The limit while a transaction runs, else nothing."""
+    limit_by_csms: Cadence = field(default_factory=_of_commands)
+    """The limit, whether a transaction runs or not."""
+    by_charge_point: Cadence = field(default_factory=_of_readings)
+    """The limit that it told its module while a transaction runs, else nothing."""
+    limits: SentLimits = field(default_factory=SentLimits)
+    voltage_v: float = _NOMINAL_V
+    running: bool = False
+    remote_s: float = float("-inf")
+    """When the last remote start or stop was."""
+
+    def command(self, command: CommandSent) -> None:
+        """Take note of a command of the CSMS; one that was not accepted changes nothing."""
+        at_s = command.at.timestamp()
+        match command.command:
+            case "RemoteStartTransaction" | "RemoteStopTransaction":
+                if command.outcome != "Accepted":
+                    return
+                self.running, self.remote_s = command.command == "RemoteStartTransaction", at_s
+                limit_a = self._limit_a()
+            case "SetChargingProfile" | "ClearChargingProfile":
+                self.limits.note(command, self.voltage_v)
+                limit_a = self._limit_a()
+                self.limit_by_csms.note(at_s, limit_a)
+            case _:
+                return
+        self.by_csms.note(at_s, limit_a if self.running else 0.0)
+
+    def reading(self, reading: Reading, at_s: float) -> None:
+        """Take note of what a reading says of the transaction and of the module's limit."""
+        if reading.voltage_v:
+            self.voltage_v = reading.voltage_v
+        in_transaction = reading.transaction_id is not None
+        if in_transaction is not self.running and at_s - self.remote_s > _STALE_S:
+            self.running = in_transaction
+            if not in_transaction:
+                self.limits.transaction_ended()
+        commanded_a = reading.commanded_a
+        if commanded_a is not None:
+            wish_a = min(commanded_a, self.rating_a) if in_transaction else 0.0
+            if wish_a != self.by_charge_point.wish_a:
+                self.by_charge_point.note(at_s, wish_a)
+
+    def _limit_a(self) -> float:
+        limit_a = self.limits.limit_a
+        return self.rating_a if limit_a is None else min(limit_a, self.rating_a)
