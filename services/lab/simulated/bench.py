@@ -4,8 +4,9 @@ import heapq
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from contracts.events import AnyEvent
+from contracts.events import AnyEvent, ScenarioLabel
 from lab.simulated.charge_point import ChargePoint
+from lab.simulated.labels import Labels
 from lab.simulated.plan import ChargePointPlan
 
 
@@ -26,6 +27,7 @@ class Bench:
         skips_idle: bool = True,
         shows_wire: bool = True,
     ) -> None:
+        self._labels = Labels()
         self.charge_points = tuple(
             ChargePoint(
                 plan, number, seed=seed, begin_at=begin_at, skips_idle=skips_idle, shows_wire=shows_wire
@@ -40,4 +42,9 @@ class Bench:
         """
         streams = [charge_point.run(until_s) for charge_point in self.charge_points]
         for _, event in heapq.merge(*streams, key=lambda arrived: arrived[0]):
-            yield event
+            if isinstance(event, ScenarioLabel):
+                label = self._labels.told(event)
+                if label is not None:
+                    yield label
+            else:
+                yield event

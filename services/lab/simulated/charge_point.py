@@ -151,9 +151,15 @@ class ChargePoint:
         self._agenda.start(self._driven(driver))
 
     def _driven(self, driver: Driver) -> Process:
+        outlet, car = self._station.outlets[0], driver.run.car
+        if car is not None and not outlet.connector.plugged:
+            _park(outlet, car)
+            outlet.plug()
         self._drivers.append(driver)
         yield from driver.drive()
         self._drivers.remove(driver)
+        if car is not None and outlet.connector.plugged:
+            outlet.handle(CableUnplugged())
 
     def _expect(self, session: Session) -> None:
         self._csms.knows(session.id_tag)

@@ -72,7 +72,8 @@ class Driver:
 
     def _live(self) -> Generator[Waiting, None, None]:
         number, is_safe = 0, False
-        pauses_s = backoff.delays_s(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        jitter = random.Random(f"{self.run.seed}/{self._csms.charge_point_id}/pauses")
+        pauses_s = backoff.delays_s(FIRST_PAUSE_S, LONGEST_PAUSE_S, jitter)
         cycles = self.run.cycles if self.run.cycles is not None else self.run.scenario.repeat
         while cycles is None or number < cycles:
             try:
@@ -84,7 +85,7 @@ class Driver:
                 yield next(pauses_s)
                 continue
             number, is_safe = number + 1, True
-            pauses_s = backoff.delays_s(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+            pauses_s = backoff.delays_s(FIRST_PAUSE_S, LONGEST_PAUSE_S, jitter)
 
     def _cycle(self, number: int) -> Generator[Waiting, None, None]:
         started_s = self._agenda.now_s
@@ -189,7 +190,7 @@ class Driver:
                 scenario=run.scenario.name,
                 anomaly=run.scenario.anomaly,
                 phase="ended" if is_over else "started",
-                charge_point_ids=[charge_point_id],
+                charge_point_ids=list(run.charge_point_ids) or [charge_point_id],
                 parameters=dict(self._values),
                 seed=run.seed,
                 physical_started_at=None if effect.first_s is None else agenda.instant(effect.first_s),

@@ -43,6 +43,8 @@ class ScenarioRun:
     lasts_s: float | None = None
     charge_point_ids: tuple[str, ...] = ()
     """All that take part, for the label; empty: only the one that it is planned for."""
+    car: Vehicle | None = None
+    """A car that is plugged at connector 1 for the time of the run; None: what stands there stays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

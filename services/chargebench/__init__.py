@@ -1,0 +1,1 @@
+"""The command line `chargebench`: a table of commands and who performs them."""

@@ -1,0 +1,206 @@
+"""`chargebench simulate`: a data set of many charge points' life, much faster than real time."""
+
+import argparse
+import importlib.metadata
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+from csms import scenario_file
+from csms.scenario import Scenario
+from csms.scenario_file import ScenarioFileError
+from lab.data_set import card
+from lab.data_set.card import Made
+from lab.data_set.parts import Part, join
+from lab.simulated.fleet import Fleet
+from lab.simulated.workers import blocks_of, simulate
+
+MOST_CHARGE_POINTS = 500
+BEGIN_AT = datetime(2026, 1, 5, tzinfo=UTC)
+"""A Monday."""
+BENIGN = "benign"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line, without the usage."""
+        self.exit(2, f"{self.prog}: {message} (see --help)\n")
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = _Parser(
+        prog="chargebench simulate",
+        description="Simulate charge points from the cores of the real services and write what a watcher sees"
+        " (readings.parquet, events.parquet), the truth (labels.parquet) and a data card (README.md).",
+        epilog="Example: chargebench simulate --charge-points 10 --days 1"
+        " --mix repeated-current-fluctuation --seed 7 --out data-set",
+    )
+    parser.add_argument("--charge-points", type=_whole(1, MOST_CHARGE_POINTS), default=10, metavar="N")
+    parser.add_argument("--days", type=_above_0, default=1.0, metavar="D", help="of life (default 1)")
+    parser.add_argument(
+        "--mix",
+        default=BENIGN,
+        metavar="NAMES",
+        help=f"scenarios, comma-separated; or all; or {BENIGN} (default): life alone",
+    )
+    parser.add_argument(
+        "--every-hours", type=_above_0, default=24.0, metavar="H", help="between two runs (default 24)"
+    )
+    parser.add_argument(
+        "--run-seconds", type=_above_0, default=300.0, metavar="S", help="of each run (default 300)"
+    )
+    parser.add_argument("--seed", type=_whole(0, 2**31), default=1, metavar="S", help="default 1")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or empty directory")
+    parser.add_argument(
+        "--workers",
+        type=_whole(1, 256),
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes; the result is the same with any number (default: one a core)",
+    )
+    parser.add_argument(
+        "--meter-interval",
+        type=_whole(1, 900),
+        default=10,
+        metavar="S",
+        help="between MeterValues (default 10)",
+    )
+    parser.add_argument(
+        "--wire", action="store_true", help="also every CAN frame and OCPP message: much larger"
+    )
+    parser.add_argument(
+        "--scenarios", type=Path, default=Path("scenarios"), metavar="DIR", help="of scenario files"
+    )
+    return parser.parse_args(arguments)
+
+
+def main(line: list[str]) -> int:
+    """Run it; exit status 0: it worked, 2: it could not start."""
+    arguments = _parse(line[1:])
+    out: Path = arguments.out
+    try:
+        scenarios = _scenarios(arguments.scenarios, arguments.mix)
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise ScenarioFileError(f"{out}: is there already; name a new or an empty directory")  # noqa: TRY301
+        out.mkdir(parents=True, exist_ok=True)
+    except (ScenarioFileError, OSError) as error:
+        print(f"chargebench simulate: {error}", file=sys.stderr)
+        return 2
+    fleet = Fleet(
+        charge_points=arguments.charge_points,
+        days=arguments.days,
+        seed=arguments.seed,
+        scenarios=scenarios,
+        every_h=arguments.every_hours,
+        lasts_s=arguments.run_seconds,
+        sample_interval_s=arguments.meter_interval,
+    )
+    try:
+        _make(fleet, out, line, workers=arguments.workers, shows_wire=arguments.wire)
+    except KeyboardInterrupt:
+        shutil.rmtree(out, ignore_errors=True)
+        print("\nended; nothing is left of it", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _make(fleet: Fleet, out: Path, line: list[str], *, workers: int, shows_wire: bool) -> None:
+    started_s = time.monotonic()
+    with tempfile.TemporaryDirectory(dir=out, prefix="parts-") as parts:
+        directory = Path(parts)
+        lived = simulate(
+            fleet, BEGIN_AT, directory, workers=workers, shows_wire=shows_wire, tell=_Progress(started_s)
+        )
+        print("\njoining the parts …", flush=True)
+        numbers = range(fleet.charge_points)
+        rows = join([Part(directory, number) for number in numbers], blocks_of(fleet, BEGIN_AT), out)
+    made = Made(
+        command=shlex.join(["chargebench", *line]),
+        version=importlib.metadata.version("chargebench"),
+        begin_at=BEGIN_AT,
+        days=fleet.days,
+        charge_points=fleet.charge_points,
+        seed=fleet.seed,
+        scenarios=tuple(scenario.name for scenario in fleet.scenarios),
+        every_h=fleet.every_h,
+        lasts_s=fleet.lasts_s,
+        sample_interval_s=fleet.sample_interval_s,
+        shows_wire=shows_wire,
+        occupied_share=lived.occupied_share,
+    )
+    (out / "README.md").write_text(card.text(made, rows), encoding="utf-8")
+    took_s = time.monotonic() - started_s
+    for name, count in rows.items():
+        size = (out / f"{name}.parquet").stat().st_size
+        print(f"{name}.parquet  {count:,} rows, {size / 1e6:,.1f} MB")
+    print(
+        f"{lived.life_s / 86_400:,.1f} charge-point days, occupied {lived.occupied_share:.1%} of the time,"
+        f" in {took_s:,.0f} s: {lived.life_s / lived.processor_s:,.0f} s of life"
+        f" ({lived.occupied_s / lived.processor_s:,.0f} s occupied) per second and core"
+    )
+
+
+class _Progress:
+    """Tells how far it is, on one line of a terminal; in a log every tenth."""
+
+    def __init__(self, started_s: float) -> None:
+        self._started_s = started_s
+        self._told = 0.0
+
+    def __call__(self, share: float) -> None:
+        """Tell it."""
+        if not sys.stdout.isatty():
+            if share - self._told < 0.1:
+                return
+            self._told = share
+        took_s = time.monotonic() - self._started_s
+        left = f", about {took_s / share * (1 - share):,.0f} s to go" if share > 0.01 else ""
+        line = f"{share:6.1%} after {took_s:,.0f} s{left}"
+        print(
+            f"\r{line:60}" if sys.stdout.isatty() else line,
+            end="" if sys.stdout.isatty() else "\n",
+            flush=True,
+        )
+
+
+def _scenarios(directory: Path, mix: str) -> tuple[Scenario, ...]:
+    if mix == BENIGN:
+        return ()
+    known, _ = scenario_file.load_directory(directory)
+    names = sorted(known) if mix == "all" else mix.split(",")
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise ScenarioFileError(
+            f"no scenario {', '.join(missing)} in {directory}; there are {', '.join(known)}"
+        )
+    return tuple(known[name] for name in names)
+
+
+def _whole(lowest: int, highest: int) -> Callable[[str], int]:
+    def parsed(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {lowest} to {highest}")
+        return int(text)
+
+    return parsed
+
+
+def _above_0(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main(["simulate", *sys.argv[1:]]))

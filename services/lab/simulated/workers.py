@@ -1,0 +1,103 @@
+"""Worker processes that simulate the charge points of a fleet and write their parts."""
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from ctypes import c_double
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from lab.data_set.parts import Blocks, Part, write
+from lab.data_set.tables import Row, micros
+from lab.simulated.charge_point import ChargePoint
+from lab.simulated.fleet import Fleet, plan
+
+TELL_S = 0.5
+_reached_s: Any = None
+"""Of each charge point, how far its simulation is; shared by all processes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """What it took: seconds of charge-point life, those of them lived one by one, processor time."""
+
+    life_s: float = 0.0
+    occupied_s: float = 0.0
+    processor_s: float = 0.0
+
+    def __add__(self, other: "Lived") -> "Lived":
+        return Lived(
+            self.life_s + other.life_s,
+            self.occupied_s + other.occupied_s,
+            self.processor_s + other.processor_s,
+        )
+
+    @property
+    def occupied_share(self) -> float:
+        """The share of time in which something happened."""
+        return self.occupied_s / self.life_s if self.life_s else 0.0
+
+
+def simulate(
+    fleet: Fleet,
+    begin_at: datetime,
+    directory: Path,
+    *,
+    workers: int,
+    shows_wire: bool,
+    tell: Callable[[float], None],
+) -> Lived:
+    """Write the part of every charge point; `tell` is given the share that is done, now and then.
+
+    What is written depends on the fleet and begin alone, not on the number of workers.
+    """
+    context = multiprocessing.get_context("spawn")
+    reached_s = context.Array(c_double, fleet.charge_points, lock=False)
+    lived = Lived()
+    with ProcessPoolExecutor(workers, context, _share, (reached_s,)) as pool:
+        waiting = {
+            pool.submit(_part, fleet, number, begin_at, directory, shows_wire)
+            for number in range(fleet.charge_points)
+        }
+        try:
+            while waiting:
+                done, waiting = wait(waiting, TELL_S, FIRST_COMPLETED)
+                lived = sum((future.result() for future in done), lived)
+                tell(sum(reached_s[:]) / (fleet.charge_points * fleet.lasts_in_all_s))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return lived
+
+
+def blocks_of(fleet: Fleet, begin_at: datetime) -> Blocks:
+    """Return the hours that the fleet's life spans."""
+    end_at = begin_at + timedelta(seconds=fleet.lasts_in_all_s)
+    return Blocks.spanning(micros(begin_at), micros(end_at))
+
+
+def _share(reached_s: Any) -> None:
+    global _reached_s  # noqa: PLW0603 - how a pool's processes are given what they share
+    _reached_s = reached_s
+
+
+def _part(fleet: Fleet, number: int, begin_at: datetime, directory: Path, shows_wire: bool) -> Lived:
+    started_s = time.process_time()
+    charge_point = ChargePoint(
+        plan(fleet, number), number, seed=fleet.seed, begin_at=begin_at, shows_wire=shows_wire
+    )
+    begin_us = micros(begin_at)
+
+    def rows() -> Iterator[Row]:
+        told_s = 0.0
+        for seq, (arrived_s, event) in enumerate(charge_point.run(fleet.lasts_in_all_s), 1):
+            if arrived_s - told_s >= 600:
+                _reached_s[number] = told_s = arrived_s
+            yield Row(begin_us + round(arrived_s * 1_000_000), seq, event)
+
+    write(Part(directory, number), rows(), blocks_of(fleet, begin_at))
+    _reached_s[number] = fleet.lasts_in_all_s
+    return Lived(fleet.lasts_in_all_s, charge_point.lived_s, time.process_time() - started_s)
