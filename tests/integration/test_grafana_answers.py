@@ -72,7 +72,7 @@ def test_the_base_scenario_is_annotated_to_the_end_of_the_range_while_it_goes_on
     begins, ends, texts, tags = frame.fields
     assert begins.values[0] < memory.end - timedelta(minutes=5)
     assert ends.values == [memory.end]
-    assert "reversals" in texts.values[0]
+    assert "current reversed" in texts.values[0]
     assert tags.values == ["repeated-current-fluctuation,critical"]
 
 

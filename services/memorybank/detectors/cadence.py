@@ -68,6 +68,15 @@ class Cadence:
         self.period_s = sum(at_s[-1 - i] - at_s[-3 - i] for i in range(periods)) / periods
 
     @property
+    def duty(self) -> float:
+        """The share of the last period for which the wish was the higher one."""
+        if self.run < 3:
+            return 0.0
+        first_s, second_s, third_s = self.at_s[-3:]
+        high_s = third_s - second_s if self.to_a[-2] > self.to_a[-1] else second_s - first_s
+        return high_s / (third_s - first_s) if third_s > first_s else 0.0
+
+    @property
     def since_s(self) -> float:
         """When the first change of the run came."""
         return self.at_s[-self.run]

@@ -1,19 +1,22 @@
-"""Repeated current fluctuation: the current reverses its direction too often.
+"""Repeated current fluctuation: the current follows commands that alternate, or reverses too often by itself.
 
-A reversal is counted when the current has come back by the gate from its last extreme (hysteresis, so that
-noise and ripple below the gate count nothing). All times are event times: a backlog is judged as it happened.
+All times are event times: a backlog is judged as it happened.
 """
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+import math
+from array import array
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import ClassVar
 
-from contracts.events import Event, Reading, Severity
+from contracts.events import CommandSent, Event, Reading, Severity
 from memorybank.detector import Layer, Place, Scope, Sign
+from memorybank.detectors.cadence import Cadence
+from memorybank.detectors.wished import Wished
+from memorybank.detectors.zigzag import ZigZag
 
 KIND = "repeated-current-fluctuation"
-
 
 _WARNING_CYCLES = 3.0
 """EVerest's documentation: three openings under load may be all that a contactor survives."""
@@ -22,36 +25,42 @@ _BOUND_A = 1e6
 """No current is; a false reading beyond must not overflow the sums."""
 _BELIEVED_AFTER = 10
 """A clock was set back when so many readings in a row are older than the newest; fewer are late ones."""
+_TOO_SOON_S = 0.6
+"""After the reading before: one of the two is not the module's."""
+_CONTESTED = 4
+"""Readings that are doubted from then on."""
+_TOLD_AGAIN_S = 10.0
+_CALM_S = 60.0
+"""Without a sign for so long it is over, and the wear of the next one counts from nothing."""
+_KEPT = 12
+"""Turns kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pivot:
-    """An extreme from which the current turned back; `high_s`: time above the middle up to here."""
-
-    at: datetime
-    current_a: float
-    high_s: float
+def _numbers() -> "array[float]":
+    return array("d")
 
 
 @dataclass(slots=True)
 class State:
-    """Where the zigzag stands; `pivots` are the reversals within the window, oldest first.
+    """What a connector's current and commands did lately; changed in place."""
 
-    `swung_a` is the sum of the swings since `since`: smaller ones heal no wear.
-    """
-
-    at: datetime | None = None
+    swings: ZigZag
+    ripples: ZigZag
+    wished: Wished
+    above_at_turn_s: "array[float]" = field(default_factory=_numbers)
+    """At each of the ripples' turns: the seconds spent above the middle so far."""
+    above_s: float = 0.0
+    middle_a: float = 0.0
+    at_s: float = float("-inf")
     current_a: float = 0.0
-    direction: int = 0
-    low: Pivot | None = None
-    high: Pivot | None = None
-    high_s: float = 0.0
-    pivots: tuple[Pivot, ...] = ()
-    rating_a: float = 0.0
     late: int = 0
+    contested: int = 0
+    has_can: bool = False
     swung_a: float = 0.0
-    since: datetime | None = None
-    signed_at: datetime | None = None
+    since_s: float = 0.0
+    shown_s: float = float("-inf")
+    told_s: float = float("-inf")
+    grade: Severity = "info"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,117 +68,173 @@ class Reversals:
     """The detector and its thresholds."""
 
     gate_a: float = 20.0
-    """Amperes by which the current must come back: ripple and noise below count nothing."""
-    threshold: int = 8
-    """Reversals within the window. Eight find the 8 s cycle of the base scenario about 30 s after its
-    physical start; ten need 38 s, and four cry at every saw-tooth ramp. A start and a stop make two."""
+    """Amperes by which the current must come back where nothing but the current speaks: real saw-tooth ramps
+    reverse by 10 A and more several times within a minute (H1)."""
+    threshold: int = 10
+    """Reversals within `window_s` where nothing but the current speaks: 8 gave 13 false events in 54
+    half-real hours, 10 none (detection.md)."""
+    window_s: float = 60.0
+    """Seconds in which those reversals must lie."""
+    longest_s: float = 75.0
+    """The longest period of commands, in seconds: photovoltaic control has minutes (H3)."""
+    follow_a: float = 2.5
+    """Amperes by which the current must move to have followed a command: eight times a sensor's noise."""
+    alternations: int = 4
+    """Regular changes of the commanded current, two periods of them, if limits alternate among the
+    commands."""
+    starts_and_stops: int = 6
+    """The same for starts and stops alone, and for changes seen only in what the module was told: a driver
+    who pauses and resumes makes four within a minute (H9)."""
     rated_a: float = 300.0
     """What a connector can deliver; one that is seen to do more counts with that."""
-    window_s: float = 60.0
-    """Seconds in which the reversals must lie."""
     name: ClassVar[str] = "reversals"
     layer: ClassVar[Layer] = "periodicity"
     scope: ClassVar[Scope] = "connector"
-    takes: ClassVar[tuple[type[Event], ...]] = (Reading,)
+    takes: ClassVar[tuple[type[Event], ...]] = (Reading, CommandSent)
 
     def start(self, _place: Place) -> State:
-        """Return the state before the first reading."""
-        return State()
+        """Return the state before the first event."""
+        return State(ZigZag(self.gate_a, _KEPT), ZigZag(self.follow_a, _KEPT), Wished(self.rated_a))
 
-    def step(self, state: State, reading: Reading) -> Sign | None:
-        """Take the connector's next reading."""
-        if reading.current_a is None or reading.origin != "can":
+    def step(self, state: State, event: Reading | CommandSent) -> Sign | None:
+        """Take the connector's next reading or command."""
+        if isinstance(event, CommandSent):
+            state.wished.command(event)
             return None
-        if state.at is not None and reading.at < state.at:
+        if event.current_a is None or (event.origin != "can" and state.has_can):
+            return None
+        at_s = event.at.timestamp()
+        if at_s < state.at_s:
             state.late += 1
             if state.late < _BELIEVED_AFTER:
                 return None
-            for name, value in zip(
-                State.__slots__, map(State().__getattribute__, State.__slots__), strict=True
-            ):
-                setattr(state, name, value)
-        current_a = max(-_BOUND_A, min(_BOUND_A, reading.current_a))
-        self._move(state, reading.at, current_a, min(_BOUND_A, reading.offered_a or 0.0))
-        return self._judged(state, reading.at)
-
-    def tick(self, state: State, now: datetime) -> Sign | None:
-        """Nothing is told by an absence."""
-
-    def _move(self, state: State, at: datetime, current_a: float, offered_a: float) -> None:
-        """Move the zigzag on to this current."""
-        if state.at and state.current_a > _middle_a(state):
-            # A gap says nothing about the current within it.
-            state.high_s += min((at - state.at).total_seconds(), self.window_s)
-        here = Pivot(at, current_a, state.high_s)
-        low, high, direction, reversal = state.low or here, state.high or here, state.direction, None
-        if direction >= 0 and current_a > high.current_a:
-            high = here
-        if direction <= 0 and current_a < low.current_a:
-            low = here
-        if direction >= 0 and high.current_a - current_a >= self.gate_a:
-            reversal, low, direction = (high if direction else None), here, -1
-        elif direction <= 0 and current_a - low.current_a >= self.gate_a:
-            reversal, high, direction = (low if direction else None), here, 1
-        pivots = state.pivots
-        if reversal is not None:
-            state.swung_a += abs(reversal.current_a - pivots[-1].current_a) if pivots else 0.0
-            pivots = (*pivots, reversal)
-        begin = at - timedelta(seconds=self.window_s)
-        while pivots and pivots[0].at < begin:
-            pivots = pivots[1:]
-        state.at, state.current_a, state.direction, state.late = at, current_a, direction, 0
-        state.low, state.high, state.pivots = low, high, pivots
-        state.rating_a = max(self.rated_a, state.rating_a, current_a, offered_a)
-
-    def _judged(self, state: State, at: datetime) -> Sign | None:
-        """Return the sign that the window gives now."""
-        if len(state.pivots) < self.threshold:
-            if state.signed_at and (at - state.signed_at).total_seconds() >= self.window_s:
-                state.since = state.signed_at = None
+            _begin_anew(state)
+        has_turned = self._move(state, event, at_s)
+        if at_s - state.told_s < _TOLD_AGAIN_S and not has_turned:
             return None
-        if state.since is None:
-            state.since, state.swung_a = state.pivots[0].at, sum(_swings(state.pivots))
-        state.signed_at = at
-        return self._sign(state, state.since)
+        return self._judged(state)
 
-    def _sign(self, state: State, since: datetime) -> Sign:
-        pivots = state.pivots
-        swings = _swings(pivots)
-        # Whole cycles only: from a pivot to the next but one.
-        cycles_s = [(b.at - a.at).total_seconds() for a, b in zip(pivots, pivots[2:], strict=False)]
-        period_s = sum(cycles_s) / len(cycles_s)
-        amplitude_a = sum(swings) / len(swings)
-        high_s = [b.high_s - a.high_s for a, b in zip(pivots, pivots[2:], strict=False)]
-        duty = sum(high_s) / sum(cycles_s) if sum(cycles_s) else 0.0
-        currents = [pivot.current_a for pivot in pivots]
-        full_cycles = state.swung_a / 2 / state.rating_a
-        return Sign(
-            kind=KIND,
-            since=since,
-            score=float(len(pivots)),
-            threshold=float(self.threshold),
-            deviation=round(max(currents) - min(currents), 2),
-            severity=severity(full_cycles),
-            explanation=(
-                f"{len(pivots)} reversals of {amplitude_a:.0f} A within {self.window_s:.0f} s"
-                f" (period {period_s:.1f} s, duty {duty:.0%}),"
-                f" as wearing as {full_cycles:.1f} full-load cycles at {state.rating_a:.0f} A"
-            ),
-            pattern={
-                "period_s": round(period_s, 2),
-                "amplitude_a": round(amplitude_a, 2),
-                "duty": round(duty, 3),
-                "reversals": float(len(pivots)),
-            },
+    def tick(self, _state: State, _now: datetime) -> Sign | None:
+        """Nothing is told by an absence."""
+        return None
+
+    def _move(self, state: State, reading: Reading, at_s: float) -> bool:
+        """Move the zigzags and the wishes on to a reading; return whether the current turned."""
+        current_a = max(-_BOUND_A, min(_BOUND_A, reading.current_a or 0.0))
+        gap_s = at_s - state.at_s
+        ripples, swings, wished = state.ripples, state.swings, state.wished
+        if state.current_a > state.middle_a:
+            state.above_s += min(gap_s, self.window_s)  # a gap says nothing about the current within it
+        has_turned = False
+        if not ripples.quiet_from_a <= current_a <= ripples.quiet_to_a:
+            has_turned = ripples.step(at_s, current_a)
+            if has_turned:
+                self._turned(state)
+        # Two readings where one belongs: somebody else speaks for the module, and what swings may be his.
+        if gap_s < _TOO_SOON_S:
+            state.contested = _CONTESTED
+        elif state.contested:
+            state.contested -= 1
+        if not (state.contested or swings.quiet_from_a <= current_a <= swings.quiet_to_a):
+            if swings.step(at_s, current_a):
+                has_turned = True
+            wished.rating_a = max(wished.rating_a, current_a)
+        state.at_s, state.late, state.current_a = at_s, 0, current_a
+        if reading.origin == "can":
+            state.has_can = True
+        wished.reading(reading, at_s)
+        return has_turned
+
+    def _turned(self, state: State) -> None:
+        """Take note of a ripple's turn."""
+        turns = state.ripples.turn_a
+        state.above_at_turn_s.append(state.above_s)
+        del state.above_at_turn_s[:-_KEPT]
+        if len(turns) > 1:
+            state.swung_a += abs(turns[-1] - turns[-2])
+            state.middle_a = (turns[-1] + turns[-2]) / 2
+
+    def _swings_alone(self, state: State) -> bool:
+        """Return whether the current reverses often enough for a sign without any command."""
+        turns_s = state.swings.at_s
+        return len(turns_s) >= self.threshold and state.at_s - turns_s[-self.threshold] <= self.window_s
+
+    def _following(self, state: State) -> Cadence | None:
+        """Return the wish that the current follows, if one alternates regularly."""
+        wished = state.wished
+        by_csms, by_charge_point = wished.by_csms, wished.by_charge_point
+        if by_csms.run >= self.alternations:
+            has_limits = wished.limit_by_csms.run >= self.alternations - 1
+            if self._follows(state, by_csms, self.alternations if has_limits else self.starts_and_stops):
+                return by_csms
+        if by_charge_point.run >= self.starts_and_stops:
+            return by_charge_point if self._follows(state, by_charge_point, self.starts_and_stops) else None
+        return None
+
+    def _follows(self, state: State, wish: Cadence, changes: int) -> bool:
+        return (
+            wish.run >= changes
+            and wish.period_s <= self.longest_s
+            and state.at_s - wish.at_s[-1] <= 1.5 * wish.period_s
+            # The first movement turns from an extreme of long ago; another may fall into a lost reading.
+            and state.ripples.turns_since(wish.since_s) >= changes - 2
         )
 
+    def _judged(self, state: State) -> Sign | None:
+        """Return what is seen now, if it is time to tell."""
+        at_s = state.at_s
+        wish, is_alone = self._following(state), self._swings_alone(state)
+        if wish is None and not is_alone:
+            return None
+        if at_s - state.shown_s > _CALM_S:
+            starts_s = [wish.since_s] if wish else []
+            starts_s += [state.swings.at_s[-self.threshold]] if is_alone else []
+            state.since_s = min(starts_s)
+            state.swung_a = sum(_swings_a(state.ripples, state.since_s))
+            state.told_s, state.grade = float("-inf"), "info"
+        state.shown_s = at_s
+        grade = severity(state.swung_a / 2 / state.wished.rating_a)
+        if at_s - state.told_s < _TOLD_AGAIN_S and grade == state.grade:
+            return None
+        state.told_s, state.grade = at_s, grade
+        return self._sign(state, wish, is_alone=is_alone)
 
-def _swings(pivots: tuple[Pivot, ...]) -> list[float]:
-    return [abs(b.current_a - a.current_a) for a, b in pairwise(pivots)]
-
-
-def _middle_a(state: State) -> float:
-    return (state.low.current_a + state.high.current_a) / 2 if state.low and state.high else 0.0
+    def _sign(self, state: State, wish: Cadence | None, *, is_alone: bool) -> Sign:
+        """Return the sign of what the zigzags and the cadence show."""
+        zigzag, wished = state.swings if is_alone else state.ripples, state.wished
+        swings_a = _swings_a(zigzag, state.since_s)
+        count = zigzag.turns_since(state.since_s)
+        span_s = state.at_s - zigzag.at_s[-count] if count else 0.0
+        period_s = wish.period_s if wish else _period_s(zigzag.at_s[-count:])
+        smallest_a = math.floor(min(swings_a, default=zigzag.gate_a))
+        said = [f"current reversed {count} times by more than {smallest_a} A within {span_s:.0f} s"]
+        score = count / self.threshold if is_alone else 0.0
+        if wish is not None:
+            commands = "limit commands" if wished.limit_by_csms.run >= self.alternations - 1 else "commands"
+            low_a, high_a = sorted((wish.to_a[-1], wish.to_a[-2]))
+            said.append(f"{commands} alternated {low_a:.0f} and {high_a:.0f} A {wish.run} times")
+            score = max(score, wish.run / self.alternations)
+        duty = _duty(state) or (wish.duty if wish else 0.0)
+        full_cycles = state.swung_a / 2 / wished.rating_a
+        said.append(
+            f"period {period_s:.1f} s, duty {duty:.0%}, as wearing as {full_cycles:.1f} full-load cycles"
+            f" at {wished.rating_a:.0f} A"
+        )
+        return Sign(
+            kind=KIND,
+            since=datetime.fromtimestamp(state.since_s, UTC),
+            score=round(score, 2),
+            threshold=1.0,
+            deviation=round(max(swings_a, default=0.0), 2),
+            severity=state.grade,
+            explanation="; ".join(said),
+            pattern={
+                "period_s": round(period_s, 2),
+                "amplitude_a": round(sum(swings_a) / max(1, len(swings_a)), 2),
+                "duty": round(duty, 3),
+                "reversals": float(count),
+            },
+        )
 
 
 def severity(full_cycles: float) -> Severity:
@@ -180,6 +245,36 @@ def severity(full_cycles: float) -> Severity:
     if full_cycles >= _CRITICAL_CYCLES:
         return "critical"
     return "warning" if full_cycles >= _WARNING_CYCLES else "info"
+
+
+def _swings_a(zigzag: ZigZag, since_s: float) -> list[float]:
+    """Return the swings between the turns since then, with the one that led to the first of them."""
+    turns = zigzag.turn_a[-zigzag.turns_since(since_s) - 1 :]
+    return [abs(later - earlier) for earlier, later in pairwise(turns)]
+
+
+def _period_s(turns_s: "array[float]") -> float:
+    """Return the mean of whole periods: from a turn to the next but one."""
+    back = (len(turns_s) - 1) // 2 * 2
+    return 2 * (turns_s[-1] - turns_s[-1 - back]) / back if back > 0 else 0.0
+
+
+def _duty(state: State) -> float:
+    """Return the share of time above the middle, over the whole cycles that are kept."""
+    above_s, at_s = state.above_at_turn_s, state.ripples.at_s
+    back = (len(above_s) - 1) // 2 * 2
+    span_s = at_s[-1] - at_s[-1 - back] if back > 0 else 0.0
+    return min(1.0, (above_s[-1] - above_s[-1 - back]) / span_s) if span_s > 0 else 0.0
+
+
+def _begin_anew(state: State) -> None:
+    """Forget all that was measured with a clock that was set back since."""
+    fresh = State(
+        ZigZag(state.swings.gate_a, _KEPT), ZigZag(state.ripples.gate_a, _KEPT), Wished(state.wished.rating_a)
+    )
+    fresh.has_can = state.has_can
+    for name in State.__slots__:
+        setattr(state, name, getattr(fresh, name))
 
 
 DETECTOR = Reversals()

@@ -34,7 +34,9 @@ class Wished:
     by_charge_point: Cadence = field(default_factory=_of_readings)
     """The limit that it told its module while a transaction runs, else nothing."""
     limits: SentLimits = field(default_factory=SentLimits)
+    has_commands: bool = False
     voltage_v: float = _NOMINAL_V
+    transaction_id: int | None = None
     running: bool = False
     remote_s: float = float("-inf")
     """When the last remote start or stop was."""
@@ -44,7 +46,7 @@ class Wished:
         at_s = command.at.timestamp()
         match command.command:
             case "RemoteStartTransaction" | "RemoteStopTransaction":
-                if command.outcome != "Accepted":
+                if command.outcome != "Accepted" or self._is_another(command):
                     return
                 self.running, self.remote_s = command.command == "RemoteStartTransaction", at_s
                 limit_a = self._limit_a()
@@ -54,12 +56,14 @@ class Wished:
                 self.limit_by_csms.note(at_s, limit_a)
             case _:
                 return
+        self.has_commands = True
         self.by_csms.note(at_s, limit_a if self.running else 0.0)
 
     def reading(self, reading: Reading, at_s: float) -> None:
         """Take note of what a reading says of the transaction and of the module's limit."""
         if reading.voltage_v:
             self.voltage_v = reading.voltage_v
+        self.transaction_id = reading.transaction_id
         in_transaction = reading.transaction_id is not None
         if in_transaction is not self.running and at_s - self.remote_s > _STALE_S:
             self.running = in_transaction
@@ -70,6 +74,13 @@ class Wished:
             wish_a = min(commanded_a, self.rating_a) if in_transaction else 0.0
             if wish_a != self.by_charge_point.wish_a:
                 self.by_charge_point.note(at_s, wish_a)
+                if not self.has_commands:
+                    self.by_csms.wish_a = wish_a  # from which its first command departs
+
+    def _is_another(self, command: CommandSent) -> bool:
+        """Return whether it stops another connector's transaction: a stop names no connector."""
+        named = command.parameters.get("transactionId")
+        return named is not None and self.transaction_id is not None and named != self.transaction_id
 
     def _limit_a(self) -> float:
         limit_a = self.limits.limit_a

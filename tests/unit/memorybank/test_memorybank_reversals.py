@@ -75,11 +75,11 @@ BASE = square(on_s=2.0, off_s=6.0)
 def test_the_base_scenario_is_found_within_a_minute(
     ramp: Callable[[Target, float], Iterator[tuple[float, float]]], phase_s: float
 ) -> None:
-    """Both ramp laws, wherever the samples fall: opened once, within 40 s, with the period it has."""
+    """By the current alone: 40 s after it began (at 6 s), with the period it has."""
     anomalies = told(ramp(lambda second: BASE(second + phase_s), 120))
     opened = [anomaly for anomaly in anomalies if anomaly.phase == "opened"]
     assert len(opened) == 1
-    assert (opened[0].detected_at - START_AT).total_seconds() <= 40
+    assert (opened[0].detected_at - START_AT).total_seconds() <= 47
     assert opened[0].kind == KIND
     assert opened[0].pattern["period_s"] == pytest.approx(8.0, abs=0.5)
     assert opened[0].pattern["amplitude_a"] > 20
@@ -182,8 +182,8 @@ def test_one_reading_of_the_future_does_not_blind() -> None:
 def test_the_explanation_has_the_numbers() -> None:
     """One sentence that a person can check against the graph."""
     anomalies = told(by_share(BASE, 60))
-    assert anomalies[0].explanation.startswith("8 reversals of 9")
-    assert "period 8.0 s" in anomalies[0].explanation
+    assert anomalies[0].explanation.startswith("current reversed 10 times by more than 9")
+    assert "period 8.0 s, duty 2" in anomalies[0].explanation
 
 
 def test_readings_without_a_current_say_nothing() -> None:
