@@ -1,4 +1,4 @@
-"""The truth's labels to events: a start and an end of one run make one. Pure."""
+"""The truth's labels to events: all labels of one run make one. Pure."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -12,29 +12,35 @@ def true_events(
 ) -> list[TrueEvent]:
     """Return the provoked anomalies, by their first command; benign runs and hard negatives are none.
 
-    `accepted`: the right names by scenario (else the anomaly's own). A run without an end lasted to `until`.
+    `accepted`: right names by scenario (else the anomaly's own). A run at several charge points, each with
+    labels of its own, is one event. A run without an end lasted to `until`.
     """
-    started: dict[str, ScenarioLabel] = {}
-    ended: dict[str, ScenarioLabel] = {}
+    by_run: dict[str, list[ScenarioLabel]] = {}
     for label in labels:
         if label.anomaly is not None:
-            (started if label.phase == "started" else ended)[label.run_id] = label
-    events = []
-    for run_id, start in started.items():
-        end = ended.get(run_id)
-        physical_at = start.physical_started_at or (end.physical_started_at if end else None)
-        ends = (
-            [until] if end is None else [end.at, *([end.physical_ended_at] if end.physical_ended_at else [])]
-        )
-        events.append(
-            TrueEvent(
-                scenario=start.scenario,
-                accepted=accepted.get(start.scenario, frozenset({start.anomaly or ""})),
-                charge_point_ids=frozenset(start.charge_point_ids),
-                commanded_at=start.at,
-                physical_at=physical_at,
-                ended_at=max(ends),
-                parameters=dict(start.parameters),
-            )
-        )
-    return sorted(events, key=lambda event: event.commanded_at)
+            by_run.setdefault(label.run_id, []).append(label)
+    events = [_event(run, accepted, until) for run in by_run.values()]
+    return sorted((event for event in events if event is not None), key=lambda event: event.commanded_at)
+
+
+def _event(
+    run: list[ScenarioLabel], accepted: Mapping[str, frozenset[str]], until: datetime
+) -> TrueEvent | None:
+    starts = [label for label in run if label.phase == "started"]
+    ends = [label for label in run if label.phase == "ended"]
+    if not starts:
+        return None
+    first = min(starts, key=lambda label: label.at)
+    began = [label.physical_started_at for label in run if label.physical_started_at is not None]
+    # Charge points end on their own; one that did not is still in it.
+    is_over = len(ends) >= len(starts)
+    over = [max(label.at, label.physical_ended_at or label.at) for label in ends] if is_over else [until]
+    return TrueEvent(
+        scenario=first.scenario,
+        accepted=accepted.get(first.scenario, frozenset({first.anomaly or ""})),
+        charge_point_ids=frozenset(name for label in starts for name in label.charge_point_ids),
+        commanded_at=first.at,
+        physical_at=min(began, default=None),
+        ended_at=max(over),
+        parameters=dict(first.parameters),
+    )

@@ -100,6 +100,22 @@ def test_a_start_and_an_end_make_an_event():
     assert one.accepted == {"swing"}
 
 
+def test_a_run_at_several_charge_points_is_one_event():
+    labels = [
+        ScenarioLabel(
+            at=at(seconds), charge_point_id=place, run_id="r", scenario="a2", anomaly="swing", phase=phase,
+            charge_point_ids=[place],
+        )
+        for place, phase, seconds in (
+            ("CP-1", "started", 10), ("CP-2", "started", 11), ("CP-1", "ended", 50), ("CP-2", "ended", 70)
+        )
+    ]  # fmt: skip
+    (one,) = true_events(labels, {}, at(1000))
+    assert (one.charge_point_ids, one.commanded_at, one.ended_at) == ({"CP-1", "CP-2"}, at(10), at(70))
+    (unended,) = true_events(labels[:3], {}, at(1000))
+    assert unended.ended_at == at(1000)
+
+
 def test_a_run_without_an_end_lasts():
     (one,) = true_events([label("started", 10)], {"a1": frozenset({"storm"})}, at(1000))
     assert (one.ended_at, one.accepted) == (at(1000), {"storm"})
