@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from bench import chaos, console, ingest, memory, watching
+from bench import chaos, console, detectors, ingest, memory, watching
 from bench.queries import LEAST
 from bench.report import Measure, Report, told
 
@@ -20,6 +20,7 @@ def main() -> int:
         "watching": watching.measure,
         "chaos": chaos.measure,
         "console": console.measure,
+        "detectors": detectors.measure,
     }
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(parts)}; default all")
     parser.add_argument(

@@ -19,11 +19,10 @@ GRACE = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """An anomaly's opening as a detector told it; `layer` empty: of somebody else's detector."""
+    """An anomaly's opening as a detector told it; `kind` empty: of a baseline, which has no names."""
 
     charge_point_id: str
     kind: str
-    layer: str
     at: datetime
 
 

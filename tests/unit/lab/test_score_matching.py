@@ -17,7 +17,7 @@ def at(seconds: float) -> datetime:
 
 
 def alarm(seconds: float, kind="swing", place="CP-1") -> Alarm:
-    return Alarm(place, kind, "periodicity", at(seconds))
+    return Alarm(place, kind, at(seconds))
 
 
 def event(begin: float, end: float, places=("CP-1",), physical: float | None = None) -> TrueEvent:
