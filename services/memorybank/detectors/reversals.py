@@ -72,7 +72,7 @@ class Reversals:
     reverse by 10 A and more several times within a minute (H1)."""
     threshold: int = 10
     """Reversals within `window_s` where nothing but the current speaks: 8 gave 13 false events in 54
-    half-real hours, 10 none (detection.md)."""
+    half-real hours, 10 none."""
     window_s: float = 60.0
     """Seconds in which those reversals must lie."""
     longest_s: float = 75.0
