@@ -1,7 +1,8 @@
 """Profile throttling: a limit that keeps a session at next to nothing, with no cause at the place.
 
 What lowers a current by itself leaves the limit where it is: heat (the module derates), a full battery, the
-vehicle. What controls limits for a reason moves them again: the sun, the neighbour on a shared connection.
+vehicle. What controls limits for a reason moves them again, and did so before: the sun, the neighbour on a
+shared connection. A session whose begin is delayed had no current yet.
 """
 
 from dataclasses import dataclass, field
@@ -23,18 +24,23 @@ _AC_BELOW_V = 300.0
 
 @dataclass(slots=True)
 class State:
-    """The limit in force and what was usual before; changed in place."""
+    """The limit in force, the session, and what was usual before; changed in place."""
 
     place: Place
     limits: SentLimits = field(default_factory=SentLimits)
     voltage_v: float = _NOMINAL_V
     usual_a: float = 0.0
     """The highest limit seen at the place."""
-    held_a: float = float("inf")
+    transaction_id: int | None = None
+    peak_a: float = 0.0
+    """The highest current of the session."""
+    moves: int = 0
+    """How often the limit moved in the session."""
+    is_controlled: bool = False
+    """Whether the limits of some session here moved often."""
+    held_a: float = 0.0
     held_s: float = 0.0
     """Since when the limit is that."""
-    before_a: float = 0.0
-    """The current before."""
     overridden: SentProfile | None = None
     """The profile below the one that leads, where that is of a higher level and says much less."""
     said_s: float = float("-inf")
@@ -50,8 +56,15 @@ class ProfileThrottling:
     """Share of the usual limit below which one is low."""
     hold_s: float = 240.0
     """Seconds for which such a limit stands still: photovoltaic control waits for 180 s (H3)."""
+    begin_s: float = 700.0
+    """The same where no current flowed yet: the begin may be delayed by up to 600 s (H5)."""
     override_s: float = 90.0
     """The same where a profile of a higher level overrides the one that was there."""
+    control_moves: int = 3
+    """Moves of the limit within a session that show that somebody controls it, for alternating current."""
+    ac_peak_a: float = 12.0
+    """Of alternating current, amperes that must have flowed before: from less the sun's control switches
+    off."""
     full_soc_percent: float = 97.0
     """From so much charge on a low limit keeps nothing back."""
     rated_a: float = 300.0
@@ -73,20 +86,18 @@ class ProfileThrottling:
             return None
         if event.origin != "can" or event.commanded_a is None:
             return None
-        limit_a = event.commanded_a
-        if event.transaction_id is None:
-            # Outside a session the limit keeps nothing back.
+        if event.transaction_id != state.transaction_id:
+            state.transaction_id, state.moves, state.peak_a = event.transaction_id, -1, 0.0
             state.held_a = float("inf")
-            return None
-        if limit_a > self.low_a:
-            state.usual_a = max(state.usual_a, limit_a)
+        if event.transaction_id is None:
+            return None  # between sessions a limit keeps nothing back
+        limit_a = event.commanded_a
+        if event.voltage_v:
+            state.voltage_v = event.voltage_v
         if abs(limit_a - state.held_a) > _SAME_A:
-            state.held_a, state.held_s = limit_a, event.at.timestamp()
-            state.said_s = float("-inf")
+            self._moved(state, event, limit_a)
         if limit_a > self.low_a and state.overridden is None:
-            state.before_a = event.current_a or 0.0
-            if event.voltage_v:
-                state.voltage_v = event.voltage_v
+            state.peak_a = max(state.peak_a, event.current_a or 0.0)
             return None
         return self._judged(state, event, limit_a)
 
@@ -105,20 +116,36 @@ class ProfileThrottling:
                 return profile
         return None
 
+    def _moved(self, state: State, reading: Reading, limit_a: float) -> None:
+        """Take note of a limit that was not in force before."""
+        state.held_a, state.held_s, state.said_s = limit_a, reading.at.timestamp(), float("-inf")
+        state.moves += 1
+        if limit_a > self.low_a:
+            state.usual_a = max(state.usual_a, limit_a)
+        if state.moves >= self.control_moves:
+            state.is_controlled = True
+
+    def _hold_s(self, state: State) -> float:
+        """Return for how long a low limit must stand still here and now to keep something back."""
+        if state.overridden is not None:
+            return self.override_s
+        if state.voltage_v < _AC_BELOW_V:
+            is_sun = state.is_controlled or state.peak_a < self.ac_peak_a
+            return float("inf") if is_sun else self.hold_s
+        return self.begin_s if max(state.peak_a, state.held_a) < _SAME_A else self.hold_s
+
     def _judged(self, state: State, reading: Reading, limit_a: float) -> Sign | None:
         at_s, current_a = reading.at.timestamp(), reading.current_a or 0.0
         lasted_s = at_s - state.held_s
-        if lasted_s < self.override_s or (lasted_s < self.hold_s and state.overridden is None):
+        if lasted_s < self.override_s or 0.0 <= at_s - state.said_s < _TOLD_AGAIN_S:
             return None
-        if 0.0 <= at_s - state.said_s < _TOLD_AGAIN_S:
-            return None
-        usual_a = self._usual_a(state)
-        if limit_a > self.usual * usual_a:
+        hold_s, usual_a = self._hold_s(state), self._usual_a(state)
+        if lasted_s < hold_s or limit_a > self.usual * usual_a:
             return None
         if current_a < 0.8 * limit_a - 1.0 or (reading.soc_percent or 0.0) >= self.full_soc_percent:
             return None  # the vehicle would take no more
         state.said_s = at_s
-        return self._sign(state, limit_a, usual_a, lasted_s)
+        return self._sign(state, limit_a, usual_a, lasted_s, lasted_s / hold_s)
 
     def _usual_a(self, state: State) -> float:
         """Return the limit that is usual here: learned, or overridden, or seen, or else the rating."""
@@ -131,16 +158,15 @@ class ProfileThrottling:
             return min(state.usual_a, self.rated_a)
         return _AC_RATING_A if state.voltage_v < _AC_BELOW_V else self.rated_a
 
-    def _sign(self, state: State, limit_a: float, usual_a: float, lasted_s: float) -> Sign:
-        hold_s = self.override_s if state.overridden else self.hold_s
-        kept_back_a = max(0.0, (state.before_a or usual_a) - limit_a)
+    def _sign(self, state: State, limit_a: float, usual_a: float, lasted_s: float, score: float) -> Sign:
+        kept_back_a = max(0.0, (state.peak_a or usual_a) - limit_a)
         full_minutes = kept_back_a / self.rated_a * lasted_s / 60
         grade: Severity = "critical" if full_minutes >= 30 else "warning" if full_minutes >= 3 else "info"
         override = f"; it overrides one of {state.overridden.limit_a:.0f} A" if state.overridden else ""
         return Sign(
             kind=KIND,
             since=datetime.fromtimestamp(state.held_s, UTC),
-            score=round(lasted_s / hold_s, 2),
+            score=round(score, 2),
             threshold=1.0,
             deviation=round(usual_a - limit_a, 1),
             severity=grade,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from contracts.events import Event, Reading
 from detector_parts import Connector, command, limit, reading, start, stop, told
@@ -122,6 +123,28 @@ def test_the_first_session_may_be_throttled_already() -> None:
     """Then the rating says what is usual; of alternating current it is small."""
     found = told(ProfileThrottling(), Connector().run([limit(2, 6.0), start(5)], 400))
     assert "300 A are usual" in found[0].sign.explanation
+
+
+def test_a_delayed_begin_is_no_attack() -> None:
+    """H5: nothing flows for up to 600 s after the tag; what stays longer is one."""
+    commands = [limit(2, 0.0), start(5), limit(605, 63.0)]
+    assert told(ProfileThrottling(), Connector().run(commands, 1200)) == []
+    found = told(ProfileThrottling(), Connector().run(commands[:2], 1200))
+    assert 700 <= found[0].second <= 720
+
+
+def ac(*commands: Event, until_s: float) -> Iterator[Event]:
+    """The events of a charge point of alternating current."""
+    for event in Connector(limit_a=32.0).run(commands, until_s):
+        yield structs.replace(event, voltage_v=230.0) if isinstance(event, Reading) else event
+
+
+def test_alternating_current_is_throttled_only_where_nobody_controls_it() -> None:
+    """From 32 A to 6 A at once is an attack; the same after limits that followed the sun is the dusk."""
+    assert told(ProfileThrottling(), ac(start(5), limit(300, 6.0), until_s=600))
+    dusk = [limit(60.0 * number, 16.0 - 2 * number) for number in range(1, 7)]
+    assert told(ProfileThrottling(), ac(start(5), *dusk, limit(420, 0.0), until_s=1500)) == []
+    assert told(ProfileThrottling(), ac(limit(2, 0.0), start(5), until_s=3000)) == []
 
 
 def test_what_was_learned_is_usual() -> None:
