@@ -46,7 +46,8 @@ class Vehicle(Struct, frozen=True):
     """
 
     soc_percent: float
-    cars_to_come: Noise
+    cars_to_come: Noise | None
+    """None: none come, this one stays however full it is."""
     capacity_wh: float = 64_000.0
     peak_w: float = 130_000.0
     full_v: float = 400.0
@@ -62,7 +63,9 @@ class Vehicle(Struct, frozen=True):
 
 
 def plugged(vehicle: Vehicle) -> Vehicle:
-    """Return the next car: the same battery, a charge drawn from 20 to 60 %."""
+    """Return the next car: the same battery, a charge drawn from 20 to 60 %; or this one, if none come."""
+    if vehicle.cars_to_come is None:
+        return vehicle
     share, cars_to_come = noise.uniform(vehicle.cars_to_come)
     low, high = ARRIVAL_SOC_PERCENT
     return replace(vehicle, soc_percent=low + share * (high - low), cars_to_come=cars_to_come)

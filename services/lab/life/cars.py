@@ -1,8 +1,9 @@
 """Cars that come: battery, curve and voltage of one that charges with direct or alternating current."""
 
+import math
 from random import Random
 
-from charger import noise
+from charger import vehicle
 from charger.vehicle import Curve, Vehicle
 from lab.life import figures
 from lab.life.draws import quantile
@@ -10,6 +11,7 @@ from lab.life.draws import quantile
 GRID_V = 230.0
 FULLEST_PERCENT = 99.5
 """A taper never quite ends, so nobody waits for more."""
+_STEPS = 20
 _FAST_W = 115_000.0
 _SHARE_OF_800_V_AMONG_FAST = 0.25
 """With open-ev-data's share of 800 V overall (10 %), when two fifths of the cars are fast."""
@@ -30,7 +32,7 @@ def dc_car(rng: Random, soc_percent: float, capacity_wh: float, peak_w: float) -
     )[0]
     return Vehicle(
         soc_percent=soc_percent,
-        cars_to_come=noise.seeded(rng.getrandbits(63)),
+        cars_to_come=None,
         capacity_wh=capacity_wh,
         peak_w=peak_w,
         full_v=(800.0 if is_800_v else 400.0) * rng.uniform(0.9, 1.05),
@@ -54,7 +56,7 @@ def ac_car(rng: Random, phases: int, wanted_wh: float, stay_s: float) -> Vehicle
         capacity_wh = max(rng.uniform(8_000, 14_000), wanted_wh * 1.05)
     return Vehicle(
         soc_percent=FULLEST_PERCENT - wanted_wh / capacity_wh * 100,
-        cars_to_come=noise.seeded(rng.getrandbits(63)),
+        cars_to_come=None,
         capacity_wh=capacity_wh,
         peak_w=limit_a * GRID_V * phases,
         full_v=GRID_V,
@@ -63,3 +65,16 @@ def ac_car(rng: Random, phases: int, wanted_wh: float, stay_s: float) -> Vehicle
         internal_ohm=0.0,
         phases=phases,
     )
+
+
+def charging_s(car: Vehicle, energy_wh: float, most_a: float) -> float:
+    """Return how long a car needs for so much energy at `most_a` or less; about, and inf if for ever."""
+    needed_s, part_wh = 0.0, energy_wh / _STEPS
+    for _ in range(_STEPS):
+        middle = vehicle.charged(car, part_wh / 2)
+        power_w = vehicle.power_w(middle, min(most_a, vehicle.accepted_a(middle)))
+        if power_w <= 0:
+            return math.inf
+        needed_s += part_wh / power_w * 3600
+        car = vehicle.charged(car, part_wh)
+    return needed_s

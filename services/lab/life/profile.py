@@ -25,6 +25,10 @@ class Profile:
     """The driver unplugs and plugs again within a minute."""
     surplus_share: float = 0.1
     """Of AC charge points: they follow the surplus of a photovoltaic plant."""
+    hot_share: float = 0.05
+    """Of charge points: so warm around the modules that they derate at full load."""
+    saw_tooth_share: float = 0.05
+    """Of DC charge points: the ramp up is a saw tooth, as of some real 50 kW stations."""
     delay_limit_s: float = 600.0
 
 

@@ -10,7 +10,7 @@ Kind: TypeAlias = Literal["dc", "ac"]
 
 @dataclass(frozen=True, slots=True)
 class LimitChange:
-    """Load management: the CSMS limits the running transaction to `limit_a`; None: lifts its limit again."""
+    """Load management: the CSMS limits the charge point to `limit_a`; None: lifts that limit again."""
 
     after_s: float
     """Since the plug."""
@@ -45,5 +45,5 @@ class Session:
     energy_wh: float | None = None
     kind: Kind = "dc"
     limits: tuple[LimitChange, ...] = ()
-    """In order of time, before `stop_s`; those that fall outside a transaction change nothing."""
+    """In order of time, before `stop_s`; with the charging they end, too."""
     pauses: tuple[Pause, ...] = ()

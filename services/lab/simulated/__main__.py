@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,12 +18,10 @@ from csms.scenario_file import ScenarioFileError
 from lab.data_set import card
 from lab.data_set.card import Made
 from lab.data_set.parts import Part, join
-from lab.simulated.fleet import Fleet
+from lab.simulated.fleet import BEGIN_AT, Fleet
 from lab.simulated.workers import blocks_of, simulate
 
 MOST_CHARGE_POINTS = 500
-BEGIN_AT = datetime(2026, 1, 5, tzinfo=UTC)
-"""A Monday."""
 BENIGN = "benign"
 
 
@@ -55,6 +52,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--run-seconds", type=_above_0, default=300.0, metavar="S", help="of each run (default 300)"
+    )
+    parser.add_argument(
+        "--ac-percent",
+        type=_whole(0, 100),
+        default=0,
+        metavar="P",
+        help="of charge points with alternating current, at work (default 0)",
     )
     parser.add_argument("--seed", type=_whole(0, 2**31), default=1, metavar="S", help="default 1")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or empty directory")
@@ -101,6 +105,7 @@ def main(line: list[str]) -> int:
         every_h=arguments.every_hours,
         lasts_s=arguments.run_seconds,
         sample_interval_s=arguments.meter_interval,
+        ac_share=arguments.ac_percent / 100,
     )
     try:
         _make(fleet, out, line, workers=arguments.workers, shows_wire=arguments.wire)

@@ -5,8 +5,6 @@ import zlib
 from collections.abc import Iterator
 from datetime import datetime
 
-from msgspec.structs import replace
-
 from chargepoint.connector_events import CableUnplugged
 from charger import noise, vehicle
 from charger.module import Module
@@ -14,13 +12,14 @@ from charger.power_stage import PowerStage
 from charger.vehicle import Vehicle
 from contracts.can_frames import KEEPALIVE_PERIOD_S, READING_PERIOD_S
 from contracts.events import AnyEvent, Reading
-from lab.simulated.agenda import NEVER_S, Agenda, Process, Until
+from lab.life.session import Session
+from lab.simulated.agenda import NEVER_S, Agenda, Process
 from lab.simulated.central_system import CentralSystem
 from lab.simulated.driver import Driver
 from lab.simulated.module_node import ModuleNode
-from lab.simulated.outlet import Outlet
-from lab.simulated.plan import ChargePointPlan, ScenarioRun, Session
+from lab.simulated.plan import ChargePointPlan, ScenarioRun
 from lab.simulated.station import Station
+from lab.simulated.visit import Visit, park
 
 IDLE_TAIL_S = 10.0
 """So long after everything came to rest readings go on, and then time is jumped over."""
@@ -153,7 +152,7 @@ class ChargePoint:
     def _driven(self, driver: Driver) -> Process:
         outlet, car = self._station.outlets[0], driver.run.car
         if car is not None and not outlet.connector.plugged:
-            _park(outlet, car)
+            park(outlet, car)
             outlet.plug()
         self._drivers.append(driver)
         yield from driver.drive()
@@ -164,55 +163,21 @@ class ChargePoint:
     def _expect(self, session: Session) -> None:
         self._csms.knows(session.id_tag)
         self._ahead(session.plug_s)
-        self._agenda.at(session.plug_s, lambda: self._agenda.start(self._visit(session)))
+        self._agenda.at(session.plug_s, lambda: self._agenda.start(self._visited(session)))
 
-    def _visit(self, session: Session) -> Process:
-        """A car comes, charges and leaves; then the next one is expected."""
-        agenda, outlet = self._agenda, self._station.outlets[session.connector - 1]
+    def _visited(self, session: Session) -> Process:
         following = next(self._sessions, None)
         if following is not None:
             self._expect(following)
-        self._wake()
-        if outlet.connector.plugged:
-            outlet.handle(CableUnplugged())
-        _park(outlet, session.vehicle)
-        outlet.plug()
-        yield session.tag_after_s
-        self._wake()
-        self._station.present(outlet, session.id_tag)
-        yield Until(lambda: outlet.connector.transaction is not None, 10.0)
-        if outlet.connector.transaction is not None:
-            yield from self._charge(outlet, session)
-        self._ahead(max(session.leave_s, agenda.now_s))
-        yield max(1.0, session.leave_s - agenda.now_s)
-        self._wake()
-        outlet.handle(CableUnplugged())
-
-    def _charge(self, outlet: Outlet, session: Session) -> Process:
-        """Stand there until enough has flowed or it is time to stop; then show the tag again."""
-        agenda, begun_wh = self._agenda, outlet.meter.energy_wh
-        wanted_wh = NEVER_S if session.energy_wh is None else session.energy_wh
-        while (transaction := outlet.connector.transaction) is not None:
-            missing_wh, left_s = begun_wh + wanted_wh - outlet.meter.energy_wh, session.stop_s - agenda.now_s
-            if missing_wh <= 0 or left_s <= 0:
-                if transaction.id_tag == session.id_tag:
-                    self._station.present(outlet, session.id_tag)
-                return
-            # It cannot flow faster than that; so the driver looks ever more often, and hardly too late.
-            most_w = self._plan.supply.rated_a * self._plan.supply.voltage_v * self._plan.supply.phases
-            yield min(left_s, max(1.0, 0.8 * missing_wh / most_w * 3600))
-
-
-def _park(outlet: Outlet, car: Vehicle) -> None:
-    module = outlet.node.module
-    outlet.node.become(replace(module, stage=replace(module.stage, vehicle=car)))
+        outlet = self._station.outlets[session.connector - 1]
+        yield from Visit(session, outlet, self._station, self._agenda, self._wake, self._ahead).live()
 
 
 def _new_module(plan: ChargePointPlan, draws: tuple[int, ...]) -> Module:
     """Return an idle module of the plan's kind, as charger.rack makes one."""
     car = plan.vehicle or vehicle.plugged(Vehicle(soc_percent=0.0, cars_to_come=noise.seeded(*draws, 0)))
     return Module(
-        stage=PowerStage(car, plan.ratings, temperature_c=plan.ratings.ambient_c),
+        stage=PowerStage(car, plan.ratings, temperature_c=plan.ratings.ambient_c, saw_tooth=plan.saw_tooth),
         sensor=noise.seeded(*draws, 1),
         noise_sd_a=plan.noise_sd_a,
         bias_a=plan.bias_a,

@@ -3,14 +3,21 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from charger import noise
-from charger.power_stage import Ratings
-from charger.ramp import LinearRamp
+from chargepoint.smart_charging import Supply
 from charger.vehicle import Vehicle
 from csms.scenario import RemoteStart, Scenario
-from lab.simulated.plan import ChargePointPlan, ScenarioRun, Session
+from lab.life.cars import GRID_V, charging_s, dc_car
+from lab.life.equipment import equipment
+from lab.life.profile import AC_ONE_PHASE, AC_THREE_PHASES, DC, Profile
+from lab.life.session import Session
+from lab.life.sessions import AC_RATED_A, DC_RATED_A, sessions
+from lab.simulated.plan import ChargePointPlan, ScenarioRun
 
+BEGIN_AT = datetime(2026, 1, 5, tzinfo=UTC)
+"""A Monday."""
+DC_SUPPLY = Supply(DC_RATED_A, 400.0)
 DAY_S = 86_400.0
 CALM_S = 120.0
 """A scenario begins no earlier after a session's start than that, or after the end of the one before."""
@@ -31,6 +38,8 @@ class Fleet:
     every_h: float = 24.0
     lasts_s: float = 300.0
     sample_interval_s: int = 10
+    ac_share: float = 0.0
+    """Of the charge points: alternating current, at work; scenarios run at the others alone."""
 
     @property
     def lasts_in_all_s(self) -> float:
@@ -42,45 +51,34 @@ def plan(fleet: Fleet, number: int) -> ChargePointPlan:
     """Return the plan of the charge point with this number, from 0 on."""
     charge_point_id = f"CP-{number + 1}"
     rng = random.Random(f"{fleet.seed}/{charge_point_id}/plan")
-    ratings = Ratings(ramp=LinearRamp(rng.choice((10.0, 20.0, 25.0)))) if number % 2 else Ratings()
-    sessions = list(_sessions(fleet, charge_point_id, rng))
+    profile = _profile(fleet, rng)
+    is_dc = profile.kind == "dc"
+    lived = list(sessions(number, seed=fleet.seed, days=fleet.days, profile=profile, begin_at=BEGIN_AT))
+    quirks = equipment(number, seed=fleet.seed, profile=profile)
     return ChargePointPlan(
         charge_point_id=charge_point_id,
-        ratings=ratings,
-        noise_sd_a=rng.uniform(0.06, 0.3),
-        bias_a=rng.uniform(-0.5, 0.5),
+        supply=DC_SUPPLY if is_dc else Supply(AC_RATED_A, GRID_V, profile.phases),
+        ratings=quirks.ratings,
+        noise_sd_a=quirks.noise_sd_a,
+        bias_a=quirks.bias_a,
+        saw_tooth=quirks.saw_tooth,
         plugged=False,
         sample_interval_s=fleet.sample_interval_s,
-        sessions=sessions,
-        runs=tuple(_runs(fleet, charge_point_id, sessions, rng)),
+        sessions=[session for session in lived if session.leave_s < fleet.lasts_in_all_s],
+        runs=tuple(_runs(fleet, charge_point_id, lived, rng)) if is_dc else (),
     )
 
 
-def _sessions(fleet: Fleet, charge_point_id: str, rng: random.Random) -> Iterator[Session]:
-    free_s = rng.uniform(0.0, 3 * 3600.0)
-    while True:
-        plug_s = free_s + rng.expovariate(1 / (3 * 3600.0))
-        stop_s = plug_s + rng.uniform(600.0, 3600.0)
-        if stop_s >= fleet.lasts_in_all_s:
-            return
-        leave_s = stop_s + rng.expovariate(1 / 600.0)
-        yield Session(
-            plug_s=plug_s,
-            stop_s=stop_s,
-            leave_s=leave_s,
-            vehicle=_car(rng),
-            id_tag=f"{charge_point_id}-{rng.randrange(40)}"[:20],
-            energy_wh=rng.uniform(10_000.0, 40_000.0),
-        )
-        free_s = leave_s + 60.0
+def _profile(fleet: Fleet, rng: random.Random) -> Profile:
+    if rng.random() >= fleet.ac_share:
+        return DC
+    return rng.choice((AC_ONE_PHASE, AC_THREE_PHASES))
 
 
 def _car(rng: random.Random) -> Vehicle:
-    return Vehicle(
-        soc_percent=rng.uniform(10.0, 70.0),
-        cars_to_come=noise.seeded(rng.randrange(2**31)),
-        capacity_wh=rng.uniform(40_000.0, 100_000.0),
-        peak_w=rng.uniform(60_000.0, 180_000.0),
+    """Return a car for a scenario's own transactions, which takes the scenario's currents for a while."""
+    return dc_car(
+        rng, rng.uniform(10.0, 50.0), rng.uniform(40_000.0, 100_000.0), rng.uniform(60_000.0, 180_000.0)
     )
 
 
@@ -89,7 +87,7 @@ def _starts_transactions(scenario: Scenario) -> bool:
 
 
 def _runs(
-    fleet: Fleet, charge_point_id: str, sessions: Sequence[Session], rng: random.Random
+    fleet: Fleet, charge_point_id: str, lived: Sequence[Session], rng: random.Random
 ) -> Iterator[ScenarioRun]:
     due_s = 0.0
     while fleet.scenarios:
@@ -97,7 +95,7 @@ def _runs(
         if due_s >= fleet.lasts_in_all_s:
             return
         scenario = rng.choice(fleet.scenarios)
-        start_s = _fitting(scenario, sessions, due_s, fleet.lasts_s)
+        start_s = _fitting(scenario, lived, due_s, fleet.lasts_s)
         seed = rng.randrange(2**31)
         if start_s is None:
             return
@@ -112,18 +110,26 @@ def _runs(
         due_s = start_s + fleet.lasts_s + CALM_S
 
 
-def _fitting(scenario: Scenario, sessions: Sequence[Session], due_s: float, lasts_s: float) -> float | None:
+def _fitting(scenario: Scenario, lived: Sequence[Session], due_s: float, lasts_s: float) -> float | None:
     """Return the first instant from `due_s` on at which the scenario has its place; None: there is none."""
     if _starts_transactions(scenario):
         free_s = 0.0
-        for session in sessions:
+        for session in lived:
             start_s = max(due_s, free_s + CALM_S)
             if start_s + lasts_s + CALM_S < session.plug_s:
                 return start_s
             free_s = session.leave_s
         return None
-    for session in sessions:
+    for session in lived:
         start_s = max(due_s, session.plug_s + CALM_S)
-        if start_s + lasts_s < session.stop_s:
+        if start_s + lasts_s < _charged_s(session):
             return start_s
     return None
+
+
+def _charged_s(session: Session) -> float:
+    """Return about when a session's charging ends if nothing limits it."""
+    if session.vehicle is None or session.energy_wh is None:
+        return session.stop_s
+    needed_s = charging_s(session.vehicle, session.energy_wh, DC_RATED_A)
+    return min(session.stop_s, session.plug_s + session.tag_after_s + needed_s)

@@ -5,29 +5,13 @@ from dataclasses import dataclass, field
 
 from chargepoint.smart_charging import Supply
 from charger.power_stage import Ratings
+from charger.quirks import SawTooth
 from charger.vehicle import Vehicle
 from csms.scenario import Scenario
+from lab.life.session import Session
 
 _SUPPLY = Supply(300.0, 400.0)
 _RATINGS = Ratings()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """A car that comes, charges and leaves; instants in seconds since the simulation's begin.
-
-    It is plugged at `plug_s`, the driver shows the tag `tag_after_s` later, and again when `energy_wh` flowed
-    (None: never enough) or at `stop_s`. The cable is unplugged at `leave_s`.
-    """
-
-    plug_s: float
-    leave_s: float
-    stop_s: float
-    vehicle: Vehicle
-    id_tag: str
-    connector: int = 1
-    tag_after_s: float = 5.0
-    energy_wh: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +46,7 @@ class ChargePointPlan:
     vehicle: Vehicle | None = None
     noise_sd_a: float = 0.1
     bias_a: float = 0.0
+    saw_tooth: SawTooth | None = None
     plugged: bool | None = None
     sample_interval_s: int = 1
     frames_lost_share: float = 0.0

@@ -21,8 +21,9 @@ from contracts.events import (
     TransactionStarted,
 )
 from csms import scenario_file
+from lab.life.session import Session
 from lab.simulated.bench import Bench
-from lab.simulated.plan import ChargePointPlan, ScenarioRun, Session
+from lab.simulated.plan import ChargePointPlan, ScenarioRun
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
 BEGIN_AT = datetime(2026, 1, 1, tzinfo=UTC)
