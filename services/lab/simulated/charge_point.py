@@ -16,6 +16,7 @@ from lab.life.session import Session
 from lab.simulated.agenda import NEVER_S, Agenda, Process
 from lab.simulated.central_system import CentralSystem
 from lab.simulated.driver import Driver
+from lab.simulated.injector import Injector
 from lab.simulated.module_node import ModuleNode
 from lab.simulated.plan import ChargePointPlan, ScenarioRun
 from lab.simulated.station import Station
@@ -70,6 +71,10 @@ class ChargePoint:
         self._agenda.at(rng.random(), self._boot)
         if first is not None:
             self._expect(first)
+        self._injector = Injector(self._agenda, self._csms, self._station)
+        for planned in plan.injections:
+            self._ahead(planned.start_s)
+            self._agenda.at(planned.start_s, lambda order=planned.order: self._injector.inject(order))  # type: ignore[misc]
         for run in plan.runs:
             self._agenda.at(run.start_s, lambda run=run: self._begin(run))  # type: ignore[misc]
 
@@ -131,7 +136,7 @@ class ChargePoint:
         for outlet in self._station.outlets:
             outlet.tick()
         now_s = self._agenda.now_s
-        if self._drivers or not self._station.is_idle:
+        if self._drivers or self._injector.is_active or not self._station.is_idle:
             self._busy_s = now_s
         elif self._skips_idle and now_s - self._busy_s >= IDLE_TAIL_S:
             self._sleep()

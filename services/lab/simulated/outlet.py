@@ -1,12 +1,12 @@
 """One simulated connector: the real machine, bridge and meter between a module's frames and OCPP."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import random
+from datetime import datetime
 from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from chargepoint import bridge, connector, messages, meter
+from chargepoint import bridge, connector, injected, messages, meter
 from chargepoint.bridge import Heard, Report
 from chargepoint.configuration import Configuration
 from chargepoint.connector import Connector
@@ -23,7 +23,9 @@ from chargepoint.connector_events import (
     Send,
     StopAccepted,
     Ticked,
+    Transaction,
 )
+from chargepoint.injected import InForce
 from chargepoint.meter import Meter
 from chargepoint.smart_charging import Supply
 from chargepoint.statuses import Status
@@ -31,17 +33,12 @@ from contracts import can_frames
 from contracts.can_frames import Faults, Frame, Keepalive, SetLimit, Stop
 from contracts.errors import MalformedFrame
 from contracts.events import AnyEvent, CanFrameSeen, Reading
+from contracts.injections import MeterRepeats
 from contracts.ocpp_messages import Payload
+from lab.rogue.sender import Raw
 from lab.simulated.agenda import Agenda
+from lab.simulated.bus import Bus
 from lab.simulated.module_node import ModuleNode
-
-
-@dataclass(frozen=True, slots=True)
-class RawFrame:
-    """A frame as it is on the bus."""
-
-    can_id: int
-    data: bytes
 
 
 class Owner(Protocol):
@@ -83,16 +80,26 @@ class Outlet:
     ) -> None:
         self.number = number
         self.node = node
+        self.bus = Bus(agenda, node, self.listen)
         self.connector: Connector = connector.booted(plugged=plugged, operative=True)
         self.meter = Meter()
         self.last_reading: Reading | None = None
         self.commanded_a: float | None = None
+        self.injected = InForce()
+        """What injections make of what is told to the CSMS, by `draws`."""
+        self.draws = random.Random(0)
         self._owner = owner
         self._shows_wire = shows_wire
         self._agenda = agenda
         self._heard = Heard()
         self._keepalives = 0
         self._sampled_s = float("-inf")
+
+    def boot(self) -> None:
+        """Begin anew: nothing is known of the module, which is told to stop."""
+        self.connector = connector.booted(plugged=self.connector.plugged, operative=self.connector.operative)
+        self._heard = Heard()
+        self.send(Stop())
 
     def handle(self, event: Event) -> None:
         """Step the machine and do what it asks."""
@@ -117,7 +124,7 @@ class Outlet:
         if known.present:
             self.connector = replace(self.connector, module=replace(known, heard_s=now_s))
 
-    def listen(self, raw: RawFrame) -> None:
+    def listen(self, raw: Raw) -> None:
         """Take a frame that some other node sent."""
         if self._shows_wire:
             self._seen(raw, sent=False)
@@ -128,11 +135,14 @@ class Outlet:
         if frame is not None:
             self._take(frame)
 
-    def hear(self, frames: Iterable[Frame]) -> None:
-        """Take what the module published."""
+    def hear(self, frames: tuple[Frame, ...]) -> None:
+        """Take what the module published; with nobody else on the bus there is no need for bytes."""
+        if self.bus.is_shared:
+            self.bus.published(frames)
+            return
         for frame in frames:
             if self._shows_wire:
-                self._seen(RawFrame(*can_frames.encode(frame)), sent=False)
+                self._seen(Raw(*can_frames.encode(frame)), sent=False)
             self._take(can_frames.as_heard(frame))
 
     def _take(self, frame: Frame) -> None:
@@ -147,8 +157,11 @@ class Outlet:
         if isinstance(frame, SetLimit):
             self.commanded_a = float(frame.limit_a)
         if self._shows_wire:
-            self._seen(RawFrame(*can_frames.encode(frame)), sent=True)
-        self.node.hear(frame, self._agenda.now_s)
+            self._seen(Raw(*can_frames.encode(frame)), sent=True)
+        if self.bus.is_shared:
+            self.bus.sent(Raw(*can_frames.encode(frame)))
+        else:
+            self.node.hear(frame, self._agenda.now_s)
 
     def plug(self) -> None:
         """Plug the cable in, as the driver would."""
@@ -186,24 +199,41 @@ class Outlet:
 
     def _sample(self, now_s: float) -> None:
         interval_s = self._owner.configuration.whole("MeterValueSampleInterval")
-        if interval_s and now_s - self._sampled_s >= interval_s - 0.5:
-            self._sampled_s = now_s
-            self._send_meter_values()
-
-    def _send_meter_values(self) -> None:
+        if not interval_s or now_s - self._sampled_s < interval_s - 0.5:
+            return
+        self._sampled_s = now_s
         value = self._meter_value("MeterValuesSampledData", "Sample.Periodic")
         if value is None:
             return
-        payload = bridge.meter_values(self.number, value)
-        if self.connector.transaction:
-            self._owner.queue("MeterValues", self.connector.transaction.local_id, payload)
+        payload = bridge.meter_values(injected.connector(self.injected, self.number), value)
+        transaction = self.connector.transaction
+        repeats = self.injected.last(MeterRepeats)
+        times = 1 if repeats is None or self.draws.random() >= repeats.share else 2
+        for _ in range(times):
+            if repeats is not None and repeats.delay_s:
+                self._agenda.after(repeats.delay_s, lambda: self._send_meter_values(transaction, payload))
+            else:
+                self._send_meter_values(transaction, payload)
+
+    def _send_meter_values(self, transaction: Transaction | None, payload: Payload) -> None:
+        if transaction:
+            self._owner.queue("MeterValues", transaction.local_id, payload)
         else:
             self._owner.post("MeterValues", payload)
 
     def _meter_value(self, key: str, context: str) -> Payload | None:
         if self.last_reading is None:
             return None
-        return bridge.meter_value(self.last_reading, self._owner.configuration.items(key), context)
+        reading = injected.told(self.injected, self.last_reading)
+        return bridge.meter_value(reading, self._owner.configuration.items(key), context)
+
+    @property
+    def _register_wh(self) -> int:
+        return int(injected.energy_wh(self.injected, self.meter.energy_wh))
+
+    @property
+    def _clock(self) -> datetime:
+        return injected.clock(self.injected, self._agenda.now)
 
     def _perform(self, action: Action) -> None:
         owner = self._owner
@@ -213,25 +243,26 @@ class Outlet:
             case Notify():
                 self._notify(action)
             case BeginTransaction(transaction):
-                payload = messages.start_transaction(self.number, transaction, self.meter.register_wh)
+                told = replace(transaction, started_at=injected.clock(self.injected, transaction.started_at))
+                payload = messages.start_transaction(self.number, told, self._register_wh)
                 owner.queue("StartTransaction", transaction.local_id, payload)
             case EndTransaction(transaction, reason, id_tag):
                 value = self._meter_value("StopTxnSampledData", "Transaction.End")
-                payload = messages.stop_transaction(
-                    reason, self.meter.register_wh, self._agenda.now, id_tag, value
-                )
-                owner.queue("StopTransaction", transaction.local_id, payload)
+                payload = messages.stop_transaction(reason, self._register_wh, self._clock, id_tag, value)
+                if transaction.transaction_id is not None:  # of two stops the second would not find it
+                    payload["transactionId"] = transaction.transaction_id
+                for _ in range(injected.stops(self.injected)):
+                    owner.queue("StopTransaction", transaction.local_id, payload)
             case Record(name, detail):
                 owner.record(name, detail, self.number)
 
     def _notify(self, action: Notify) -> None:
         faults = self.connector.module.faults if action.status is Status.FAULTED else Faults.NONE
-        payload = messages.status_notification(
-            self.number, action.status, action.error_code, self._agenda.now, faults
-        )
+        number = injected.connector(self.injected, self.number)
+        payload = messages.status_notification(number, action.status, action.error_code, self._clock, faults)
         self._owner.post("StatusNotification", payload)
 
-    def _seen(self, raw: RawFrame, *, sent: bool) -> None:
+    def _seen(self, raw: Raw, *, sent: bool) -> None:
         self._owner.emit(
             CanFrameSeen(
                 at=self._agenda.now,

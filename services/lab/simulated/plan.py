@@ -7,6 +7,7 @@ from chargepoint.smart_charging import Supply
 from charger.power_stage import Ratings
 from charger.quirks import SawTooth
 from charger.vehicle import Vehicle
+from contracts.injections import Inject
 from csms.scenario import Scenario
 from lab.life.session import Session
 
@@ -32,6 +33,14 @@ class ScenarioRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedInjection:
+    """An injection that begins at an instant."""
+
+    start_s: float
+    order: Inject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChargePointPlan:
     """One charge point: its equipment, its quirks, and what happens at it.
 
@@ -54,5 +63,7 @@ class ChargePointPlan:
     """One way, between charge point and CSMS."""
     sessions: Iterable[Session] = ()
     runs: Sequence[ScenarioRun] = ()
+    injections: Sequence[PlannedInjection] = ()
+    """Beside those of scenarios; without a label."""
     known_id_tags: tuple[str, ...] = ()
     """Tags on the CSMS's list beside the bench's own; those of the sessions are on it too."""

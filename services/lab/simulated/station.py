@@ -8,26 +8,27 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from chargepoint import authorization, charging_profile, configuration, messages, smart_charging
+from chargepoint import authorization, configuration, messages, smart_charging
 from chargepoint.authorization import Cache, Verdict
 from chargepoint.connector import may_start
 from chargepoint.connector_events import LimitChanged, StartAccepted, TransactionNumbered
 from chargepoint.smart_charging import Load, Profiles
-from chargepoint.station import FIRMWARE_VERSION
+from chargepoint.station import FIRMWARE_VERSION, SOFT_RESET_S
 from chargepoint.statuses import Status
 from chargepoint.transaction_queue import UNKNOWN_TRANSACTION_ID
-from contracts.charging_profile import MalformedProfile, Profile, Purpose
+from contracts.charging_profile import Profile, Purpose
 from contracts.events import AnyEvent, SystemEvent
 from contracts.ocpp_messages import Payload
-from lab.simulated.agenda import Agenda
+from lab.simulated import commands
+from lab.simulated.agenda import Agenda, Process, Until
 from lab.simulated.central_system import CentralSystem
 from lab.simulated.module_node import ModuleNode
 from lab.simulated.ocpp_line import OcppLine
 from lab.simulated.outlet import Outlet
 from lab.simulated.plan import ChargePointPlan
 
-_ACCEPTED: Payload = {"status": "Accepted"}
-_REJECTED: Payload = {"status": "Rejected"}
+BOOT_S = 0.3
+"""How long a charge point is away when it boots again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,9 @@ class Station:
             },
         )
         self.profiles: Profiles = ()
-        self.line = OcppLine(agenda, csms, self._commanded, plan.latency_s)
+        self.line = OcppLine(
+            agenda, csms, lambda action, payload: commands.answer(self, action, payload), plan.latency_s
+        )
         self.outlets = tuple(
             Outlet(number, self, agenda, node, plugged=plugged, shows_wire=shows_wire)
             for number, node in enumerate(nodes, 1)
@@ -74,7 +77,16 @@ class Station:
         self._queue: deque[_Queued] = deque()
         self._transaction_ids: dict[str, int] = {}
         self._delivering = False
+        self._attempts = 0
         self._transactions = 0
+        self._is_accepted = False
+        self._latency_s = plan.latency_s
+        self.boot_notification: Payload = {
+            "chargePointVendor": "ChargeBench",
+            "chargePointModel": "Bench DC",
+            "chargePointSerialNumber": self.charge_point_id[:25],
+            "firmwareVersion": FIRMWARE_VERSION,
+        }
 
     @property
     def is_idle(self) -> bool:
@@ -91,24 +103,66 @@ class Station:
         )
 
     def boot(self) -> None:
-        """Come to life, as a charge point does that is switched on."""
+        """Come to life, as a charge point does that is switched on or was reset."""
         self.record("service_started", {})
-        self._csms.opened()
-        boot = {
-            "chargePointVendor": "ChargeBench",
-            "chargePointModel": "Bench DC",
-            "chargePointSerialNumber": self.charge_point_id[:25],
-            "firmwareVersion": FIRMWARE_VERSION,
-        }
-        self.line.call("BootNotification", boot, lambda _: self._registered())
+        self._is_accepted = False
+        self.connect()
         self.refresh_limits(commanded=self.outlets)
 
+    def connect(self) -> None:
+        """Reach the CSMS; after a boot it has to accept us."""
+        self.line.connect()
+        if self._is_accepted:
+            self._agenda.after(self._latency_s, self._registered)
+        else:
+            self.line.call("BootNotification", self.boot_notification, self._booted)
+
+    def disconnect(self, *, replaced: bool = False) -> None:
+        """Lose the CSMS; `replaced`: to another who has our name."""
+        if not self.line.is_up:
+            return
+        if replaced:
+            self.line.replace()
+        else:
+            self.line.cut()
+        self.record("csms_lost", {})
+
+    def reset(self, kind: str) -> None:
+        """Boot again after the answer, `Soft` or `Hard`; a soft one says goodbye first."""
+        self._agenda.start(self._resetting(kind))
+
+    def _resetting(self, kind: str) -> Process:
+        yield 2 * self._latency_s
+        self.record("reset_performed", {"type": kind})
+        if kind == "Soft":
+            self._stop_all("SoftReset")
+            yield Until(lambda: not self._queue, SOFT_RESET_S)
+        self.disconnect()
+        self._stop_all(f"{kind}Reset")
+        self.profiles = tuple(one for one in self.profiles if one.profile.purpose is not Purpose.TX)
+        for outlet in self.outlets:
+            outlet.boot()
+        yield BOOT_S
+        self.boot()
+
+    def _stop_all(self, reason: str) -> None:
+        for outlet in self.outlets:
+            outlet.stop(reason)
+
+    def _booted(self, answer: Payload | None) -> None:
+        if answer is not None:
+            self._is_accepted = True
+            self._registered()
+
     def _registered(self) -> None:
-        self.record("csms_connected", {"queued": 0, "dropped": 0})
+        if not self.line.is_up:
+            return
+        self.record("csms_connected", {"queued": len(self._queue), "dropped": 0})
         station = messages.status_notification(0, Status.AVAILABLE, "NoError", self._agenda.now)
         self.post("StatusNotification", station)
         for outlet in self.outlets:
             outlet.notify_status()
+        self._deliver()
 
     def record(self, name: str, detail: dict[str, Any], connector: int | None = None) -> None:
         """Tell the MemoryBank of a fact."""
@@ -133,7 +187,7 @@ class Station:
         self._deliver()
 
     def _deliver(self) -> None:
-        if self._delivering or not self._queue:
+        if self._delivering or not self._queue or not (self.line.is_up and self._is_accepted):
             return
         queued, self._delivering = self._queue[0], True
         payload = queued.payload
@@ -141,13 +195,17 @@ class Station:
             transaction_id = self._transaction_ids.get(queued.local_id)
             if transaction_id is not None:
                 payload = {**payload, "transactionId": transaction_id}
-            elif queued.action == "StopTransaction":
+            elif queued.action == "StopTransaction" and "transactionId" not in payload:
                 payload = {**payload, "transactionId": UNKNOWN_TRANSACTION_ID}
         self.line.call(queued.action, payload, lambda answer: self._delivered(queued, answer))
 
-    def _delivered(self, queued: _Queued, answer: Payload) -> None:
-        self._queue.popleft()
+    def _delivered(self, queued: _Queued, answer: Payload | None) -> None:
         self._delivering = False
+        if answer is None:
+            if self.line.is_up:  # no answer in time; else it is sent again when the CSMS is back
+                self._refused(queued)
+            return
+        self._queue.popleft()
         info = answer.get("idTagInfo") or {}
         if info and "idTag" in queued.payload:
             self._cache = authorization.learned(self._cache, queued.payload["idTag"], info)
@@ -157,6 +215,21 @@ class Station:
         elif queued.action == "StopTransaction":
             self._transaction_ids.pop(queued.local_id, None)
         self._deliver()
+
+    def _refused(self, queued: _Queued) -> None:
+        """Try again as OCPP 1.6, 3.7.2 says, but not MeterValues; then let it go."""
+        self._attempts += 1
+        allowed = (
+            1 if queued.action == "MeterValues" else self.configuration.whole("TransactionMessageAttempts")
+        )
+        wait_s = self._attempts * self.configuration.whole("TransactionMessageRetryInterval")
+        if self._attempts >= allowed:
+            self._queue.popleft()
+            self.record(
+                "message_given_up", {"action": queued.action, "reason": f"{queued.action}: no answer"}
+            )
+            self._attempts, wait_s = 0, 0
+        self._agenda.after(wait_s, self._deliver)
 
     def _numbered(self, local_id: str, transaction_id: int, info: Payload) -> None:
         for outlet in self.outlets:
@@ -226,88 +299,24 @@ class Station:
             if is_accepted and may_start(outlet.connector, id_tag):
                 self.start(outlet, id_tag, profile)
 
-        def answered(answer: Payload) -> None:
+        def answered(answer: Payload | None) -> None:
+            if answer is None:
+                settled(self._verdict(id_tag, online=False) is Verdict.ACCEPT)
+                return
             info = answer["idTagInfo"]
             self._cache = authorization.learned(self._cache, id_tag, info)
             settled(info["status"] == "Accepted")
 
-        now = self._agenda.now
-        verdict = authorization.decide(id_tag, self._cache, self.configuration, online=True, at=now)
+        verdict = self._verdict(id_tag, online=self.line.is_up)
         if verdict is Verdict.ASK:
             self.line.call("Authorize", {"idTag": id_tag}, answered)
         else:
             settled(verdict is Verdict.ACCEPT)
 
-    def _commanded(self, action: str, payload: Payload) -> Payload:
-        """Answer a command of the CSMS; what scenarios do not send is not supported."""
-        match action:
-            case "SetChargingProfile":
-                return self._set_charging_profile(payload)
-            case "ClearChargingProfile":
-                return self._clear_charging_profile(payload)
-            case "RemoteStartTransaction":
-                return self._remote_start(payload)
-            case "RemoteStopTransaction":
-                return self._remote_stop(payload)
-            case "GetConfiguration":
-                return configuration.described(self.configuration, payload.get("key", []))
-        return {"status": "NotSupported"}
-
-    def _set_charging_profile(self, payload: Payload) -> Payload:
-        number = payload["connectorId"]
-        try:
-            profile = charging_profile.from_payload(payload["csChargingProfiles"])
-        except MalformedProfile as error:
-            self.record("profile_refused", {"reason": str(error)}, number)
-            return _REJECTED
-        outlet = self.outlet(number)
-        if number != 0 and outlet is None:
-            return _REJECTED
-        if profile.purpose is Purpose.TX:
-            transaction = outlet.connector.transaction if outlet else None
-            if transaction is None or profile.transaction_id not in (None, transaction.transaction_id):
-                return _REJECTED
-        profiles = smart_charging.install(self.profiles, number, profile)
-        if profiles is None:
-            return _REJECTED
-        self.profiles = profiles
-        self.refresh_limits(commanded=(outlet,) if outlet else self.outlets)
-        return _ACCEPTED
-
-    def _clear_charging_profile(self, payload: Payload) -> Payload:
-        purpose = payload.get("chargingProfilePurpose")
-        kept = smart_charging.clear(
-            self.profiles,
-            profile_id=payload.get("id"),
-            connector=payload.get("connectorId"),
-            purpose=Purpose(purpose) if purpose else None,
-            stack_level=payload.get("stackLevel"),
+    def _verdict(self, id_tag: str, *, online: bool) -> Verdict:
+        return authorization.decide(
+            id_tag, self._cache, self.configuration, online=online, at=self._agenda.now
         )
-        if len(kept) == len(self.profiles):
-            return {"status": "Unknown"}
-        self.profiles = kept
-        self.refresh_limits(commanded=self.outlets)
-        return _ACCEPTED
-
-    def _remote_start(self, payload: Payload) -> Payload:
-        id_tag = payload["idTag"]
-        wanted = self.outlets
-        if "connectorId" in payload:
-            outlet = self.outlet(payload["connectorId"])
-            wanted = (outlet,) if outlet else ()
-        free = [outlet for outlet in wanted if may_start(outlet.connector, id_tag)]
-        if not free:
-            return _REJECTED
-        self.start(free[0], id_tag)
-        return _ACCEPTED
-
-    def _remote_stop(self, payload: Payload) -> Payload:
-        for outlet in self.outlets:
-            transaction = outlet.connector.transaction
-            if transaction and transaction.transaction_id == payload["transactionId"]:
-                outlet.stop("Remote")
-                return _ACCEPTED
-        return _REJECTED
 
 
 def _looks_at_clock(profile: Profile) -> bool:

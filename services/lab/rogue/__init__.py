@@ -1,0 +1,1 @@
+"""The rogue: a node on a connector's CAN bus that has no business there."""
