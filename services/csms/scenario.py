@@ -6,12 +6,13 @@ A new kind of step is a Struct, a place in `Step`, and an entry in `COMMANDS`.
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from contracts.errors import ContractError
+from contracts.injections import AnyInjection
 from contracts.ocpp_messages import Payload
 from csms.authorisation import BENCH_TAG
 
@@ -77,8 +78,26 @@ class RemoteStop(StepBase, frozen=True, kw_only=True, tag="remote_stop"):
     connector: Amount = 1
 
 
-CommandStep: TypeAlias = SetChargingProfile | ClearChargingProfile | RemoteStart | RemoteStop
-Step: TypeAlias = Wait | CommandStep
+class Reset(StepBase, frozen=True, kw_only=True, tag="reset"):
+    """Ask the charge point to boot again."""
+
+    kind: Literal["Soft", "Hard"] = "Hard"
+    connector: Amount = 0
+
+
+class Inject(StepBase, frozen=True, kw_only=True, tag="inject", rename={"values": "with"}):
+    """Begin an injection of `contracts.injections` and go on at once; it ends by itself after `seconds`."""
+
+    fault: Annotated[str, Meta(pattern="^[a-z][a-z_]{0,49}$")]
+    seconds: Amount
+    connector: Amount = 1
+    values: dict[str, Any] = {}
+    """What the injection is made of; a text that begins with `$` is a parameter's value."""
+
+
+CommandStep: TypeAlias = SetChargingProfile | ClearChargingProfile | RemoteStart | RemoteStop | Reset
+Step: TypeAlias = Wait | Inject | CommandStep
+AnyStep = TypeVar("AnyStep", bound=StepBase)
 
 
 class Parameter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,7 +111,12 @@ class Parameter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A whole scenario. `anomaly` None: benign life; `repeat` None: without end."""
+    """A whole scenario. `anomaly` None: benign life; `repeat` None: without end.
+
+    `number`: its place in the catalogue, A1 to A22 or H1 to H9. `accepted`: other names that are right for
+    what it provokes, since some look alike on the wire. `hard_negative`: benign, and easily taken for one.
+    `lasts_s`: how long a run of it is when it is scored. `together`: its charge points move in phase.
+    """
 
     name: Word
     title: Text
@@ -103,6 +127,16 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     parameters: dict[str, Parameter]
     steps: tuple[Step, ...]
     repeat: Annotated[int, Meta(ge=1)] | None
+    number: Annotated[str, Meta(pattern="^([AH][1-9][0-9]?)?$")] = ""
+    accepted: tuple[Word, ...] = ()
+    hard_negative: bool = False
+    lasts_s: Annotated[float, Meta(gt=0, le=86_400)] = 300.0
+    together: bool = False
+
+    @property
+    def injects(self) -> bool:
+        """Whether it does more than send commands."""
+        return any(isinstance(step, Inject) for step in self.steps)
 
     @property
     def id_tags(self) -> frozenset[str]:
@@ -112,6 +146,10 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class WrongParameters(ContractError):  # noqa: N818 - named after what was given
     """Parameters that the scenario does not have or that are out of range; the message names them all."""
+
+
+class WrongInjection(ContractError):  # noqa: N818 - named after what was given
+    """A step that injects what there is not; the message names the place within the step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,28 +191,35 @@ def references(step: Step) -> list[tuple[str, str]]:
     found = []
     for name in step.__struct_fields__:
         value = getattr(step, name)
-        parts = [value.low, value.high] if isinstance(value, Between) else [value]
+        parts = [value]
+        if isinstance(value, Between):
+            parts = [value.low, value.high]
+        elif isinstance(value, dict):
+            parts = list(value.values())
         found += [(name, part[1:]) for part in parts if isinstance(part, str) and part.startswith("$")]
     return found
 
 
 def cycle(scenario: Scenario, values: Mapping[str, float], rng: random.Random) -> list[Step]:
     """Return one cycle's steps with every amount a number; the same `rng` draws the same."""
+    return [settled(step, values, rng) for step in scenario.steps]
+
+
+def settled(step: AnyStep, values: Mapping[str, float], rng: random.Random) -> AnyStep:
+    """Return a step with every amount a number: a parameter's value, or drawn."""
 
     def number(amount: float | str) -> float:
         return values[amount[1:]] if isinstance(amount, str) else amount
 
-    def settled(value: Any) -> Any:
+    def settled_value(value: Any) -> Any:
         if isinstance(value, Between):
             return rng.uniform(number(value.low), number(value.high))
+        if isinstance(value, dict):
+            return {name: settled_value(part) for name, part in value.items()}
         return number(value) if isinstance(value, str) and value.startswith("$") else value
 
-    return [
-        msgspec.structs.replace(
-            step, **{name: settled(getattr(step, name)) for name in step.__struct_fields__}
-        )
-        for step in scenario.steps
-    ]
+    changes = {name: settled_value(getattr(step, name)) for name in step.__struct_fields__}
+    return msgspec.structs.replace(step, **changes)
 
 
 def needs_transaction(step: CommandStep) -> bool:
@@ -184,7 +229,7 @@ def needs_transaction(step: CommandStep) -> bool:
     )
 
 
-def connector_of(step: CommandStep) -> int:
+def connector_of(step: CommandStep | Inject) -> int:
     """Return the connector of a settled step."""
     return round(settled_number(step.connector))
 
@@ -200,6 +245,15 @@ def profile_id(step: SetChargingProfile | ClearChargingProfile) -> int:
     """Return the id of the profile that a step sets or clears: one for each connector, purpose and level."""
     purpose = ("TxDefaultProfile", "TxProfile", "ChargePointMaxProfile").index(step.purpose)
     return FIRST_PROFILE_ID + connector_of(step) * 1000 + purpose * 100 + step.stack_level
+
+
+def injection(step: Inject) -> AnyInjection:
+    """Return the injection of a settled step; raise WrongInjection where there is none like it."""
+    try:
+        made: AnyInjection = msgspec.convert({"fault": step.fault, **step.values}, AnyInjection)
+    except msgspec.ValidationError as error:
+        raise WrongInjection(str(error)) from error
+    return made
 
 
 def command(step: CommandStep, situation: Situation) -> Command:
@@ -240,6 +294,10 @@ def _clear_charging_profile(step: ClearChargingProfile, _: Situation) -> Command
     return clearing(profile_id(step))
 
 
+def _reset(step: Reset, _: Situation) -> Command:
+    return Command("Reset", {"type": step.kind})
+
+
 def _remote_start(step: RemoteStart, _: Situation) -> Command:
     return Command("RemoteStartTransaction", {"connectorId": connector_of(step), "idTag": step.id_tag})
 
@@ -255,4 +313,5 @@ COMMANDS: Mapping[type[Struct], Callable[[Any, Situation], Command]] = {
     ClearChargingProfile: _clear_charging_profile,
     RemoteStart: _remote_start,
     RemoteStop: _remote_stop,
+    Reset: _reset,
 }

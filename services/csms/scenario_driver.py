@@ -7,7 +7,7 @@ import random
 from chassis import backoff
 from csms import scenario
 from csms.run_record import RunRecord
-from csms.scenario import CommandStep, RemoteStart, RemoteStop, Scenario, SetChargingProfile, Wait
+from csms.scenario import CommandStep, Inject, RemoteStart, RemoteStop, Scenario, SetChargingProfile, Wait
 from csms.state import State
 from csms.state.runs import Intervention
 from csms.targets import StepFailed, Targets
@@ -83,6 +83,8 @@ class ScenarioDriver:
         for step in scenario.cycle(self._scenario, run.parameters, rng):
             if isinstance(step, Wait):
                 await self._wait(scenario.settled_number(step.seconds))
+            elif isinstance(step, Inject):
+                raise StepFailed(f"nothing on this bench can inject {step.fault}")
             else:
                 await self._command(step)
         await asyncio.sleep(max(0.0, started_s + SHORTEST_CYCLE_S - loop.time()))

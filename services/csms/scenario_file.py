@@ -1,15 +1,19 @@
 """Scenario files: TOML, read whole or refused with everything that is wrong named by file and place."""
 
+import random
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from contracts.errors import ContractError
-from csms.scenario import Parameter, Scenario, Step, references
+from csms import toml_lines
+from csms.scenario import Inject, Parameter, Scenario, Step, WrongInjection, injection, references, settled
 
+_UNKNOWN_FIELD = re.compile("unknown field `([^`]+)`")
 _PARAMETER_NAME = re.compile("[a-z][a-z0-9_]{0,39}")
 
 
@@ -20,7 +24,8 @@ class ScenarioFileError(ContractError):
 def load(path: Path) -> Scenario:
     """Return the scenario in a file, or raise ScenarioFileError."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ScenarioFileError(f"{path.name}: {error}") from error
     wrong: list[str] = []
@@ -49,8 +54,9 @@ def load(path: Path) -> Scenario:
         if scenario.name != path.stem:
             wrong.append(f"name: {scenario.name!r} is not the file's name")
     wrong += _wrong_references(steps, content, parameters)
+    wrong += _wrong_injections(steps, parameters)
     if wrong or scenario is None:
-        raise ScenarioFileError("\n".join(f"{path.name}: {line}" for line in wrong))
+        raise ScenarioFileError("\n".join(_placed(path.name, wrong, toml_lines.lines(text))))
     return scenario
 
 
@@ -111,6 +117,34 @@ def _wrong_references(
     ]
     unused = [f"parameters.{name}: no step uses it" for name in parameters if name not in used]
     return missing + unused
+
+
+def _wrong_injections(steps: dict[int, Step], parameters: dict[str, Parameter]) -> list[str]:
+    """Return what is wrong with injections at the parameters' defaults, least and greatest values."""
+    wrong: dict[str, None] = {}
+    for number, step in steps.items():
+        if not isinstance(step, Inject):
+            continue
+        if not {name for _, name in references(step)} <= parameters.keys():
+            continue
+        for which in ("default", "minimum", "maximum"):
+            values = {name: float(getattr(parameter, which)) for name, parameter in parameters.items()}
+            try:
+                injection(settled(step, values, random.Random(0)))
+            except WrongInjection as error:
+                wrong[f"steps[{number}].with: {error}"] = None
+    return list(wrong)
+
+
+def _placed(name: str, wrong: list[str], known: dict[str, int]) -> Iterator[str]:
+    """Yield each complaint with the file's name and, where it has one, the line."""
+    for complaint in wrong:
+        place, _, reason = complaint.partition(": ")
+        unknown = _UNKNOWN_FIELD.search(complaint)
+        if unknown:
+            place = f"{place}.{unknown[1]}" if reason else unknown[1]
+        line = toml_lines.line_of(place, known)
+        yield f"{name}: {complaint}" + (f" (line {line})" if line else "")
 
 
 def _places(number: int, step: Step) -> list[tuple[str, str]]:

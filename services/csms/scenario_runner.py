@@ -121,6 +121,11 @@ class ScenarioRunner:
         played = self.scenarios.get(scenario_name)
         if played is None:
             raise UnknownName(f"there is no scenario {scenario_name!r}")
+        if played.injects:
+            raise NotAllowed(
+                f"{scenario_name} needs injectors beside the CSMS's commands; there are simulated ones "
+                f"only: chargebench simulate --mix {scenario_name}"
+            )
         ids = list(dict.fromkeys(charge_point_ids))
         self._demand_ours(ids)
         values = chosen_parameters(played, parameters)

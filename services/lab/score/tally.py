@@ -44,6 +44,16 @@ class Tally:
         for alarm in judged.false_alarms:
             self.false_kinds[alarm.kind] = self.false_kinds.get(alarm.kind, 0) + 1
 
+    def merge(self, other: "Tally") -> None:
+        """Count what another one counted."""
+        for name in ("events", "detected", "named", "named_first", "alarms", "false_alarms", "days"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.delays_s += other.delays_s
+        self.physical_delays_s += other.physical_delays_s
+        for own, others in ((self.false_kinds, other.false_kinds), (self.wrong_names, other.wrong_names)):
+            for kind, count in others.items():
+                own[kind] = own.get(kind, 0) + count
+
     def row(self) -> dict[str, Any]:
         """Return the figures, for score.json; a share or delay of nothing is None."""
         return {

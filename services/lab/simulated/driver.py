@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from chassis import backoff
 from contracts.events import Reading, ScenarioLabel
 from csms import scenario
-from csms.scenario import Command, CommandStep, RemoteStart, RemoteStop, SetChargingProfile, Situation, Wait
+from csms.scenario import (
+    Command,
+    CommandStep,
+    Inject,
+    RemoteStart,
+    RemoteStop,
+    SetChargingProfile,
+    Situation,
+    Wait,
+)
 from csms.scenario_driver import FIRST_PAUSE_S, LONGEST_PAUSE_S, PATIENCE_S, SHORTEST_CYCLE_S
 from csms.state.runs import Intervention
 from csms.targets import START_DEADLINE_S, STOP_DEADLINE_S, StepFailed
@@ -95,6 +104,8 @@ class Driver:
             if isinstance(step, Wait):
                 yield from self._wait(scenario.settled_number(step.seconds), expects_transaction)
                 continue
+            if isinstance(step, Inject):
+                raise StepFailed(f"nothing simulated can inject {step.fault}")
             yield from self._command(step)
             if isinstance(step, RemoteStart | RemoteStop):
                 expects_transaction = isinstance(step, RemoteStart)

@@ -82,7 +82,8 @@ def _car(rng: random.Random) -> Vehicle:
     )
 
 
-def _starts_transactions(scenario: Scenario) -> bool:
+def starts_transactions(scenario: Scenario) -> bool:
+    """Return whether it needs a car of its own, since it starts transactions."""
     return any(isinstance(step, RemoteStart) for step in scenario.steps)
 
 
@@ -105,14 +106,14 @@ def _runs(
             start_s=start_s,
             seed=seed,
             lasts_s=fleet.lasts_s,
-            car=_car(rng) if _starts_transactions(scenario) else None,
+            car=_car(rng) if starts_transactions(scenario) else None,
         )
         due_s = start_s + fleet.lasts_s + CALM_S
 
 
 def _fitting(scenario: Scenario, lived: Sequence[Session], due_s: float, lasts_s: float) -> float | None:
     """Return the first instant from `due_s` on at which the scenario has its place; None: there is none."""
-    if _starts_transactions(scenario):
+    if starts_transactions(scenario):
         free_s = 0.0
         for session in lived:
             start_s = max(due_s, free_s + CALM_S)

@@ -13,6 +13,7 @@ from csms.default_plan import planned
 from csms.scenario import (
     COMMANDS,
     ClearChargingProfile,
+    Inject,
     RemoteStart,
     RemoteStop,
     SetChargingProfile,
@@ -100,8 +101,8 @@ def test_a_not_a_number_is_out_of_range():
         scenario.chosen_parameters(A1, {"high_a": float("nan")})
 
 
-def test_every_kind_of_step_but_waiting_has_a_command():
-    assert {*COMMANDS, Wait} == set(scenario.Step.__args__)
+def test_every_kind_of_step_but_waiting_and_injecting_has_a_command():
+    assert {*COMMANDS, Wait, Inject} == set(scenario.Step.__args__)
 
 
 def test_a_power_limit_is_amperes_times_volts():

@@ -1,10 +1,19 @@
 """Scenario files that are wrong: everything is named with file and place."""
 
+import json
+import random
+import tomllib
+from pathlib import Path
+
+import jsonschema_rs
 import pytest
 
-from csms import scenario_file
-from csms.scenario import Between, Wait
+from contracts.injections import MeterGain
+from csms import scenario, scenario_file, scenario_schema, toml_lines
+from csms.scenario import Between, Inject, Wait
 from csms.scenario_file import ScenarioFileError
+
+SCENARIOS = Path(__file__).parents[3] / "scenarios"
 
 GOOD = """
 name = "one"
@@ -113,3 +122,96 @@ def test_a_broken_file_costs_only_itself(written, tmp_path):
 def test_a_missing_directory_is_an_error(tmp_path):
     with pytest.raises(ScenarioFileError, match="no such directory"):
         scenario_file.load_directory(tmp_path / "nowhere")
+
+
+INJECTING = GOOD.replace(
+    'do = "wait"',
+    '''do = "inject"
+fault = "meter_gain"
+seconds = 5
+with = { gain = "$pause_s" }
+
+[[steps]]
+do = "wait"''',
+)
+
+
+def test_an_injection_takes_parameters(written):
+    loaded = scenario_file.load(written(INJECTING))
+    values = scenario.chosen_parameters(loaded, {"pause_s": 3})
+    inject, _ = scenario.cycle(loaded, values, random.Random(1))
+    assert isinstance(inject, Inject)
+    assert scenario.injection(inject) == MeterGain(gain=3)
+    assert loaded.injects
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        (
+            '"meter_gain"',
+            '"meter_gian"',
+            "one.toml: steps[0].with: Invalid value 'meter_gian' - at `$.fault` (line",
+        ),
+        ("gain =", "gian =", "one.toml: steps[0].with: Object contains unknown field `gian` (line 21)"),
+        (
+            '"$pause_s" }',
+            '"$pause_s", more = 1 }',
+            "one.toml: steps[0].with: Object contains unknown field `more`",
+        ),
+        (
+            "maximum = 3",
+            "maximum = 2000",
+            "one.toml: steps[0].with: Expected `float` <= 1000.0 - at `$.gain` (line",
+        ),
+        ('"$pause_s" }', '"$nap_s" }', "one.toml: steps[0].values: there is no parameter 'nap_s' (line"),
+    ],
+)
+def test_an_injection_that_there_is_not_is_named(written, old, new, complaint):
+    """Also one that only a parameter's least or greatest value makes wrong."""
+    with pytest.raises(ScenarioFileError) as error:
+        scenario_file.load(written(INJECTING.replace(old, new)))
+    assert any(line.startswith(complaint) for line in str(error.value).splitlines()), str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ('title = "One"', "title = 1", 3),
+        ('title = "One"', 'titel = "One"', 3),
+        ("default = 2", "default = 4", 11),
+        ("to = 9", "to = -9", 19),
+        ('do = "wait"', 'do = "explode"', 18),
+    ],
+)
+def test_the_line_is_told(written, old, new, line):
+    with pytest.raises(ScenarioFileError) as error:
+        scenario_file.load(written(GOOD.replace(old, new)))
+    assert f"(line {line})" in str(error.value)
+
+
+def test_long_texts_are_not_taken_for_keys():
+    text = 'a = """\nb = 1\n[c]\n"""\nd = 2\n[[e]]\nf = 3\n[[e]]\nf = 4 # g = 1\n'
+    assert toml_lines.lines(text) == {"a": 1, "d": 5, "e": 6, "e[0]": 6, "e[0].f": 7, "e[1]": 8, "e[1].f": 9}
+
+
+def test_the_published_schema_is_that_of_the_types():
+    """`python -m csms.scenario_schema` writes it."""
+    assert (SCENARIOS / "schema.json").read_text(encoding="utf-8") == scenario_schema.text()
+
+
+@pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_file_is_whole_and_names_the_schema(path):
+    scenario_file.load(path)
+    assert path.read_text(encoding="utf-8").startswith("#:schema schema.json\n")
+
+
+def test_the_schema_and_the_loader_agree_on_every_file():
+    """What an editor calls right or wrong, the CSMS does too."""
+    validator = jsonschema_rs.validator_for(json.loads(scenario_schema.text()))
+    for path in SCENARIOS.glob("*.toml"):
+        validator.validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    for wrong in ({"do": "explode"}, {"do": "wait"}, {"do": "inject", "fault": "can_flood", "seconds": "5"}):
+        whole = tomllib.loads(GOOD)
+        whole["steps"] = [wrong]
+        assert not validator.is_valid(whole)

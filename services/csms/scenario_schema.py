@@ -1,0 +1,46 @@
+"""The JSON schema of scenario files, for editors. `python -m csms.scenario_schema` writes it."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from contracts.injections import AnyInjection
+from csms.scenario import Scenario
+
+_TITLE = "A ChargeBench scenario (docs/scenarios.md)"
+
+
+def text() -> str:
+    """Return the schema: that of the types, with what the file says in other words than they do."""
+    (scenario, injections), parts = msgspec.json.schema_components(
+        [Scenario, AnyInjection], ref_template="#/$defs/{name}"
+    )
+    del scenario
+    whole = parts["Scenario"]
+    whole["properties"]["anomaly"] = {"type": "string", "description": 'What it provokes, or "none"'}
+    whole["properties"]["repeat"] = {"anyOf": [{"const": "forever"}, {"type": "integer", "minimum": 1}]}
+    # A file without parameters has no such table.
+    whole["required"] = [name for name in whole["required"] if name != "parameters"]
+    whole["title"] = _TITLE
+    step = parts["Inject"]["properties"]
+    step["fault"] = {"enum": sorted(injections["discriminator"]["mapping"])}
+    schema: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **whole,
+        "$defs": {name: part for name, part in sorted(parts.items()) if name != "Scenario"},
+    }
+    return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+
+
+def main() -> int:
+    """Write the file."""
+    path = Path(sys.argv[1] if len(sys.argv) > 1 else "scenarios/schema.json")
+    path.write_text(text(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

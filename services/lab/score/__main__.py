@@ -1,0 +1,178 @@
+"""`chargebench score`: how well anomalies are found, and how often nothing is called one."""
+
+import argparse
+import dataclasses
+import importlib.metadata
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn, get_args
+
+from rich.console import Console
+from rich.table import Table
+
+from chassis.settings import SettingsError
+from csms import scenario_file
+from csms.scenario import Scenario
+from csms.scenario_file import ScenarioFileError
+from lab.score import picture, report
+from lab.score.baselines import BASELINES
+from lab.score.scores import AT_THRESHOLD, WITHOUT, Gathered, Scores
+from lab.score.work import OURS, Jury, Task, calibrated, outcomes
+from memorybank import detector_configuration as configuration
+from memorybank.detector import AnyDetector, Layer
+from memorybank.detectors import found
+from memorybank.detectors.reversals import DETECTOR
+
+BENIGN_STRETCH_DAYS = 3.0
+CALIBRATION_SEED = 0
+"""Benign life of seeds below 100 sets the baselines' thresholds."""
+SWING = "repeated-current-fluctuation"
+THRESHOLDS = (4, 6, 8, 10, 12, 14)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line, without the usage."""
+        self.exit(2, f"{self.prog}: {message} (see --help)\n")
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = _Parser(
+        prog="chargebench score",
+        description="Simulate runs of every scenario within benign life, and benign life alone, and judge the"
+        " detectors beside trivial baselines: score.json, score.html, score.md. It takes a while;"
+        " fewer --events and --benign-days make it shorter and the intervals wider.",
+        epilog="Example: chargebench score --events 10 --benign-days 6 --only repeated-current-fluctuation",
+    )
+    parser.add_argument("--events", type=int, default=60, metavar="N", help="a scenario (default 60)")
+    parser.add_argument("--benign-days", type=float, default=90.0, metavar="D", help="default 90")
+    parser.add_argument("--calibration-days", type=float, default=6.0, metavar="D", help="default 6")
+    parser.add_argument("--seeds-from", type=int, default=1000, metavar="S", help="default 1000: the test's")
+    parser.add_argument("--only", metavar="NAMES", help="scenarios, comma-separated; default all")
+    parser.add_argument("--detectors", default="", metavar="FILE", help="a configuration (docs/detectors.md)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
+    parser.add_argument("--scenarios", type=Path, default=Path("scenarios"), metavar="DIR")
+    parser.add_argument("--out", type=Path, default=Path("build"), metavar="DIR", help="default build")
+    return parser.parse_args(arguments)
+
+
+def main(line: list[str]) -> int:
+    """Run it; exit status 0: it was scored, 2: it could not start."""
+    asked = _parse(line[1:])
+    console = Console(highlight=False)
+    try:
+        detectors = configuration.load(asked.detectors, found())
+        scenarios = _scenarios(asked.scenarios, asked.only)
+        asked.out.mkdir(parents=True, exist_ok=True)
+    except (SettingsError, ScenarioFileError, OSError) as error:
+        print(f"chargebench score: {error}", file=sys.stderr)
+        return 2
+    try:
+        gathered, scores = _scored(asked, detectors, scenarios, console)
+    except KeyboardInterrupt:
+        print("\nended; nothing was written", file=sys.stderr)
+        return 130
+    _write(asked.out, gathered, scores)
+    _show(console, scores)
+    console.print(f"{asked.out / 'score.html'} has the whole report")
+    return 0
+
+
+def _scored(
+    asked: argparse.Namespace,
+    detectors: tuple[AnyDetector, ...],
+    scenarios: Iterable[Scenario],
+    console: Console,
+) -> tuple[Gathered, Scores]:
+    started_s = time.monotonic()
+    console.print(f"calibrating the baselines on {asked.calibration_days:g} days of benign life …")
+    jury = Jury(_sets(detectors), calibrated(CALIBRATION_SEED, asked.calibration_days))
+    tasks = [
+        Task(scenario, seed)
+        for seed in range(asked.seeds_from, asked.seeds_from + asked.events)
+        for scenario in scenarios
+    ]
+    stretches = max(1, round(asked.benign_days / BENIGN_STRETCH_DAYS))
+    tasks += [
+        Task(None, asked.seeds_from + number, asked.benign_days / stretches) for number in range(stretches)
+    ]
+    gathered = Gathered()
+
+    def tell(done: int) -> None:
+        took_s = time.monotonic() - started_s
+        left_s = took_s / done * (len(tasks) - done) if done else 0.0
+        line = f"{done} of {len(tasks)} stretches after {took_s:,.0f} s, about {left_s:,.0f} s to go"
+        if sys.stdout.isatty():
+            print(f"\r{line:70}", end="", flush=True)
+        elif done % max(1, len(tasks) // 10) == 0:
+            print(line, flush=True)
+
+    for outcome in outcomes(tasks, jury, asked.workers, tell):
+        gathered.add(outcome)
+    print()
+    made = {
+        "at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "version": importlib.metadata.version("chargebench"),
+        "configuration": configuration.digest(detectors)[:16],
+        "seeds_from": asked.seeds_from,
+        "events": asked.events,
+        "took_s": round(time.monotonic() - started_s),
+        "thresholds": dict(jury.thresholds),
+    }
+    return gathered, gathered.scores(made, get_args(Layer), list(BASELINES))
+
+
+def _sets(detectors: tuple[AnyDetector, ...]) -> dict[str, tuple[AnyDetector, ...]]:
+    """Return who judges: all, all but a layer, and reversals of the current alone at several thresholds."""
+    sets = {OURS: detectors}
+    for layer in get_args(Layer):
+        sets[WITHOUT + layer] = tuple(detector for detector in detectors if detector.layer != layer)
+    for threshold in THRESHOLDS:
+        # Commands are left out: reversals of the current alone are the line to be beaten.
+        alone = dataclasses.replace(DETECTOR, threshold=threshold, alternations=99, starts_and_stops=99)
+        sets[f"{AT_THRESHOLD}{threshold}"] = (alone,)
+    return sets
+
+
+def _scenarios(directory: Path, only: str | None) -> list[Scenario]:
+    """Return what is judged: whatever provokes an anomaly, and the hard negatives."""
+    known, errors = scenario_file.load_directory(directory)
+    if errors:
+        raise errors[0]
+    if only is None:
+        return [one for one in known.values() if one.anomaly is not None or one.hard_negative]
+    missing = [name for name in only.split(",") if name not in known]
+    if missing:
+        raise ScenarioFileError(f"no scenario {', '.join(missing)}; there are {', '.join(sorted(known))}")
+    return [known[name] for name in only.split(",")]
+
+
+def _write(out: Path, gathered: Gathered, scores: Scores) -> None:
+    curve = picture.delay_against_false_alarms(
+        gathered.curves(SWING, scores["baselines"]), f"{SWING}, against benign life"
+    )
+    (out / "score.json").write_text(json.dumps(scores, indent=1, ensure_ascii=False), encoding="utf-8")
+    (out / "score.html").write_text(report.html(scores, [curve]), encoding="utf-8")
+    (out / "score.md").write_text(report.markdown(scores), encoding="utf-8")
+    (out / "score.svg").write_text(curve, encoding="utf-8")
+
+
+def _show(console: Console, scores: Scores) -> None:
+    for columns, rows, cells in (
+        (report.COLUMNS, scores["rows"], report.cells),
+        (report.BENIGN_COLUMNS, scores["benign"], report.benign_cells),
+    ):
+        table = Table(*columns)
+        for row in rows:
+            table.add_row(*cells(row))
+        console.print(table)
+    console.print(scores["verdict"])
+
+
+if __name__ == "__main__":
+    sys.exit(main(["score", *sys.argv[1:]]))

@@ -1,0 +1,122 @@
+"""Judging stretches of life, in worker processes: each lives its stretch once, before all judges."""
+
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from contracts.events import ScenarioLabel
+from csms.scenario import Scenario
+from lab.score import stretches
+from lab.score.baselines import BASELINES
+from lab.score.judges import Baselines, Ours
+from lab.score.matching import judged
+from lab.score.stretches import BENIGN, Kind, Stretch
+from lab.score.tally import Tally
+from lab.score.truth import true_events
+from lab.simulated.bench import Bench
+from memorybank.detector import AnyDetector
+
+OURS = "ChargeBench"
+BEGIN_AT = datetime(2026, 1, 5, tzinfo=UTC)
+TELL_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One stretch to be lived: a run of a scenario, or (None) so many days of benign life."""
+
+    scenario: Scenario | None
+    seed: int
+    days: float = 0.0
+
+    @property
+    def kind(self) -> Kind:
+        """The row that it belongs to."""
+        return Kind(BENIGN) if self.scenario is None else stretches.kind_of(self.scenario)
+
+
+@dataclass(frozen=True, slots=True)
+class Jury:
+    """Who judges: sets of detectors by name, and the baselines if they have thresholds."""
+
+    detectors: Mapping[str, tuple[AnyDetector, ...]]
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the judges did on one stretch."""
+
+    kind: Kind
+    tallies: dict[str, Tally]
+    lived_s: float
+
+
+def calibrated(seed: int, days: float) -> dict[str, float]:
+    """Return the thresholds of the baselines, from so many days of benign life."""
+    stretch = stretches.of_benign_life(seed, days)
+    baselines = Baselines(seed)
+    for event in _bench(stretch).run(stretch.lasts_s):
+        baselines.take(event)
+    return baselines.thresholds(stretch.days)
+
+
+def outcome(task: Task, jury: Jury) -> Outcome:
+    """Live a stretch and return what each judge did."""
+    kind = task.kind
+    stretch = (
+        stretches.of_benign_life(task.seed, task.days)
+        if task.scenario is None
+        else stretches.of_scenario(task.scenario, task.seed)
+    )
+    ours = {name: Ours(detectors) for name, detectors in jury.detectors.items()}
+    theirs = Baselines(task.seed, jury.thresholds) if jury.thresholds else None
+    labels: list[ScenarioLabel] = []
+    bench = _bench(stretch)
+    for event in bench.run(stretch.lasts_s):
+        if isinstance(event, ScenarioLabel):
+            labels.append(event)
+            continue
+        for judge in ours.values():
+            judge.take(event)
+        if theirs is not None:
+            theirs.take(event)
+    until = BEGIN_AT + timedelta(seconds=stretch.lasts_s)
+    events = true_events(labels, {kind.name: kind.accepted}, until)
+    alarms = {name: judge.alarms for name, judge in ours.items()} | (theirs.alarms if theirs else {})
+    tallies = {}
+    for name, raised in alarms.items():
+        tallies[name] = Tally()
+        tallies[name].add(judged(events, raised), stretch.days)
+    return Outcome(kind, tallies, sum(one.lived_s for one in bench.charge_points))
+
+
+def outcomes(
+    tasks: Iterable[Task], jury: Jury, workers: int, tell: Callable[[int], None]
+) -> Iterator[Outcome]:
+    """Yield the outcome of each task as it comes; `tell` is given how many are done."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context) as pool:
+        waiting: set[Future[Outcome]] = {pool.submit(outcome, task, jury) for task in tasks}
+        done_so_far = 0
+        try:
+            while waiting:
+                done, waiting = wait(waiting, TELL_S, FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+                done_so_far += len(done)
+                tell(done_so_far)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _bench(stretch: Stretch) -> Bench:
+    return Bench(stretch.plans, seed=stretch.seed, begin_at=BEGIN_AT)
+
+
+def judge_names(jury: Jury) -> list[str]:
+    """Return all judges, ours first."""
+    return [*jury.detectors, *(BASELINES if jury.thresholds else ())]
