@@ -7,7 +7,8 @@ from contracts.can_frames import Faults, Status
 
 SILENCE_S = 3.0
 """Three readings missed: the module is gone."""
-NO_CURRENT_A = 0.5
+NO_CURRENT_A, CURRENT_AGAIN_A = 0.5, 1.5
+"""Apart, because a sensor that is biased by 0.5 A would have a full vehicle come and go every second."""
 _LOST_FRAMES = 3  # so many more than time tells may be a late host's
 
 _ERROR_OF_FAULT = {
@@ -28,6 +29,8 @@ class Module(Struct, frozen=True):
     offered_a: float | None = None
     status: Status | None = None
     status_s: float = 0.0
+    has_no_current: bool = True
+    """Less than NO_CURRENT_A flows, or has not passed CURRENT_AGAIN_A since."""
 
     @property
     def faults(self) -> Faults:
@@ -47,12 +50,13 @@ class Module(Struct, frozen=True):
     @property
     def vehicle_takes_nothing(self) -> bool:
         """Whether the vehicle leaves what it is offered."""
-        return self.status is not None and self.status.vehicle_limited and self.current_a < NO_CURRENT_A
+        return self.status is not None and self.status.vehicle_limited and self.has_no_current
 
 
 def reported(module: Module, report: ModuleReported) -> Module:
     """Return the module after its report; a status stays until the next one or a silence."""
     kept = module.status if module.present else None
+    enough_a = CURRENT_AGAIN_A if module.has_no_current else NO_CURRENT_A
     return Module(
         present=True,
         heard_s=report.now_s,
@@ -60,6 +64,7 @@ def reported(module: Module, report: ModuleReported) -> Module:
         offered_a=report.offered_a,
         status=report.status or kept,
         status_s=report.now_s if report.status else module.status_s,
+        has_no_current=report.current_a < enough_a,
     )
 
 

@@ -16,7 +16,7 @@ _FAST_W = 115_000.0
 _SHARE_OF_800_V_AMONG_FAST = 0.25
 """With open-ev-data's share of 800 V overall (10 %), when two fifths of the cars are fast."""
 _REQUEST_STEPS_A = (0.0, 0.1, 1.0)  # judgement: CCS lets a car ask in tenths; many ask in whole amperes
-_FLAT: Curve = ((0.0, 1.0), (98.0, 1.0), (100.0, 0.0))
+_FLAT: Curve = ((0.0, 1.0), (98.0, 1.0), (FULLEST_PERCENT - 0.2, 0.4), (FULLEST_PERCENT, 0.0), (100.0, 0.0))
 _STEADY: Curve = ((0.0, 1.0), (100.0, 1.0))
 
 # Judgement, from the AC limits in open-ev-data (of 198: 162 with 11 kW, 8 with 22 kW, the rest up to 7.4 kW)
