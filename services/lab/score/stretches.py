@@ -1,7 +1,6 @@
 """The stretches of life that are judged: who lives them, and which scenario runs. All from seeds."""
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -13,7 +12,7 @@ from charger.vehicle import Vehicle
 from csms.scenario import Parameter, Scenario
 from lab.simulated import fleet
 from lab.simulated.fleet import Fleet
-from lab.simulated.plan import ChargePointPlan, ScenarioRun, Session
+from lab.simulated.plan import ChargePointPlan, ScenarioRun
 
 LEAD_S = (300.0, 900.0)
 """Benign life before a scenario begins: drawn, so that nothing can count on it."""
@@ -79,15 +78,6 @@ def of_scenario(scenario: Scenario, seed: int) -> Stretch:
     parameters = drawn(scenario.parameters, rng)
     plans = []
     for charge_point_id in ids:
-        starts = fleet.starts_transactions(scenario)
-        car = _car(rng)
-        session = Session(
-            plug_s=rng.uniform(20.0, 60.0),
-            stop_s=start_s + kind.lasts_s + TAIL_S - 60.0,
-            leave_s=start_s + kind.lasts_s + TAIL_S - 30.0,
-            vehicle=car,
-            id_tag="DRIVER",
-        )
         run = ScenarioRun(
             run_id=f"{scenario.name}/{seed}",
             scenario=scenario,
@@ -96,9 +86,9 @@ def of_scenario(scenario: Scenario, seed: int) -> Stretch:
             seed=run_seed,
             lasts_s=kind.lasts_s,
             charge_point_ids=ids,
-            car=car if starts else None,
+            car=_car(rng),
         )
-        plans.append(_equipped(charge_point_id, rng, () if starts else (session,), (run,)))
+        plans.append(_equipped(charge_point_id, rng, run))
     return Stretch(tuple(plans), seed, start_s + kind.lasts_s + TAIL_S)
 
 
@@ -121,9 +111,7 @@ def drawn(parameters: dict[str, Parameter], rng: random.Random) -> dict[str, flo
     return values
 
 
-def _equipped(
-    charge_point_id: str, rng: random.Random, sessions: Sequence[Session], runs: tuple[ScenarioRun, ...]
-) -> ChargePointPlan:
+def _equipped(charge_point_id: str, rng: random.Random, run: ScenarioRun) -> ChargePointPlan:
     ratings = Ratings(ramp=LinearRamp(rng.choice(RAMPS_A_PER_S))) if rng.random() < 0.5 else Ratings()
     return ChargePointPlan(
         charge_point_id=charge_point_id,
@@ -132,8 +120,8 @@ def _equipped(
         bias_a=rng.uniform(-0.5, 0.5),
         sample_interval_s=rng.choice(INTERVALS_S),
         frames_lost_share=rng.choice(LOSSES),
-        sessions=sessions,
-        runs=runs,
+        plugged=False,
+        runs=(run,),
     )
 
 
