@@ -15,6 +15,7 @@ from typing import ClassVar
 from contracts.events import CommandSent, Event, Reading, Severity
 from memorybank.detector import Layer, Place, Scope, Sign
 from memorybank.detectors.onsets import Key, Onset, Onsets
+from memorybank.detectors.totals import Totals
 
 KIND = "fleet-oscillation"
 
@@ -23,7 +24,6 @@ _LATE_S = 3.0
 _TOLD_AGAIN_S = 10.0
 _CALM_S = 60.0
 _MOST_RISERS = 4096
-_KEPT_TOTALS = 128
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class State:
     waiting: deque[Onset] = field(default_factory=lambda: deque(maxlen=_MOST_RISERS))
     risers: dict[Key, Riser] = field(default_factory=dict)
     regular: set[Key] = field(default_factory=set)
-    totals: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_KEPT_TOTALS))
+    totals: Totals = field(default_factory=Totals)
     shown_s: float = float("-inf")
     told_s: float = float("-inf")
     since_s: float = 0.0
@@ -103,7 +103,7 @@ class FleetOscillation:
     def tick(self, state: State, now: datetime) -> Sign | None:
         """Compare the phases of those that swing."""
         now_s = now.timestamp()
-        state.totals.append((now_s, state.onsets.total_w))
+        state.totals.add(now_s, state.onsets.total_w)
         while state.waiting and state.waiting[0].at_s <= now_s - _LATE_S:
             self._rise(state, state.onsets.caused(state.waiting.popleft()))
         if len(state.regular) < self.commanded:
@@ -117,7 +117,7 @@ class FleetOscillation:
         if now_s - state.told_s < _TOLD_AGAIN_S:
             return None
         state.told_s = now_s
-        return self._sign(state, chorus, now_s)
+        return self._sign(state, chorus)
 
     def _rise(self, state: State, onset: Onset) -> None:
         """Take a connector's rise; find whether it rises regularly."""
@@ -171,8 +171,8 @@ class FleetOscillation:
         mean = sum(cmath.exp(2j * math.pi * phase_s / period_s) for phase_s in members_s) / len(members_s)
         return Chorus(period_s, len(members_s), abs(mean), min(riser.at_s[0] for riser in alike))
 
-    def _sign(self, state: State, chorus: Chorus, now_s: float) -> Sign:
-        swing_w, line = _line(state.totals, chorus.period_s, now_s)
+    def _sign(self, state: State, chorus: Chorus) -> Sign:
+        swing_w, line = state.totals.line(chorus.period_s)
         connectors = len(state.onsets.lines)
         grade: Severity = "critical" if swing_w >= self.grave_w else "warning"
         return Sign(
@@ -207,28 +207,6 @@ def _densest(phases_s: list[float], period_s: float, apart_s: float) -> list[flo
             end += 1
         best = max(best, (end - begin + 1, begin))
     return circle[best[1] : best[1] + best[0]]
-
-
-def _line(totals: deque[tuple[float, float]], period_s: float, now_s: float) -> tuple[float, float]:
-    """Return peak to peak of the summed power and the share of its variance in the period's spectral line.
-
-    Over whole periods; with the first two harmonics, since a square wave has them.
-    """
-    periods = max(1, int(min(_KEPT_TOTALS - 2, 64.0) / period_s))
-    points = [(at_s, w) for at_s, w in totals if 0.0 <= now_s - at_s < max(periods * period_s, period_s)]
-    if len(points) < 4:
-        return 0.0, 0.0
-    watts = [w for _, w in points]
-    mean_w = sum(watts) / len(watts)
-    variance = sum((w - mean_w) ** 2 for w in watts) / len(watts)
-    if variance <= 0.0:
-        return 0.0, 0.0
-    power = 0.0
-    for harmonic in (1, 2, 3):
-        turn = -2j * math.pi * harmonic / period_s
-        amplitude = sum((w - mean_w) * cmath.exp(turn * (at_s - now_s)) for at_s, w in points) / len(points)
-        power += 2 * abs(amplitude) ** 2
-    return max(watts) - min(watts), min(1.0, power / variance)
 
 
 DETECTOR = FleetOscillation()

@@ -10,6 +10,7 @@ from typing import ClassVar
 from contracts.events import CommandSent, Event, Reading, Severity
 from memorybank.detector import Layer, Place, Scope, Sign
 from memorybank.detectors.onsets import Onset, Onsets
+from memorybank.detectors.totals import Totals
 
 KIND = "mass-step"
 
@@ -19,7 +20,6 @@ _RECENT_S = 15.0
 """A command may be so much older than the movement that follows it, and the readings so late."""
 _TOLD_AGAIN_S = 10.0
 _KEPT_ONSETS = 4096
-_KEPT_TOTALS = 90
 _PRIOR_STARTS_PER_S = 1.0 / 7200.0
 """Of one connector, before anything was seen: a busy one starts a session every two hours."""
 _PRIOR_S = 3600.0
@@ -38,8 +38,7 @@ class State:
     seen_s: float = 0.0
     seen: dict[int, float] = field(default_factory=lambda: {1: 0.0, -1: 0.0})
     """Starts (1) and stops (-1) that belonged to no step, fading."""
-    totals: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_KEPT_TOTALS))
-    """The summed power of the last seconds."""
+    totals: Totals = field(default_factory=lambda: Totals(keep=45))
     shown_s: float = float("-inf")
     told_s: float = float("-inf")
     since_s: float = 0.0
@@ -95,7 +94,7 @@ class MassStep:
             passed_s = 0.0
         connectors = len(state.onsets.lines)
         self._fade(state, passed_s)
-        state.totals.append((now_s, state.onsets.total_w))
+        state.totals.add(now_s, state.onsets.total_w)
         due = []
         while state.waiting and state.waiting[0].at_s <= now_s - _LATE_S:
             due.append(state.onsets.caused(state.waiting.popleft()))
@@ -159,7 +158,7 @@ class MassStep:
         return seen / (state.seen_s + _PRIOR_S) * (connectors - 1) / connectors
 
     def _sign(self, state: State, connectors: int) -> Sign:
-        before_w = next((w for at_s, w in reversed(state.totals) if at_s < state.since_s), 0.0)
+        before_w = state.totals.before(state.since_s)
         step_w = state.onsets.total_w - before_w
         word = "started" if state.direction > 0 else "stopped"
         grade: Severity = "critical" if abs(step_w) >= self.grave_w else "warning"

@@ -10,24 +10,26 @@ from typing import ClassVar
 from contracts.can_frames import OUTPUT_ID
 from contracts.events import CanFrameSeen, Event
 from memorybank.detector import Layer, Place, Scope, Sign
-from memorybank.detectors.frame_times import FrameTimes
+from memorybank.detectors.frame_rate import FrameRate
 from memorybank.detectors.telling import Telling
 
 KIND = "can-reading-replay"
 
 _DIGITS = 16
 _NO_CURRENT = "00000000"
-_RECORD_BYTES = 3
-"""Of 0x301: the current's two lower bytes in 0.01 A, the voltage's lowest in 0.1 V."""
+_RECORD_BYTES = 2
+"""Of 0x301: the current's lower bytes, in 0.01 A."""
+_LOOK_EVERY = 5
 
 
 @dataclass(slots=True)
 class State:
     """The last 0x301 of a bus; changed in place."""
 
-    outputs: FrameTimes
+    outputs: FrameRate
     history: bytearray = field(default_factory=bytearray)
     """A record of each while a current flowed, the oldest first."""
+    count: int = 0
     repeated_s: float = float("-inf")
     """When a repetition was last seen."""
     before: int = 0
@@ -39,14 +41,16 @@ class State:
 class ReadingReplay:
     """The detector and its thresholds."""
 
-    window_s: float = 10.0
-    """Seconds over which frames are counted, and for which a repetition counts."""
-    most: int = 14
-    """0x301 within the window; a module sends 10, or 12 where a late host bunches them."""
-    repeated: int = 10
+    usual_per_s: float = 1.15
+    """0x301 a second; a module sends one."""
+    surplus: float = 5.0
+    """0x301 beyond what is usual: a late host may bring four at once."""
+    lasts_s: float = 10.0
+    """Seconds for which a repetition counts."""
+    repeated: int = 12
     """0x301 in a row that came in the same order before: with a noise of 0.06 A, the least that real sensors
-    have, it happens by chance once in thousands of years."""
-    remembered: int = 600
+    have, it happens by chance once in a hundred thousand years."""
+    remembered: int = 300
     """0x301 that are remembered: the longest recording that is recognised, in seconds."""
     name: ClassVar[str] = "reading_replay"
     layer: ClassVar[Layer] = "residual"
@@ -55,7 +59,7 @@ class ReadingReplay:
 
     def start(self, _place: Place) -> State:
         """Return the state before the first frame."""
-        return State(FrameTimes(self.most))
+        return State(FrameRate(self.usual_per_s))
 
     def step(self, state: State, event: CanFrameSeen) -> Sign | None:
         """Take the bus's next frame."""
@@ -65,14 +69,14 @@ class ReadingReplay:
         state.outputs.add(at_s)
         if not event.data.startswith(_NO_CURRENT):  # an open contactor has no noise
             self._remember(state, event.data, at_s)
-        is_dense = state.outputs.within(self.window_s, at_s)
-        is_recorded = at_s - state.repeated_s <= self.window_s
-        if not (is_dense or is_recorded) or not state.telling.is_due(at_s, state.outputs.at_s[0]):
+        is_dense = state.outputs.exceeds(self.surplus, at_s)
+        is_recorded = at_s - state.repeated_s <= self.lasts_s
+        if not (is_dense or is_recorded) or not state.telling.is_due(at_s, at_s):
             return None
         said = []
         if is_dense:
-            span_s = state.outputs.span_s
-            said.append(f"0x301 came {self.most} times within {span_s:.1f} s, a module's comes once a second")
+            per_s = 1 / max(0.01, state.outputs.gap_s)
+            said.append(f"0x301 comes {per_s:.1f} times a second, a module's once")
         if is_recorded:
             said.append(
                 f"{self.repeated} values of 0x301 in a row came in the same order {state.before} before"
@@ -80,9 +84,9 @@ class ReadingReplay:
         return Sign(
             kind=KIND,
             since=state.telling.since,
-            score=2.0 if is_recorded else round(self.window_s / max(1.0, state.outputs.span_s), 2),
+            score=2.0 if is_recorded else round(state.outputs.level / self.surplus, 2),
             threshold=1.0,
-            deviation=float(self.repeated if is_recorded else self.most),
+            deviation=float(self.repeated) if is_recorded else round(state.outputs.level, 1),
             severity="warning",
             explanation="; ".join(said),
             pattern={"before": float(state.before)},
@@ -95,19 +99,20 @@ class ReadingReplay:
     def _remember(self, state: State, data: str, at_s: float) -> None:
         """Add a 0x301 to the history and look whether the last ones were there before."""
         history = state.history
-        history += bytes.fromhex(data[:4] + data[8:10])
-        excess = len(history) - self.remembered * _RECORD_BYTES
+        history += bytes.fromhex(data[:4])
+        excess = len(history) - (self.remembered + self.repeated + _LOOK_EVERY) * _RECORD_BYTES
         if excess > 0:
             del history[:excess]
         length = self.repeated * _RECORD_BYTES
-        if len(history) < 2 * length:
+        state.count += 1
+        if state.count % _LOOK_EVERY or len(history) < 2 * length:
             return
         last = bytes(history[-length:])
         found = history.rfind(last, 0, -1)
         back = len(history) - length - found
         if found < 0 or back % _RECORD_BYTES:
             return
-        values = {last[begin : begin + 2] for begin in range(0, length, _RECORD_BYTES)}
+        values = {last[begin : begin + _RECORD_BYTES] for begin in range(0, length, _RECORD_BYTES)}
         if len(values) >= self.repeated // 2:  # a sensor without noise repeats itself
             state.repeated_s, state.before = at_s, back // _RECORD_BYTES
 

@@ -10,11 +10,12 @@ from typing import ClassVar
 from contracts.can_frames import CURRENT_ID, OUTPUT_ID
 from contracts.events import CanFrameSeen, Event, Severity
 from memorybank.detector import Layer, Place, Scope, Sign
-from memorybank.detectors.frame_times import FrameTimes
+from memorybank.detectors.frame_rate import FrameRate
 from memorybank.detectors.telling import Telling
 
 KIND = "can-reading-spoof"
 
+_CALM_S = 10.0
 _READING_DIGITS, _OUTPUT_DIGITS = 4, 16
 
 
@@ -22,13 +23,13 @@ _READING_DIGITS, _OUTPUT_DIGITS = 4, 16
 class State:
     """The last frames of a bus; changed in place."""
 
-    readings: FrameTimes
+    readings: FrameRate
     """0x300."""
-    outputs: FrameTimes
+    outputs: FrameRate
     """0x301."""
-    alone: FrameTimes
+    alone: FrameRate
     """0x300 without a 0x301 since the one before."""
-    against: FrameTimes
+    against: FrameRate
     """0x300 that contradict the last 0x301."""
     output_a: float | None = None
     """The current of the last 0x301."""
@@ -45,14 +46,16 @@ class State:
 class ReadingSpoof:
     """The detector and its thresholds."""
 
-    window_s: float = 10.0
-    """Seconds over which frames are counted."""
-    most: int = 14
-    """0x300 within the window; a module sends 10, or 12 where a late host bunches them."""
-    alone: int = 4
-    """0x300 within the window without a 0x301 before them: with 5 % of frames lost there are 0 or 1."""
-    against: int = 3
-    """0x300 within the window that contradict 0x301."""
+    usual_per_s: float = 1.15
+    """0x300 a second; a module sends one."""
+    surplus: float = 5.0
+    """0x300 beyond what is usual: a late host may bring four at once."""
+    alone: float = 3.2
+    """0x300 without a 0x301 before them, beyond one in five seconds: lost frames make fewer."""
+    against: float = 2.2
+    """0x300 that contradict 0x301, beyond one in ten seconds."""
+    silent_s: float = 5.0
+    """Seconds without 0x301 after which 0x300 speaks for nobody."""
     tolerance_a: float = 3.0
     """Amperes by which they may differ: a lost 0x301 at the top of a swing makes the others a second off."""
     tolerance: float = 0.15
@@ -66,9 +69,7 @@ class ReadingSpoof:
 
     def start(self, _place: Place) -> State:
         """Return the state before the first frame."""
-        return State(
-            FrameTimes(self.most), FrameTimes(self.most), FrameTimes(self.alone), FrameTimes(self.against)
-        )
+        return State(FrameRate(self.usual_per_s), FrameRate(self.usual_per_s), FrameRate(0.2), FrameRate(0.1))
 
     def step(self, state: State, event: CanFrameSeen) -> Sign | None:
         """Take the bus's next frame."""
@@ -111,30 +112,31 @@ class ReadingSpoof:
         apart_a = abs(current_a - true_a)
         if apart_a > max(self.tolerance_a, self.tolerance * true_a):
             state.against.add(at_s)
-            if at_s - state.telling.shown_s > self.window_s:
+            if at_s - state.telling.shown_s > _CALM_S:
                 state.apart_a = 0.0
             state.apart_a = max(state.apart_a, apart_a)
 
     def _judged(self, state: State, at_s: float) -> Sign | None:
-        window_s = self.window_s
-        is_dense = state.readings.within(window_s, at_s)
-        is_alone = state.alone.within(window_s, at_s)
-        is_against = state.against.within(window_s, at_s)
-        if not (is_dense or is_alone or is_against):
+        is_dense = state.readings.level > self.surplus
+        if not (is_dense or state.alone.level or state.against.level):
             return None
-        if state.outputs.within(window_s, at_s):
+        is_alone, is_against = (
+            state.alone.exceeds(self.alone, at_s),
+            state.against.exceeds(self.against, at_s),
+        )
+        if state.outputs.exceeds(self.surplus, at_s):
             return None  # all frames come twice: a replay
-        is_silent = state.output_a is None or at_s - state.outputs.at_s[-1] > window_s / 2
+        is_silent = state.output_a is None or at_s - state.outputs.at_s > self.silent_s
         if not is_against and not (is_alone and (is_dense or is_silent)) and not (is_dense and is_silent):
             return None
-        if not state.telling.is_due(at_s, state.readings.at_s[0]):
+        if not state.telling.is_due(at_s, at_s):
             return None
         said = []
         if is_dense:
-            span_s = state.readings.span_s
-            said.append(f"0x300 came {self.most} times within {span_s:.1f} s, a module's comes once a second")
+            per_s = 1 / max(0.01, state.readings.gap_s)
+            said.append(f"0x300 comes {per_s:.1f} times a second, a module's once")
         if is_alone:
-            said.append(f"{self.alone} times it came without its 0x301")
+            said.append("it comes without its 0x301")
         if is_against:
             said.append(f"it was up to {state.apart_a:.0f} A apart from 0x301")
         share = state.apart_a / self.rated_a
@@ -149,7 +151,7 @@ class ReadingSpoof:
             explanation="; ".join(said),
             pattern={
                 "apart_a": round(state.apart_a, 1),
-                "every_s": round(state.readings.span_s / self.most, 2),
+                "every_s": round(state.readings.gap_s, 2),
             },
         )
 

@@ -5,14 +5,14 @@ All times are event times: a backlog is judged as it happened.
 
 import math
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import ClassVar
 
 from contracts.events import CommandSent, Event, Reading, Severity
 from memorybank.detector import Layer, Place, Scope, Sign
-from memorybank.detectors.cadence import Cadence
+from memorybank.detectors.cadence import KEEP, Cadence
 from memorybank.detectors.wished import Wished
 from memorybank.detectors.zigzag import ZigZag
 
@@ -32,12 +32,8 @@ _CONTESTED = 4
 _TOLD_AGAIN_S = 10.0
 _CALM_S = 60.0
 """Without a sign for so long it is over, and the wear of the next one counts from nothing."""
-_KEPT = 12
-"""Turns kept."""
-
-
-def _numbers() -> "array[float]":
-    return array("d")
+_FADING = 1 / 40
+"""Of a second: what was 40 s ago counts a third."""
 
 
 @dataclass(slots=True)
@@ -47,10 +43,10 @@ class State:
     swings: ZigZag
     ripples: ZigZag
     wished: Wished
-    above_at_turn_s: "array[float]" = field(default_factory=_numbers)
-    """At each of the ripples' turns: the seconds spent above the middle so far."""
-    above_s: float = 0.0
     middle_a: float = 0.0
+    """Between the last two turns."""
+    duty: float = 0.0
+    """The share of time above that, fading."""
     at_s: float = float("-inf")
     current_a: float = 0.0
     late: int = 0
@@ -94,7 +90,7 @@ class Reversals:
 
     def start(self, _place: Place) -> State:
         """Return the state before the first event."""
-        return State(ZigZag(self.gate_a, _KEPT), ZigZag(self.follow_a, _KEPT), Wished(self.rated_a))
+        return State(ZigZag(self.gate_a, self.threshold), ZigZag(self.follow_a, KEEP), Wished(self.rated_a))
 
     def step(self, state: State, event: Reading | CommandSent) -> Sign | None:
         """Take the connector's next reading or command."""
@@ -123,8 +119,7 @@ class Reversals:
         current_a = max(-_BOUND_A, min(_BOUND_A, reading.current_a or 0.0))
         gap_s = at_s - state.at_s
         ripples, swings, wished = state.ripples, state.swings, state.wished
-        if state.current_a > state.middle_a:
-            state.above_s += min(gap_s, self.window_s)  # a gap says nothing about the current within it
+        state.duty += ((state.current_a > state.middle_a) - state.duty) * _FADING
         has_turned = False
         if not ripples.quiet_from_a <= current_a <= ripples.quiet_to_a:
             has_turned = ripples.step(at_s, current_a)
@@ -148,8 +143,6 @@ class Reversals:
     def _turned(self, state: State) -> None:
         """Take note of a ripple's turn."""
         turns = state.ripples.turn_a
-        state.above_at_turn_s.append(state.above_s)
-        del state.above_at_turn_s[:-_KEPT]
         if len(turns) > 1:
             state.swung_a += abs(turns[-1] - turns[-2])
             state.middle_a = (turns[-1] + turns[-2]) / 2
@@ -164,7 +157,7 @@ class Reversals:
         wished = state.wished
         by_csms, by_charge_point = wished.by_csms, wished.by_charge_point
         if by_csms.run >= self.alternations:
-            has_limits = wished.limit_by_csms.run >= self.alternations - 1
+            has_limits = wished.limit_moves >= self.alternations - 1
             if self._follows(state, by_csms, self.alternations if has_limits else self.starts_and_stops):
                 return by_csms
         if by_charge_point.run >= self.starts_and_stops:
@@ -210,11 +203,11 @@ class Reversals:
         said = [f"current reversed {count} times by more than {smallest_a} A within {span_s:.0f} s"]
         score = count / self.threshold if is_alone else 0.0
         if wish is not None:
-            commands = "limit commands" if wished.limit_by_csms.run >= self.alternations - 1 else "commands"
+            commands = "limit commands" if wished.limit_moves >= self.alternations - 1 else "commands"
             low_a, high_a = sorted((wish.to_a[-1], wish.to_a[-2]))
             said.append(f"{commands} alternated {low_a:.0f} and {high_a:.0f} A {wish.run} times")
             score = max(score, wish.run / self.alternations)
-        duty = _duty(state) or (wish.duty if wish else 0.0)
+        duty = wish.duty if wish else state.duty
         full_cycles = state.swung_a / 2 / wished.rating_a
         said.append(
             f"period {period_s:.1f} s, duty {duty:.0%}, as wearing as {full_cycles:.1f} full-load cycles"
@@ -259,18 +252,12 @@ def _period_s(turns_s: "array[float]") -> float:
     return 2 * (turns_s[-1] - turns_s[-1 - back]) / back if back > 0 else 0.0
 
 
-def _duty(state: State) -> float:
-    """Return the share of time above the middle, over the whole cycles that are kept."""
-    above_s, at_s = state.above_at_turn_s, state.ripples.at_s
-    back = (len(above_s) - 1) // 2 * 2
-    span_s = at_s[-1] - at_s[-1 - back] if back > 0 else 0.0
-    return min(1.0, (above_s[-1] - above_s[-1 - back]) / span_s) if span_s > 0 else 0.0
-
-
 def _begin_anew(state: State) -> None:
     """Forget all that was measured with a clock that was set back since."""
     fresh = State(
-        ZigZag(state.swings.gate_a, _KEPT), ZigZag(state.ripples.gate_a, _KEPT), Wished(state.wished.rating_a)
+        ZigZag(state.swings.gate_a, state.swings.keep),
+        ZigZag(state.ripples.gate_a, state.ripples.keep),
+        Wished(state.wished.rating_a),
     )
     fresh.has_can = state.has_can
     for name in State.__slots__:

@@ -1,9 +1,10 @@
 """The limit that the CSMS asked of a connector, from the commands that the charge point accepted."""
 
+import math
 from dataclasses import dataclass, field
+from typing import Any
 
-from contracts import charging_profile
-from contracts.charging_profile import MalformedProfile, Profile, Purpose, Unit
+from contracts.charging_profile import Purpose
 from contracts.events import CommandSent
 
 _MOST_PROFILES = 4
@@ -15,7 +16,7 @@ class SentProfile:
     """What counts of a profile: its first period's limit, in amperes."""
 
     profile_id: int
-    purpose: Purpose
+    purpose: str
     stack_level: int
     limit_a: float
 
@@ -36,10 +37,9 @@ class SentLimits:
         if command.command != "SetChargingProfile" or command.outcome != "Accepted":
             return None
         try:
-            profile = charging_profile.from_payload(command.parameters["csChargingProfiles"])
-        except (MalformedProfile, KeyError, TypeError, ValueError, IndexError, AttributeError):
+            sent = _sent(command.parameters["csChargingProfiles"], voltage_v)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
             return None
-        sent = _sent(profile, voltage_v)
         place = (sent.purpose, sent.stack_level)
         kept = [
             other
@@ -51,8 +51,8 @@ class SentLimits:
 
     def transaction_ended(self) -> None:
         """Forget the profiles that end with their transaction."""
-        if any(profile.purpose is Purpose.TX for profile in self.profiles):
-            self.profiles = [profile for profile in self.profiles if profile.purpose is not Purpose.TX]
+        if any(profile.purpose == Purpose.TX for profile in self.profiles):
+            self.profiles = [profile for profile in self.profiles if profile.purpose != Purpose.TX]
 
     @property
     def limit_a(self) -> float | None:
@@ -62,9 +62,9 @@ class SentLimits:
         limits = [found.limit_a for found in (station, own) if found is not None]
         return min(limits) if limits else None
 
-    def leading(self, purpose: Purpose) -> SentProfile | None:
+    def leading(self, purpose: str) -> SentProfile | None:
         """Return the profile of the highest level of a purpose."""
-        found = [profile for profile in self.profiles if profile.purpose is purpose]
+        found = [profile for profile in self.profiles if profile.purpose == purpose]
         return max(found, key=lambda profile: profile.stack_level) if found else None
 
     def _clear(self, command: CommandSent) -> None:
@@ -80,11 +80,20 @@ class SentLimits:
         ]
 
 
-def _sent(profile: Profile, voltage_v: float) -> SentProfile:
-    period = profile.periods[0]
-    limit = period.limit
-    if profile.unit is Unit.W:
+def _sent(payload: dict[str, Any], voltage_v: float) -> SentProfile:
+    """Return what counts of a profile that was accepted, so that there is no need to read it whole."""
+    schedule = payload["chargingSchedule"]
+    period = schedule["chargingSchedulePeriod"][0]
+    limit = float(period["limit"])
+    if not math.isfinite(limit):
+        raise ValueError("a limit that is no number")
+    if schedule.get("chargingRateUnit") == "W":
         # A direct current's voltage is the vehicle's; of an alternating one it is that to neutral.
-        phases = period.phases or (3 if voltage_v < 300.0 else 1)
+        phases = period.get("numberPhases") or (3 if voltage_v < 300.0 else 1)
         limit /= max(50.0, voltage_v) * phases
-    return SentProfile(profile.profile_id, profile.purpose, profile.stack_level, limit)
+    return SentProfile(
+        int(payload["chargingProfileId"]),
+        payload["chargingProfilePurpose"],
+        int(payload["stackLevel"]),
+        limit,
+    )

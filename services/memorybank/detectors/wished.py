@@ -10,6 +10,8 @@ STEP_A = 8.0
 """Changes from here on alternate: a bit less than the 10 A from which a swing counts."""
 _STALE_S = 3.0
 """So long after a remote start or stop a reading knows better whether a transaction runs."""
+_LATELY_S = 90.0
+"""Between limits that belong together: more than the longest period."""
 _NOMINAL_V = 400.0
 
 
@@ -29,10 +31,13 @@ class Wished:
     rating_a: float
     by_csms: Cadence = field(default_factory=_of_commands)
     """The limit while a transaction runs, else nothing."""
-    limit_by_csms: Cadence = field(default_factory=_of_commands)
-    """The limit, whether a transaction runs or not."""
     by_charge_point: Cadence = field(default_factory=_of_readings)
     """The limit that it told its module while a transaction runs, else nothing."""
+    limit_moves: int = 0
+    """How often the CSMS's limit went up and down in turn lately, whether a transaction runs or not."""
+    limit_a: float | None = None
+    limit_way: int = 0
+    limit_s: float = float("-inf")
     limits: SentLimits = field(default_factory=SentLimits)
     has_commands: bool = False
     voltage_v: float = _NOMINAL_V
@@ -53,7 +58,7 @@ class Wished:
             case "SetChargingProfile" | "ClearChargingProfile":
                 self.limits.note(command, self.voltage_v)
                 limit_a = self._limit_a()
-                self.limit_by_csms.note(at_s, limit_a)
+                self._note_limit(at_s, limit_a)
             case _:
                 return
         self.has_commands = True
@@ -76,6 +81,20 @@ class Wished:
                 self.by_charge_point.note(at_s, wish_a)
                 if not self.has_commands:
                     self.by_csms.wish_a = wish_a  # from which its first command departs
+
+    def _note_limit(self, at_s: float, limit_a: float) -> None:
+        """Count a limit that the CSMS asked for, if it goes the other way than the last one."""
+        change_a = 0.0 if self.limit_a is None else limit_a - self.limit_a
+        if self.limit_a is None or abs(change_a) >= STEP_A:
+            self.limit_a = limit_a
+        if abs(change_a) < STEP_A:
+            return
+        way = 1 if change_a > 0.0 else -1
+        if at_s - self.limit_s > _LATELY_S:
+            self.limit_moves = 0
+        if way != self.limit_way or not self.limit_moves:
+            self.limit_moves += 1
+        self.limit_way, self.limit_s = way, at_s
 
     def _is_another(self, command: CommandSent) -> bool:
         """Return whether it stops another connector's transaction: a stop names no connector."""
