@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from chassis.mqtt import Delivery
@@ -20,6 +20,7 @@ from contracts.events import Anomaly, Committed
 from memorybank import rollup
 from memorybank.detector import AnyDetector
 from memorybank.intake import take
+from memorybank.learning import Learning
 from memorybank.mqtt_consumer import Consumer
 from memorybank.pace import Pace
 from memorybank.records import Poison
@@ -78,7 +79,12 @@ class Ingest:
             for source in self._sources.values()
         }
         now_s = asyncio.get_running_loop().time()
-        self._watch = Watch(detectors, remembered.patterns, remembered.shown)
+        self._learning = Learning(
+            timedelta(minutes=settings.learn_quarantine_minutes),
+            timedelta(minutes=settings.learn_every_minutes),
+        )
+        self._learning.load(remembered.baselines, remembered.version, remembered.agreed)
+        self._watch = Watch(detectors, remembered.patterns, remembered.shown, self._learning)
         self._watch.resume(remembered.events, remembered.open_anomalies, now_s)
         self._listening_s = now_s
         self._roll_up_s = now_s
@@ -103,6 +109,11 @@ class Ingest:
         """How often a detector failed and began afresh."""
         return self._watch.failures
 
+    @property
+    def learning(self) -> Learning:
+        """What is learned, and from how much."""
+        return self._learning
+
     async def run(self) -> None:
         """Take, save, acknowledge, for ever. Raises StoreConflict."""
         finishing = asyncio.create_task(asyncio.sleep(0))
@@ -112,6 +123,7 @@ class Ingest:
                     work = await self._gathered(finishing)
                     await finishing
                     self._expire(work)
+                    work.learned = self._learning.advance(datetime.now(UTC))
                     work.pulse = self._pace.pulse(
                         datetime.now(UTC), asyncio.get_running_loop().time(), self.consumer.waiting_messages
                     )
@@ -206,6 +218,7 @@ class Ingest:
         for gap in work.gaps:
             source = self._by_number[gap.source_no]
             log.error("%s: events %d to %d are missing", source.source, gap.first_seq, gap.last_seq)
+        self._tell_learned(work)
         for finding in work.findings:
             anomaly = finding.anomaly
             log.info(
@@ -214,6 +227,21 @@ class Ingest:
             self.consumer.tell_anomaly(anomaly)
             if self._also_tell is not None:
                 self._also_tell(anomaly)
+
+    def _tell_learned(self, work: Work) -> None:
+        if work.learned is None:
+            return
+        log.info("learned version %d from %d sessions", work.learned.number, work.learned.sessions)
+        for drift in work.learned.proposals:
+            log.warning(
+                "%s %d: %s (%s) drifts from %.3g to %.3g: not learned until a person agrees (docs/memory.md)",
+                drift.charge_point_id,
+                drift.connector,
+                drift.metric,
+                drift.phase,
+                drift.known_mean,
+                drift.mean,
+            )
 
     def _count(self, advance: Advance) -> None:
         self.events_stored += advance.events

@@ -89,6 +89,21 @@ METRICS: tuple[Metric[Parts], ...] = (
         lambda ingest: ingest.detector_failures,
     ),
     _ingest(
+        "learned_versions_total",
+        "Versions of what is learned, since ever",
+        lambda ingest: ingest.learning.version,
+    ),
+    _ingest(
+        "learned_sessions_total",
+        "Sessions that were learned from",
+        lambda ingest: ingest.learning.learned_sessions,
+    ),
+    _ingest(
+        "refused_sessions_total",
+        "Sessions that were not learned from: an anomaly was near, or too many waited",
+        lambda ingest: ingest.learning.refused_sessions,
+    ),
+    _ingest(
         "waiting_messages",
         "MQTT messages in memory that wait to be stored",
         lambda ingest: ingest.consumer.waiting_messages,

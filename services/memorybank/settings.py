@@ -79,6 +79,18 @@ class Settings:
         "they are",
         default="",
     )
+    learn_quarantine_minutes: float = setting(
+        "LEARN_QUARANTINE_MINUTES",
+        "Minutes for which nothing may have been found before and after a session, that it is learned from",
+        default=10.0,
+        check=within(1, 1440),
+    )
+    learn_every_minutes: float = setting(
+        "LEARN_EVERY_MINUTES",
+        "Minutes between two versions of what is learned, at least",
+        default=10.0,
+        check=within(1, 1440),
+    )
     rated_current_a: float | None = setting(
         "RATED_CURRENT_A",
         "Most current of a connector, A, for every detector that asks. Empty: 300, or as DETECTOR_SETTINGS "

@@ -101,7 +101,7 @@ class Store:
             if first or not tables.is_in(connection, work):
                 first = False
                 self._make_partitions(connection, work)
-                tables.save(connection, work)
+                tables.save(connection, work, self._share)
 
         await self._until_done(save)
 

@@ -18,8 +18,10 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from contracts.events import Anomaly, AnyEvent, Reading
+from contracts.events import FLEET, Anomaly, AnyEvent, Reading
+from memorybank.baselines import Baseline
 from memorybank.errors import StoreConflict
+from memorybank.learning import Proposal, Version
 from memorybank.patterns import Pattern
 from memorybank.records import EVENT_COLUMNS, LABEL_COLUMNS, METRIC_COLUMNS, Poison, Row
 from memorybank.share import Share
@@ -51,6 +53,9 @@ class Remembered:
     shown: dict[UUID, UUID]
     open_anomalies: list[Anomaly]
     events: list[AnyEvent]
+    baselines: list[Baseline]
+    version: int
+    agreed: list[Proposal]
 
 
 def load(connection: Connection, share: Share) -> Remembered:
@@ -65,8 +70,18 @@ def load(connection: Connection, share: Share) -> Remembered:
         shown = {row["id"]: row.pop("pattern_id") for row in rows}
         happened = [_event(row) for row in _of(share, cursor, "load_recent_events")]
         happened += [Reading(**row) for row in _of(share, cursor, "load_recent_readings")]
-    happened.sort(key=attrgetter("at"))
-    return Remembered(positions, patterns, shown, [Anomaly(**row) for row in rows], happened)
+        happened.sort(key=attrgetter("at"))
+        partition = {"partition": share.partitions[0]}
+        # The fleet's are this share's own; a charge point's are the newest, whose share it ever was in.
+        baselines = [
+            Baseline(**row)
+            for row in cursor.execute(_QUERIES["load_baselines"], partition)
+            if row["charge_point_id"] == FLEET or share.has(row["charge_point_id"])
+        ]
+        agreed = [Proposal(**row) for row in cursor.execute(_QUERIES["load_agreed"], partition)]
+        (version,) = (row["version"] for row in cursor.execute(_QUERIES["load_version"], partition))
+    anomalies = [Anomaly(**row) for row in rows]
+    return Remembered(positions, patterns, shown, anomalies, happened, baselines, version, agreed)
 
 
 def recent_anomalies(connection: Connection, share: Share) -> list[Anomaly]:
@@ -103,7 +118,7 @@ def position(connection: Connection, source: str, boot: UUID) -> Position:
     return Position(*(row or ()))
 
 
-def save(connection: Connection, work: Work) -> None:
+def save(connection: Connection, work: Work, share: Share) -> None:
     """Store the work in one transaction. Raises StoreConflict, having stored nothing."""
     changes = work.changes
     anomalies = {finding.anomaly.id: finding for finding in work.findings}
@@ -134,6 +149,8 @@ def save(connection: Connection, work: Work) -> None:
             ],
         )
         _put(cursor, "count_anomalies", work.recount())
+        if work.learned is not None:
+            _put_learned(cursor, work.learned, share.partitions[0])
         _put_poison(cursor, work.rows.poison)
 
 
@@ -142,6 +159,12 @@ def _put(cursor: psycopg.Cursor[Any], query: str, items: Iterable[Any]) -> None:
     items = list(items)
     if items:
         cursor.execute(_QUERIES[query], (msgspec.json.encode(items).decode(),))
+
+
+def _put_learned(cursor: psycopg.Cursor[Any], learned: Version, partition: int) -> None:
+    whole = msgspec.json.encode(learned).decode()
+    for query in ("save_version", "save_baselines", "save_proposals"):
+        cursor.execute(_QUERIES[query], {"version": whole, "partition": partition})
 
 
 def _copy(cursor: psycopg.Cursor[Any], table: str, columns: dict[str, str], rows: list[Row]) -> None:

@@ -2,6 +2,7 @@
 
 An event goes to the places it happened at: its connector, its charge point (connector 0), the fleet. What
 concerns a whole charge point (connector 0, or none named) goes to each of its connectors that are known.
+Where there is a memory that learns, it sees the same events and what was found in them.
 """
 
 import logging
@@ -15,8 +16,9 @@ from msgspec import structs
 
 from contracts.events import FLEET, Anomaly, Event
 from memorybank import lifecycle
-from memorybank.detector import AnyDetector, Expectation, Place, Scope, Sign, nothing_learned
+from memorybank.detector import AnyDetector, Place, Scope, Sign, nothing_learned
 from memorybank.event_clock import EventClock
+from memorybank.learning import Learning
 from memorybank.lifecycle import Life
 from memorybank.patterns import Pattern, learned, recollection
 
@@ -66,21 +68,17 @@ class _Watched:
     lives: dict[str, Life] = field(default_factory=dict)
 
 
-def _nothing(_charge_point_id: str, _connector: int) -> Expectation:
-    return nothing_learned
-
-
 @dataclass(slots=True)
 class Watch:
     """The detectors' states. `patterns` by id, and `shown`: which of them an open anomaly shows.
 
-    `expectation` gives what was learned of a connector, for its detectors.
+    `learning` is what learns from the events and tells detectors what is usual; None: nobody does.
     """
 
     detectors: InitVar[Iterable[AnyDetector]]
     patterns: dict[UUID, Pattern] = field(default_factory=dict)
     shown: dict[UUID, UUID] = field(default_factory=dict)
-    expectation: Callable[[str, int], Expectation] = _nothing
+    learning: Learning | None = None
     failures: int = 0
     """How often a detector failed and began afresh."""
     _ranks: dict[Scope, _Rank] = field(init=False)
@@ -104,6 +102,14 @@ class Watch:
 
     def observe(self, event: Event, heard_s: float) -> list[Finding]:
         """Take an event, heard at `heard_s` of our clock; what one source tells of a place comes in order."""
+        findings = self._observed(event, heard_s)
+        if self.learning is not None:
+            self.learning.observe(event)
+            for finding in findings:
+                self.learning.note(finding.anomaly)
+        return findings
+
+    def _observed(self, event: Event, heard_s: float) -> list[Finding]:
         findings: list[Finding] = []
         if type(event) not in self._taken:
             return findings
@@ -134,13 +140,16 @@ class Watch:
                 self._connectors.get(key[0], {}).pop(key, None)
                 if not self._connectors.get(key[0]):
                     self._connectors.pop(key[0], None)
+        if self.learning is not None:
+            for finding in findings:
+                self.learning.note(finding.anomaly)
         return findings
 
     def resume(self, events: Iterable[Event], anomalies: Iterable[Anomaly], heard_s: float) -> None:
         """Take up after a restart: the last events before it, already told of, then what was open."""
         known, shown = dict(self.patterns), dict(self.shown)
         for event in events:
-            self.observe(event, heard_s)
+            self._observed(event, heard_s)
         self.patterns, self.shown = known, shown
         for watched in self._watched.values():
             watched.lives.clear()
@@ -153,6 +162,8 @@ class Watch:
             # What happened since is known: its quiet counts from the start, not from before it.
             life.signed_at = max(life.signed_at, watched.clock.now)
             watched.lives[anomaly.kind] = life
+            if self.learning is not None:
+                self.learning.note(anomaly)
 
     def _give(
         self, key: PlaceKey, scope: Scope, event: Event, heard_s: float, findings: list[Finding]
@@ -209,7 +220,7 @@ class Watch:
 
     def _new(self, key: PlaceKey, scope: Scope, at: datetime, heard_s: float) -> _Watched:
         rank = self._ranks[scope]
-        place = Place(*key, self.expectation(*key))
+        place = Place(*key, self.learning.expectation(*key) if self.learning else nothing_learned)
         states = [detector.start(place) for detector in rank.detectors]
         watched = self._watched[key] = _Watched(place, rank, states, EventClock(at), heard_s)
         if scope == "connector":

@@ -9,6 +9,7 @@ from contracts.events import Reading
 from memorybank import ledger
 from memorybank.changes import Changes
 from memorybank.intake import SetAside, Taken
+from memorybank.learning import Version
 from memorybank.pace import Pulse, Tally
 from memorybank.records import Rows
 from memorybank.watch import Finding, Watch
@@ -64,6 +65,7 @@ class Work:
     gaps: list[Gap] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     pulse: Pulse | None = None
+    learned: Version | None = None
 
     def add(
         self, source_no: int, committed: int, topic: str, taken: Taken, watch: Watch, heard_s: float
@@ -104,7 +106,7 @@ class Work:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to store."""
-        return not (self.advances or self.rows.poison or self.findings or self.pulse)
+        return not (self.advances or self.rows.poison or self.findings or self.pulse or self.learned)
 
     def recount(self) -> list[Window]:
         """Return where sessions must count their anomalies again."""

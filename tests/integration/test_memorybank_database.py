@@ -39,7 +39,13 @@ DASH = {
     "pulses": "at length_s lag_p50_s lag_p95_s lag_p99_s lag_max_s transactions messages events readings gaps"
     " duplicates ahead waiting_messages partition",
     "poison": "first_at last_at times topic reason",
-    "truth_runs": "run_id scenario anomaly charge_point_id started_at ended_at parameters seed",
+    "baselines": "charge_point_id connector metric phase sessions samples mean sd histogram recent_mean"
+    " anchor_mean anchor_sd is_held updated_at version",
+    "baseline_versions": "partition version at sessions changed",
+    "baseline_proposals": "charge_point_id connector metric phase proposed_at known_mean known_sd mean"
+    " version agreed_at",
+    "truth_runs": "run_id scenario anomaly charge_point_id started_at ended_at parameters seed"
+    " physical_started_at physical_ended_at",
 }
 TRUTH = {"truth_runs"}
 """Views for people who watch, not for who judges."""

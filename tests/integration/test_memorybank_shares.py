@@ -87,5 +87,5 @@ async def test_a_share_knows_its_own_alone(postgres: Postgres) -> None:
         assert {source for source, _ in known.positions} == {source_of(name, f"chargepoint:{name}").id}
         assert {anomaly.charge_point_id for anomaly in known.open_anomalies} == {name}
         assert {pattern.charge_point_id for pattern in known.patterns.values()} == {name}
-        assert {each.charge_point_id for each in known.readings} == {name}
+        assert {each.charge_point_id for each in known.events} == {name}
         await store.aclose()

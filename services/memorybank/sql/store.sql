@@ -52,6 +52,27 @@ FROM memory.charge_points c JOIN memory.sessions s USING (charge_point_id, trans
 WHERE s.ended_at IS NULL AND s.id_tag IS NOT NULL AND s.meter_start_wh IS NOT NULL
   AND s.started_at < c.reading_at - interval '10 minutes';
 
+-- load_baselines --
+SELECT DISTINCT ON (charge_point_id, connector, metric, phase) charge_point_id, connector::integer AS connector, metric, phase,
+       sessions, samples, mean, variance, histogram, recent_mean, anchor_mean, anchor_sd, rise, fall, is_held, updated_at, version
+FROM memory.baselines
+WHERE charge_point_id <> '*' OR partition = %(partition)s
+ORDER BY charge_point_id, connector, metric, phase, updated_at DESC;
+
+-- load_version --
+SELECT coalesce(max(version), 0) AS version FROM memory.baseline_versions WHERE partition = %(partition)s;
+
+-- load_agreed --
+-- What people agreed with, of what is still held
+SELECT p.charge_point_id, p.connector::integer AS connector, p.metric, p.phase, p.proposed_at, p.known_mean, p.known_sd,
+       coalesce(p.agreed_mean, p.mean) AS mean, p.version
+FROM memory.baseline_proposals p
+WHERE p.agreed_at IS NOT NULL AND p.partition = %(partition)s
+  AND NOT EXISTS (
+    SELECT FROM memory.baseline_proposals later
+    WHERE (later.charge_point_id, later.connector, later.metric, later.phase, later.partition)
+        = (p.charge_point_id, p.connector, p.metric, p.phase, p.partition) AND later.version > p.version);
+
 -- add_source --
 -- One that was forgotten goes on where it was; of any other we have nothing, whatever it believes.
 WITH back AS (
@@ -198,6 +219,38 @@ FROM jsonb_to_recordset(%s) AS c(charge_point_id text, connector smallint, start
   ended_at timestamptz)
 WHERE s.charge_point_id = c.charge_point_id AND s.connector = c.connector
   AND coalesce(s.ended_at, 'infinity') >= c.started_at AND s.started_at <= coalesce(c.ended_at, 'infinity');
+
+-- save_version --
+-- The work may be tried again; the last 10,000 are kept
+WITH gone AS (
+  DELETE FROM memory.baseline_versions
+  WHERE partition = %(partition)s AND version <= (%(version)s::jsonb ->> 'number')::integer - 10000
+)
+INSERT INTO memory.baseline_versions (partition, version, at, sessions, changed)
+SELECT %(partition)s, (v ->> 'number')::integer, (v ->> 'at')::timestamptz, (v ->> 'sessions')::integer,
+       jsonb_array_length(v -> 'changed')
+FROM (SELECT %(version)s::jsonb AS v) AS told
+ON CONFLICT DO NOTHING;
+
+-- save_baselines --
+INSERT INTO memory.baselines (charge_point_id, connector, metric, phase, sessions, samples, mean, variance, histogram,
+  recent_mean, anchor_mean, anchor_sd, rise, fall, is_held, updated_at, version, partition)
+SELECT c.*, %(partition)s
+FROM jsonb_to_recordset(%(version)s::jsonb -> 'changed') AS c(charge_point_id text, connector smallint, metric text, phase text,
+  sessions integer, samples bigint, mean float8, variance float8, histogram float8[], recent_mean float8, anchor_mean float8, anchor_sd float8,
+  rise float8, fall float8, is_held boolean, updated_at timestamptz, version integer)
+ON CONFLICT (charge_point_id, connector, metric, phase, partition) DO UPDATE SET
+  sessions = excluded.sessions, samples = excluded.samples, mean = excluded.mean, variance = excluded.variance,
+  histogram = excluded.histogram, recent_mean = excluded.recent_mean, anchor_mean = excluded.anchor_mean, anchor_sd = excluded.anchor_sd, rise = excluded.rise,
+  fall = excluded.fall, is_held = excluded.is_held, updated_at = excluded.updated_at, version = excluded.version;
+
+-- save_proposals --
+INSERT INTO memory.baseline_proposals (charge_point_id, connector, metric, phase, proposed_at, known_mean, known_sd, mean,
+  version, partition)
+SELECT c.*, %(partition)s
+FROM jsonb_to_recordset(%(version)s::jsonb -> 'proposals') AS c(charge_point_id text, connector smallint, metric text,
+  phase text, proposed_at timestamptz, known_mean float8, known_sd float8, mean float8, version integer)
+ON CONFLICT DO NOTHING;
 
 -- save_poison --
 INSERT INTO memory.poison AS p (topic, source_no, seq, reason, payload, digest)
