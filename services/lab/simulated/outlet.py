@@ -27,6 +27,7 @@ from chargepoint.connector_events import (
 )
 from chargepoint.injected import InForce
 from chargepoint.meter import Meter
+from chargepoint.module import SILENCE_S
 from chargepoint.smart_charging import Supply
 from chargepoint.statuses import Status
 from contracts import can_frames
@@ -114,7 +115,9 @@ class Outlet:
         """Keep the module alive; comes every second."""
         self.send(Keepalive(self._keepalives & 0xFFFF))
         self._keepalives += 1
-        self.handle(Ticked(self._agenda.now_s))
+        known, now_s = self.connector, self._agenda.now_s
+        if known.waiting or known.reservation or now_s - known.module.heard_s > SILENCE_S:
+            self.handle(Ticked(now_s))  # else it would look at the clock in vain
 
     def woke(self) -> None:
         """Take up again after an idle time that was not lived second by second, in which all was well."""
@@ -140,10 +143,15 @@ class Outlet:
         if self.bus.is_shared:
             self.bus.published(frames)
             return
-        for frame in frames:
-            if self._shows_wire:
+        if self._shows_wire:
+            for frame in frames:
                 self._seen(Raw(*can_frames.encode(frame)), sent=False)
-            self._take(can_frames.as_heard(frame))
+        heard, report = self._heard, None
+        for frame in frames:
+            heard, report = bridge.hear(heard, can_frames.as_heard(frame))
+        self._heard = heard
+        if report is not None:
+            self._reported(report)
 
     def _take(self, frame: Frame) -> None:
         if isinstance(frame, Stop):
