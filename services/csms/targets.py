@@ -18,7 +18,8 @@ SETTLE_S = 1.0
 START_DEADLINE_S = 5.0
 """How long a transaction may take to start when the next step needs it."""
 STOP_DEADLINE_S = 5.0
-_RATE_UNIT_KEY = "ChargingScheduleAllowedChargingRateUnit"
+RATE_UNIT_KEY = "ChargingScheduleAllowedChargingRateUnit"
+"""The configuration key that says in which unit a charge point takes limits."""
 
 
 class StepFailed(ContractError):  # noqa: N818 - named after what happened
@@ -165,11 +166,11 @@ class Targets:
 
     async def _ask_rate_unit(self, connection: Connection) -> None:
         connection.rate_unit = "A"
-        asking = Command("GetConfiguration", {"key": [_RATE_UNIT_KEY]})
+        asking = Command("GetConfiguration", {"key": [RATE_UNIT_KEY]})
         outcome = await self._outcome(connection.charge_point_id, asking)
         for entry in (outcome.response or {}).get("configurationKey", []):
             units = {word.strip().lower() for word in entry.get("value", "").split(",")}
-            if entry.get("key") == _RATE_UNIT_KEY and units <= {"power", "w"}:
+            if entry.get("key") == RATE_UNIT_KEY and units <= {"power", "w"}:
                 connection.rate_unit = "W"
 
     async def _has_ended(self, ours: Transaction) -> bool:

@@ -19,7 +19,7 @@ class Made:
     seed: int
     scenarios: tuple[str, ...]
     every_h: float
-    lasts_s: float
+    lasts_s: float | None
     sample_interval_s: int
     shows_wire: bool
     occupied_share: float
@@ -69,12 +69,13 @@ def text(made: Made, rows: Mapping[str, int]) -> str:
 
 def _parameters(made: Made) -> list[str]:
     runs = ", ".join(made.scenarios) or "none: benign life only"
+    lasts = "as long as its file says" if made.lasts_s is None else f"{made.lasts_s:g} s"
     values = {
         "charge points": made.charge_points,
         "days": f"{made.days:g}, from {made.begin_at.isoformat()}",
         "seed": made.seed,
         "scenarios": runs,
-        "one of them at a charge point about every": f"{made.every_h:g} h, for {made.lasts_s:g} s",
+        "one of them at a charge point about every": f"{made.every_h:g} h, for {lasts}",
         "MeterValues every": f"{made.sample_interval_s} s",
         "share of time in which something happens": f"{made.occupied_share:.1%}",
     }

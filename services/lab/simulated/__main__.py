@@ -51,7 +51,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         "--every-hours", type=_above_0, default=24.0, metavar="H", help="between two runs (default 24)"
     )
     parser.add_argument(
-        "--run-seconds", type=_above_0, default=300.0, metavar="S", help="of each run (default 300)"
+        "--run-seconds", type=_above_0, metavar="S", help="of each run (default: as its file says)"
     )
     parser.add_argument(
         "--ac-percent",

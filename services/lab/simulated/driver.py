@@ -1,11 +1,13 @@
 """Lives a scenario at one simulated charge point: the same steps and commands as csms.scenario_driver."""
 
 import random
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from uuid import UUID
 
 from chassis import backoff
 from contracts.events import Reading, ScenarioLabel
+from contracts.injections import Inject as Order
 from csms import scenario
 from csms.scenario import (
     Command,
@@ -19,8 +21,8 @@ from csms.scenario import (
 )
 from csms.scenario_driver import FIRST_PAUSE_S, LONGEST_PAUSE_S, PATIENCE_S, SHORTEST_CYCLE_S
 from csms.state.runs import Intervention
-from csms.targets import START_DEADLINE_S, STOP_DEADLINE_S, StepFailed
-from lab.simulated.agenda import Agenda, Process, Until, Waiting
+from csms.targets import RATE_UNIT_KEY, SETTLE_S, START_DEADLINE_S, STOP_DEADLINE_S, StepFailed
+from lab.simulated.agenda import NEVER_S, Agenda, Process, Until, Waiting
 from lab.simulated.central_system import CentralSystem
 from lab.simulated.ocpp_line import OcppLine
 from lab.simulated.plan import ScenarioRun
@@ -38,18 +40,28 @@ class Effect:
     before_a: float | None = None
     first_s: float | None = None
     last_s: float | None = None
+    injected_s: tuple[float, float] | None = None
+    """From the begin of the first injection to the end of the last one."""
 
 
 class Driver:
     """One charge point's part of a run."""
 
-    def __init__(self, run: ScenarioRun, agenda: Agenda, csms: CentralSystem, line: OcppLine) -> None:
+    def __init__(
+        self,
+        run: ScenarioRun,
+        agenda: Agenda,
+        csms: CentralSystem,
+        line: OcppLine,
+        inject: Callable[[Order], None],
+    ) -> None:
         self.run = run
         self.is_running = False
         self.effect = Effect()
         self._agenda = agenda
         self._csms = csms
         self._line = line
+        self._inject = inject
         self._values = scenario.chosen_parameters(run.scenario, run.parameters)
         self._current_a = 0.0
 
@@ -62,7 +74,10 @@ class Driver:
             if self._agenda.now_s >= end_s:
                 break
             left_s = end_s - self._agenda.now_s
-            yield min(waiting, left_s) if isinstance(waiting, float | int) else waiting
+            if isinstance(waiting, Until):
+                yield Until(waiting.condition, min(waiting.timeout_s, left_s))
+            else:
+                yield min(waiting, left_s)
             if self._agenda.now_s >= end_s:
                 break
         living.close()
@@ -85,6 +100,7 @@ class Driver:
         pauses_s = backoff.delays_s(FIRST_PAUSE_S, LONGEST_PAUSE_S, jitter)
         cycles = self.run.cycles if self.run.cycles is not None else self.run.scenario.repeat
         while cycles is None or number < cycles:
+            yield from self._until_there()
             try:
                 if not is_safe:
                     yield from self._stop_transactions()
@@ -105,13 +121,50 @@ class Driver:
                 yield from self._wait(scenario.settled_number(step.seconds), expects_transaction)
                 continue
             if isinstance(step, Inject):
-                raise StepFailed(f"nothing simulated can inject {step.fault}")
+                self._begin_injection(step, rng)
+                continue
             yield from self._command(step)
             if isinstance(step, RemoteStart | RemoteStop):
                 expects_transaction = isinstance(step, RemoteStart)
         yield max(0.0, started_s + SHORTEST_CYCLE_S - self._agenda.now_s)
 
+    def _until_there(self) -> Generator[Waiting, None, None]:
+        yield Until(lambda: self._line.is_up, NEVER_S)
+        yield max(0.0, self._line.connected_s + SETTLE_S - self._agenda.now_s)
+
+    def _begin_injection(self, step: Inject, rng: random.Random) -> None:
+        seconds, now_s = scenario.settled_number(step.seconds), self._agenda.now_s
+        first_s, last_s = self.effect.injected_s or (now_s, 0.0)
+        self.effect.injected_s = first_s, max(last_s, now_s + seconds)
+        self._commanded()
+        self._inject(
+            Order(
+                id=UUID(int=rng.getrandbits(128)),
+                charge_point_id=self._csms.charge_point_id,
+                connector=scenario.connector_of(step),
+                seconds=seconds,
+                seed=self.run.seed,
+                injection=scenario.injection(step),
+            )
+        )
+
+    def _commanded(self) -> None:
+        """Take note that a command goes out, or an injection begins, now."""
+        effect = self.effect
+        effect.last_command_s = self._agenda.now_s
+        if effect.first_command_s is None:
+            effect.first_command_s = self._agenda.now_s
+            effect.before_a = self._current_a
+            self._label("started")
+
+    def _ask_rate_unit(self) -> Generator[Waiting, None, None]:
+        """Ask what the CSMS asks each charge point before its first limit."""
+        self._line.is_asked = True
+        yield from self._send(Command("GetConfiguration", {"key": [RATE_UNIT_KEY]}, frozenset({"Answered"})))
+
     def _command(self, step: CommandStep) -> Generator[Waiting, None, None]:
+        if not self._line.is_asked:
+            yield from self._ask_rate_unit()
         connector = scenario.connector_of(step)
         transaction_id = None
         if scenario.needs_transaction(step):
@@ -121,11 +174,7 @@ class Driver:
                 raise StepFailed(f"no transaction at connector {connector} within {START_DEADLINE_S:g} s")
             transaction_id = active[-1].transaction_id
         self._keep_intervention(step)
-        self.effect.last_command_s = self._agenda.now_s
-        if self.effect.first_command_s is None:
-            self.effect.first_command_s = self._agenda.now_s
-            self.effect.before_a = self._current_a
-            self._label("started")
+        self._commanded()
         yield from self._send(scenario.command(step, Situation(transaction_id)))
 
     def _send(self, command: Command) -> Generator[Waiting, None, str]:
@@ -191,6 +240,7 @@ class Driver:
 
     def _label(self, phase: str) -> None:
         effect, agenda, run = self.effect, self._agenda, self.run
+        first_s, last_s = effect.injected_s or (effect.first_s, effect.last_s)
         charge_point_id = self._csms.charge_point_id
         is_over = phase == "ended"
         self._csms.tell(
@@ -204,9 +254,7 @@ class Driver:
                 charge_point_ids=list(run.charge_point_ids) or [charge_point_id],
                 parameters=dict(self._values),
                 seed=run.seed,
-                physical_started_at=None if effect.first_s is None else agenda.instant(effect.first_s),
-                physical_ended_at=None
-                if effect.last_s is None or not is_over
-                else agenda.instant(effect.last_s),
+                physical_started_at=None if first_s is None else agenda.instant(first_s),
+                physical_ended_at=agenda.instant(last_s) if is_over and last_s is not None else None,
             )
         )

@@ -27,8 +27,8 @@ CALM_S = 120.0
 class Fleet:
     """What a data set is made of; equal ones give equal data sets.
 
-    At each charge point one of the `scenarios`, drawn evenly, runs about every `every_h` hours for `lasts_s`:
-    within a session, or between two where it starts transactions of its own.
+    At each charge point one of the `scenarios`, drawn evenly, runs about every `every_h` hours for `lasts_s`
+    (None: as long as its file says): within a session, or between two where it starts its own transactions.
     """
 
     charge_points: int
@@ -36,7 +36,7 @@ class Fleet:
     seed: int
     scenarios: tuple[Scenario, ...] = ()
     every_h: float = 24.0
-    lasts_s: float = 300.0
+    lasts_s: float | None = None
     sample_interval_s: int = 10
     ac_share: float = 0.0
     """Of the charge points: alternating current, at work; scenarios run at the others alone."""
@@ -96,7 +96,8 @@ def _runs(
         if due_s >= fleet.lasts_in_all_s:
             return
         scenario = rng.choice(fleet.scenarios)
-        start_s = _fitting(scenario, lived, due_s, fleet.lasts_s)
+        lasts_s = fleet.lasts_s or scenario.lasts_s
+        start_s = _fitting(scenario, lived, due_s, lasts_s)
         seed = rng.randrange(2**31)
         if start_s is None:
             return
@@ -105,10 +106,10 @@ def _runs(
             scenario=scenario,
             start_s=start_s,
             seed=seed,
-            lasts_s=fleet.lasts_s,
+            lasts_s=lasts_s,
             car=_car(rng) if starts_transactions(scenario) else None,
         )
-        due_s = start_s + fleet.lasts_s + CALM_S
+        due_s = start_s + lasts_s + CALM_S
 
 
 def _fitting(scenario: Scenario, lived: Sequence[Session], due_s: float, lasts_s: float) -> float | None:

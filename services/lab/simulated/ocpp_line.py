@@ -47,6 +47,9 @@ class OcppLine:
         """What an injection does to messages, by `draws`."""
         self.draws = random.Random(0)
         self.is_up = False
+        self.connected_s = 0.0
+        self.is_asked = False
+        """Whether the CSMS knows of this connection in which unit limits are understood."""
         self._agenda = agenda
         self._csms = csms
         self._commanded = commanded
@@ -64,8 +67,9 @@ class OcppLine:
 
     def connect(self) -> None:
         """Make the connection."""
-        self.is_up = True
+        self.is_up, self.is_asked, self.connected_s = True, False, self._agenda.now_s
         self._csms.opened()
+        self._agenda.look()
 
     def cut(self, code: int = 1006, reason: str = "") -> None:
         """Break the connection: what was open stays without an answer."""

@@ -17,6 +17,7 @@ from contracts.events import (
     CommandSent,
     Reading,
     ScenarioLabel,
+    SystemEvent,
     TransactionEnded,
     TransactionStarted,
 )
@@ -70,7 +71,8 @@ def test_base_scenario_swings_as_on_the_real_chain() -> None:
     assert min(currents) == 0.0
     commands = Counter(event.command for event in events if isinstance(event, CommandSent))
     assert commands["RemoteStartTransaction"] == commands["RemoteStopTransaction"] == 15
-    assert all(event.outcome == "Accepted" for event in events if isinstance(event, CommandSent))
+    outcomes = Counter(event.outcome for event in events if isinstance(event, CommandSent))
+    assert outcomes == {"Accepted": commands.total() - 1, "Answered": 1}  # GetConfiguration
 
 
 def test_linear_ramp_stays_below_the_exponential_one() -> None:
@@ -84,7 +86,7 @@ def test_label_tells_when_the_run_was_and_when_it_showed() -> None:
         event for event in events_of(attacked(), until_s=200) if isinstance(event, ScenarioLabel)
     ]
     assert (started.phase, ended.phase) == ("started", "ended")
-    assert started.at == BEGIN_AT + timedelta(seconds=5)
+    assert 5.0 <= (started.at - BEGIN_AT).total_seconds() < 5.1
     assert ended.physical_started_at is not None
     assert 3.0 < (ended.physical_started_at - started.at).total_seconds() < 5.5
     assert ended.physical_ended_at is not None
@@ -151,3 +153,59 @@ def test_lost_frames_are_missing() -> None:
         for share in (0.0, 0.2)
     )
     assert 0.7 * len(whole) < len(losing) < 0.9 * len(whole)
+
+
+INJECTING = """
+name = "scaled"
+title = "Scaled"
+description = "The meter tells a tenth"
+imitates = "A manipulated meter"
+source = "This test"
+anomaly = "meter-scaling"
+repeat = 1
+[parameters.gain]
+default = 0.1
+unit = ""
+minimum = 0
+maximum = 10
+description = "What is told of what flows"
+[[steps]]
+do = "inject"
+fault = "meter_gain"
+seconds = 60
+with = { gain = "$gain" }
+[[steps]]
+do = "wait"
+seconds = 60
+"""
+
+
+def test_scenario_injects_and_its_label_says_from_when_to_when(tmp_path: Path) -> None:
+    (tmp_path / "scaled.toml").write_text(INJECTING)
+    scaled = scenario_file.load(tmp_path / "scaled.toml")
+    run = ScenarioRun(run_id="run", scenario=scaled, start_s=200.0)
+    events = events_of(
+        ChargePointPlan(charge_point_id="CP-1", sessions=[session(None)], runs=(run,)), until_s=500
+    )
+    label = [event for event in events if isinstance(event, ScenarioLabel)][-1]
+    assert (label.physical_started_at, label.physical_ended_at) == (
+        BEGIN_AT + timedelta(seconds=200),
+        BEGIN_AT + timedelta(seconds=260),
+    )
+    told = [e.current_a or 0.0 for e in events if isinstance(e, Reading) and e.origin == "ocpp"]
+    assert sum(0 < current_a < 60 for current_a in told) >= 59
+
+
+def test_reset_boots_the_charge_point_again(tmp_path: Path) -> None:
+    """The transaction ends, the connection is made again, and everything is as after a boot."""
+    text = INJECTING.split("[parameters.gain]", maxsplit=1)[0] + '[[steps]]\ndo = "reset"\n'
+    (tmp_path / "scaled.toml").write_text(text)
+    scaled = scenario_file.load(tmp_path / "scaled.toml")
+    run = ScenarioRun(run_id="run", scenario=scaled, start_s=200.0)
+    events = events_of(
+        ChargePointPlan(charge_point_id="CP-1", sessions=[session(None)], runs=(run,)), until_s=500
+    )
+    (ended,) = [event for event in events if isinstance(event, TransactionEnded)]
+    assert ended.reason == "HardReset"
+    boots = [e for e in events if isinstance(e, SystemEvent) and e.name == "charge_point_booted"]
+    assert len(boots) == 2
