@@ -100,4 +100,5 @@ def _between(curve: Curve, x: float) -> float:
     """Return the straight line's value at `x` between the points around it; `x` lies within the curve."""
     right = min(bisect_right(curve, (x,)), len(curve) - 1)
     (x0, y0), (x1, y1) = curve[right - 1], curve[right]
-    return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+    # From the right, so that a curve which ends at nothing is exactly that there, and never less.
+    return y1 - (y1 - y0) * (x1 - x) / (x1 - x0)

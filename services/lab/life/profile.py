@@ -16,7 +16,7 @@ class Profile:
     busyness: float = 1.0
     """Multiplies the measured rates of arrival."""
     delayed_share: float = 0.1
-    """Charging begins after a random delay of up to 600 s (as British rules ask of AC charge points)."""
+    """Charging begins after a random delay of up to `longest_delay_s` (British rules ask that of AC)."""
     managed_share: float = 0.25
     """Load management changes the limit a few times (of the measured DC sessions 75 % were controlled)."""
     paused_share: float = 0.02
@@ -29,9 +29,9 @@ class Profile:
     """Of charge points: so warm around the modules that they derate at full load."""
     saw_tooth_share: float = 0.05
     """Of DC charge points: the ramp up is a saw tooth, as of some real 50 kW stations."""
-    delay_limit_s: float = 600.0
+    longest_delay_s: float = 600.0
 
 
-DC = Profile()
+DC = Profile(delayed_share=0.03, managed_share=0.2)
 AC_ONE_PHASE = Profile(kind="ac", phases=1)
 AC_THREE_PHASES = Profile(kind="ac", phases=3)

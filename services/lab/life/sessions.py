@@ -15,6 +15,9 @@ from lab.life.session import LimitChange, Pause, Session
 DC_RATED_A, AC_RATED_A = 300.0, 32.0
 """What the charge points of this life are rated for, per phase."""
 LEAST_STAY_S = 240.0
+PATIENCE = 1.5
+"""So many times the drawn stay a driver waits at most for the energy that was wanted (judgement)."""
+_HANDLING_S = 90.0
 _TAG_S = 15.0  # judgement: mean time from the plug to the tag
 _STRANGERS, _COLLEAGUES = 2000, 40
 """How many tags come to a charge point beside a road, and to one at work (judgement)."""
@@ -84,14 +87,17 @@ def _dc(rng: Random, plug_s: float, id_tag: str) -> Session:
     soc_percent = min(drawn["soc_percent"], FULLEST_PERCENT - 1)
     car = cars.dc_car(rng, soc_percent, drawn["capacity_wh"], drawn["peak_w"])
     wanted_percent = min((100 - soc_percent) * drawn["filled_share"], FULLEST_PERCENT - soc_percent)
-    leave_s = plug_s + max(LEAST_STAY_S, drawn["stay_s"])
+    energy_wh = wanted_percent / 100 * car.capacity_wh
+    stay_s = max(LEAST_STAY_S, drawn["stay_s"])
+    needed_s = cars.charging_s(car, energy_wh, DC_RATED_A) + _HANDLING_S
+    leave_s = plug_s + max(stay_s, min(needed_s, stay_s * PATIENCE))
     return Session(
         plug_s=plug_s,
         leave_s=leave_s,
         stop_s=leave_s - rng.uniform(10.0, 60.0),
         vehicle=car,
         id_tag=id_tag,
-        energy_wh=wanted_percent / 100 * car.capacity_wh,
+        energy_wh=energy_wh,
     )
 
 
@@ -120,7 +126,7 @@ def _limits(
     if follows_surplus:
         limits = control.surplus(rng, arrived_at, lasts_s, AC_RATED_A, GRID_V * profile.phases)
     elif rng.random() < profile.delayed_share:
-        limits = control.delayed(rng, profile.delay_limit_s)
+        limits = control.delayed(rng, profile.longest_delay_s)
     elif rng.random() < profile.managed_share:
         rated_a, least_a = (DC_RATED_A, 0.0) if is_dc else (AC_RATED_A, control.LEAST_AC_A)
         limits = control.managed(rng, lasts_s, rated_a, least_a)
@@ -137,15 +143,20 @@ def _interrupted(rng: Random, session: Session, profile: Profile) -> tuple[Sessi
         return (replace(session, pauses=(Pause(at_s, min(lasts_s / 5, rng.uniform(10.0, 120.0))),)),)
     if kind >= profile.paused_share + profile.replugged_share:
         return (session,)
-    again_s = session.plug_s + at_s + rng.uniform(10.0, 55.0)
-    shift_s = again_s - session.plug_s
-    first = replace(session, stop_s=session.plug_s + at_s - 5.0, leave_s=session.plug_s + at_s)
-    later = tuple(replace(change, after_s=change.after_s - shift_s) for change in session.limits)
+    again_s = at_s + rng.uniform(10.0, 55.0)
+    early = tuple(change for change in session.limits if change.after_s < at_s)
+    late = tuple(
+        replace(change, after_s=change.after_s - again_s)
+        for change in session.limits
+        if change.after_s >= again_s
+    )
+    first = replace(session, stop_s=session.plug_s + at_s - 5.0, leave_s=session.plug_s + at_s, limits=early)
     second = replace(
         session,
-        plug_s=again_s,
+        plug_s=session.plug_s + again_s,
         vehicle=None,
         energy_wh=None,
-        limits=tuple(change for change in later if change.after_s > 0),
+        # What holds at the station holds for who comes back, too.
+        limits=(*(replace(change, after_s=0.0) for change in early[-1:]), *late),
     )
     return first, second
