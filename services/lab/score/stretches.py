@@ -10,7 +10,6 @@ from charger.power_stage import Ratings
 from charger.ramp import LinearRamp
 from charger.vehicle import Vehicle
 from csms.scenario import Parameter, Scenario
-from lab.life.session import Session
 from lab.simulated import fleet
 from lab.simulated.fleet import Fleet
 from lab.simulated.plan import ChargePointPlan, ScenarioRun
