@@ -10,6 +10,8 @@ class FrameRate:
     """Changed in place. `leak_per_s`: so many frames a second are usual and let the bucket run empty."""
 
     leak_per_s: float
+    most: float
+    """The bucket holds no more, so that it is soon empty when too many come no more."""
     level: float = 0.0
     at_s: float = float("-inf")
     """When the last one came."""
@@ -19,7 +21,8 @@ class FrameRate:
     def add(self, at_s: float) -> None:
         """Take a frame."""
         gap_s = at_s - self.at_s
-        self.level = max(0.0, self.level - gap_s * self.leak_per_s) + 1.0 if gap_s >= 0.0 else 1.0
+        left = max(0.0, self.level - gap_s * self.leak_per_s) if gap_s >= 0.0 else 0.0
+        self.level = min(self.most, left + 1.0)
         if 0.0 <= gap_s < _LONG_S:
             self.gap_s += (gap_s - self.gap_s) * 0.2
         self.at_s = at_s

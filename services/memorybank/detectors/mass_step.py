@@ -128,8 +128,10 @@ class MassStep:
         connectors = max(1, len(state.onsets.lines))
         rate = self._rate_per_s(state, direction, connectors)
         alike = [onset for onset in state.recent if onset.direction == direction]
-        all_s = sorted(onset.cause_s for onset in alike)
-        commanded_s = sorted(onset.command_s for onset in alike if onset.command_s is not None)
+        # Of each connector the last one: who swings fast is one all the same.
+        all_s = sorted({onset.key: onset.cause_s for onset in alike}.values())
+        commands_s = {onset.key: onset.command_s for onset in alike if onset.command_s is not None}
+        commanded_s = sorted(commands_s.values())
         for onset in due:
             is_commanded = onset.command_s is not None
             causes_s, within_s = (commanded_s, self.within_s) if is_commanded else (all_s, self.observed_s)

@@ -20,6 +20,8 @@ _NO_CURRENT = "00000000"
 _RECORD_BYTES = 2
 """Of 0x301: the current's lower bytes, in 0.01 A."""
 _LOOK_EVERY = 5
+_BRIM = 1.5
+"""How much fuller than it takes the bucket gets."""
 
 
 @dataclass(slots=True)
@@ -59,7 +61,7 @@ class ReadingReplay:
 
     def start(self, _place: Place) -> State:
         """Return the state before the first frame."""
-        return State(FrameRate(self.usual_per_s))
+        return State(FrameRate(self.usual_per_s, self.surplus + _BRIM))
 
     def step(self, state: State, event: CanFrameSeen) -> Sign | None:
         """Take the bus's next frame."""

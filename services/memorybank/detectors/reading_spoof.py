@@ -16,6 +16,8 @@ from memorybank.detectors.telling import Telling
 KIND = "can-reading-spoof"
 
 _CALM_S = 10.0
+_BRIM = 1.5
+"""How much fuller than it takes a bucket gets."""
 _READING_DIGITS, _OUTPUT_DIGITS = 4, 16
 
 
@@ -69,7 +71,12 @@ class ReadingSpoof:
 
     def start(self, _place: Place) -> State:
         """Return the state before the first frame."""
-        return State(FrameRate(self.usual_per_s), FrameRate(self.usual_per_s), FrameRate(0.2), FrameRate(0.1))
+        return State(
+            readings=FrameRate(self.usual_per_s, self.surplus + _BRIM),
+            outputs=FrameRate(self.usual_per_s, self.surplus + _BRIM),
+            alone=FrameRate(0.2, self.alone + _BRIM),
+            against=FrameRate(0.1, self.against + _BRIM),
+        )
 
     def step(self, state: State, event: CanFrameSeen) -> Sign | None:
         """Take the bus's next frame."""

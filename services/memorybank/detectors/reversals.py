@@ -148,9 +148,13 @@ class Reversals:
             state.middle_a = (turns[-1] + turns[-2]) / 2
 
     def _swings_alone(self, state: State) -> bool:
-        """Return whether the current reverses often enough for a sign without any command."""
-        turns_s = state.swings.at_s
-        return len(turns_s) >= self.threshold and state.at_s - turns_s[-self.threshold] <= self.window_s
+        """Return whether the current reverses often enough around one middle, whatever was commanded."""
+        turns_s, turns_a = state.swings.at_s, state.swings.turn_a
+        if len(turns_s) < self.threshold or state.at_s - turns_s[-self.threshold] > self.window_s:
+            return False
+        # A saw tooth on a ramp climbs by more than it comes back.
+        climbed_a = abs(turns_a[-1] + turns_a[-2] - turns_a[0] - turns_a[1]) / 2
+        return climbed_a <= state.swings.swing_a(self.threshold)
 
     def _following(self, state: State) -> Cadence | None:
         """Return the wish that the current follows, if one alternates regularly."""

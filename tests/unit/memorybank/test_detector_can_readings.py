@@ -57,6 +57,8 @@ def test_false_readings_beside_the_true_ones_are_spoofed(
     assert found[-1].sign.deviation == pytest.approx(abs(false_a - 80.0), abs=3.0) or abs(false_a - 80.0) < 5
     assert found[0].sign.severity == ("critical" if abs(false_a - 80) > 150 else "warning")
     assert told(ReadingReplay(), frames) == []
+    after = list(merged(module_frames(steady(range(150)), loss=loss), spoofed(60, 90, false_a, every_s)))
+    assert told(ReadingSpoof(), after)[-1].second <= 110
 
 
 def test_false_readings_of_an_idle_module_are_seen_by_their_rate() -> None:
@@ -128,6 +130,8 @@ def test_a_replay_beside_the_module_doubles_its_frames() -> None:
     frames = list(merged(true, replayed(record, 60.4, 120.0)))
     found = told(ReadingReplay(), frames)
     assert 60 < found[0].second <= 68
+    after = merged(module_frames(steady(range(200))), replayed(record, 60.4, 120.0))
+    assert told(ReadingReplay(), after)[-1].second <= 140
     assert told(ReadingSpoof(), frames) == []
 
 

@@ -104,6 +104,15 @@ def test_a_site_that_lowers_all_limits_is_no_step() -> None:
     assert signs(MassStep(), fleet(commands, 700, Connector(limit_a=32.0))) == []
 
 
+def test_one_that_starts_and_stops_again_and_again_is_no_step() -> None:
+    """A fleet of one, and one among others: a connector counts once."""
+    swings: list[Event] = [
+        event for second in range(60, 200, 3) for event in (start(second, "CP-1"), stop(second + 1.5, "CP-1"))
+    ]
+    assert signs(MassStep(), fleet({"CP-1": swings}, 220)) == []
+    assert signs(MassStep(), fleet({"CP-1": swings, "CP-2": [start(20.0, "CP-2")]}, 220)) == []
+
+
 def test_random_start_delays_are_no_step() -> None:
     """H5: the tariff changes for all, and each waits up to 600 s."""
     rng = random.Random(5)

@@ -118,7 +118,7 @@ def saw_tooth(amplitude_a: float) -> Iterator[Event]:
         yield reading(float(second), max(0.0, rise_a - tooth_a), commanded_a=125.0, transaction_id=1)
 
 
-@pytest.mark.parametrize("amplitude_a", [10, 15, 25])
+@pytest.mark.parametrize("amplitude_a", [10, 15, 25, 40])
 def test_a_saw_tooth_ramp_is_no_alarm(amplitude_a: float) -> None:
     """Several reversals of 10 A and more within a minute."""
     assert told(Reversals(), saw_tooth(amplitude_a)) == []
