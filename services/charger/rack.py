@@ -30,8 +30,9 @@ def new_module(settings: Settings, bus: str) -> Module:
     ramp = ExponentialRamp(settings.ramp_share_percent / 100)
     ratings = Ratings(
         rated_a=settings.rated_a,
-        ramp=ramp if exponential else LinearRamp(settings.ramp_a_per_s),
+        ramp=ramp if exponential else LinearRamp(settings.ramp_a_per_s, settings.ramp_lag_s),
         ambient_c=settings.ambient_c,
+        set_error_share=settings.set_error_share,
     )
     bus_number = zlib.crc32(bus.encode())
     car = Vehicle(

@@ -46,6 +46,18 @@ class Settings(CanSettings):
     ramp_a_per_s: float = setting(
         "CHARGER_RAMP_A_PER_S", "Linear law: A/s", default=20.0, check=within(0.1, 10_000)
     )
+    ramp_lag_s: float = setting(
+        "CHARGER_RAMP_LAG_S",
+        "Linear law: time constant with which the last amperes are closed, s; real chargers have 0.2 to 0.5",
+        default=0.0,
+        check=within(0, 10),
+    )
+    set_error_share: float = setting(
+        "CHARGER_SET_ERROR_SHARE",
+        "Error of a set current, -1 to 1 of what State Grid's specification allows (0.3 A; 1 % from 30 A on)",
+        default=0.0,
+        check=within(-1, 1),
+    )
     rated_a: float = setting(
         "CHARGER_RATED_A", "Most current that a module delivers, A", default=300.0, check=within(1, 6500)
     )

@@ -50,3 +50,11 @@ def test_a_module_is_the_same_again_for_one_bus_and_another_for_another():
 
 def test_a_module_starts_at_the_temperature_around_it():
     assert new_module(read(CHARGER_AMBIENT_C="-10"), "1").stage.temperature_c == -10
+
+
+def test_lag_and_set_error_are_settings():
+    ratings = new_module(
+        read(CHARGER_RAMP_LAW="linear", CHARGER_RAMP_LAG_S="0.3", CHARGER_SET_ERROR_SHARE="-0.5"), "1"
+    ).stage.ratings
+    assert ratings.ramp == LinearRamp(20.0, 0.3)
+    assert ratings.set_error_share == -0.5
