@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from charger import vehicle
-from charger.quirks import SawTooth, Taper
+from charger.quirks import Overshoot, SawTooth, Taper
 from charger.ramp import ExponentialRamp, LinearRamp, Ramp
 from charger.vehicle import Vehicle
 from contracts.can_frames import KEEPALIVE_TIMEOUT_S, Faults, Keepalive, ModuleState, SetLimit, Start, Stop
@@ -85,6 +85,7 @@ class PowerStage(Struct, frozen=True):
     hot_openings: int = 0
     saw_tooth: SawTooth | None = None
     taper: Taper | None = None
+    overshoot: Overshoot | None = None
 
     @property
     def offered_a(self) -> float:
@@ -164,7 +165,7 @@ def _obeyed(stage: PowerStage, command: Command) -> PowerStage:
 
 def _later(stage: PowerStage, dt_s: float) -> PowerStage:
     ratings, defects, car, current_a = stage.ratings, stage.defects, stage.vehicle, 0.0
-    if stage.saw_tooth or stage.taper:
+    if stage.saw_tooth or stage.taper or stage.overshoot:
         stage = _odder(stage, dt_s)
     if stage.contactor_closed:
         current_a = _moved_a(stage, dt_s)
@@ -189,17 +190,21 @@ def _moved_a(stage: PowerStage, dt_s: float) -> float:
         return _EMERGENCY.moved(stage.current_a, target_a, dt_s)
     if stage.saw_tooth and stage.saw_tooth.holds(stage.current_a, target_a):
         return stage.saw_tooth.moved(stage.current_a, dt_s)
+    if stage.overshoot and stage.state is ModuleState.CHARGING:
+        target_a += stage.overshoot.extra_a
     return stage.ratings.ramp.moved(stage.current_a, target_a, dt_s)
 
 
 def _odder(stage: PowerStage, dt_s: float) -> PowerStage:
     """Return the stage with its quirks' clocks moved on."""
-    saw_tooth, taper, target_a = stage.saw_tooth, stage.taper, stage.target_a
+    saw_tooth, taper, overshoot, target_a = stage.saw_tooth, stage.taper, stage.overshoot, stage.target_a
     if saw_tooth:
         saw_tooth = saw_tooth.later(dt_s, holds=saw_tooth.holds(stage.current_a, target_a))
     if taper:
         taper = taper.later(stage.current_a, target_a, dt_s) if stage.contactor_closed else taper.anew()
-    return replace(stage, saw_tooth=saw_tooth, taper=taper)
+    if overshoot:
+        overshoot = overshoot.later(stage.current_a, target_a, dt_s)
+    return replace(stage, saw_tooth=saw_tooth, taper=taper, overshoot=overshoot)
 
 
 def _set_a(wanted_a: float, error_share: float) -> float:

@@ -1,4 +1,4 @@
-"""Benign ways of real equipment that look odd: a saw-tooth ramp, a taper in steps. Pure."""
+"""Benign ways of real equipment that look odd: saw-tooth ramps, tapers in steps, overshoots. Pure."""
 
 import math
 
@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 RISE_SHARE = 0.75  # judgement: of a tooth; it falls faster than it rises
+OVERSHOOT_S = 0.5  # judgement: an overshoot is gone within a second or two
 SETTLED_A = 1.0
 """A current so near its target has arrived, and a taper may begin."""
 
@@ -65,3 +66,24 @@ class Taper(Struct, frozen=True):
     def anew(self) -> "Taper":
         """Return it as it is for the next vehicle."""
         return Taper(self.step_a, self.every_s)
+
+
+class Overshoot(Struct, frozen=True):
+    """A regulator that passes its target by `share` of a rise at most (State Grid's specification: 5 %)."""
+
+    share: float
+    rise_a: float = 0.0
+    """How far the current had to rise; fades once it has arrived."""
+
+    @property
+    def extra_a(self) -> float:
+        """How far beyond its target the regulator aims now."""
+        return self.share * self.rise_a
+
+    def later(self, current_a: float, target_a: float, dt_s: float) -> "Overshoot":
+        """Return it `dt_s` later."""
+        gap_a = target_a - current_a
+        if gap_a > 0:  # at most the whole target, which may have fallen meanwhile
+            rise_a = max(gap_a, min(self.rise_a, target_a))
+            return self if rise_a == self.rise_a else replace(self, rise_a=rise_a)
+        return replace(self, rise_a=self.rise_a * math.exp(-dt_s / OVERSHOOT_S)) if self.rise_a else self

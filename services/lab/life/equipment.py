@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 
 from charger.power_stage import Ratings
-from charger.quirks import SawTooth
+from charger.quirks import Overshoot, SawTooth
 from charger.ramp import ExponentialRamp, LinearRamp
 from lab.life.profile import Profile
 from lab.life.sessions import AC_RATED_A, DC_RATED_A
@@ -14,6 +14,8 @@ NOISE_SD_A, BIAS_A = (0.06, 0.30), 0.5
 RATES_A_PER_S = (10.0, 25.0)
 """A real car on a 150 kW station showed 10 A/s; EVerest has 25."""
 LAGS_S = (0.2, 0.5)
+OVERSHOOT_SHARE = 0.05
+"""The most that State Grid's specification of modules allows; half of the charge points have some."""
 AMBIENT_C, HOT_C = (0.0, 32.0), (42.0, 50.0)
 """Around most modules, and in a cabinet in the sun, where they derate at full load (judgement)."""
 
@@ -26,6 +28,7 @@ class Equipment:
     noise_sd_a: float
     bias_a: float
     saw_tooth: SawTooth | None
+    overshoot: Overshoot | None
 
 
 def equipment(charge_point: int, *, seed: int, profile: Profile) -> Equipment:
@@ -34,6 +37,7 @@ def equipment(charge_point: int, *, seed: int, profile: Profile) -> Equipment:
     lag_s = rng.uniform(*LAGS_S)
     linear, is_linear = LinearRamp(rng.uniform(*RATES_A_PER_S), lag_s), rng.random() < 0.5
     is_hot = rng.random() < profile.hot_share
+    overshoots, overshoot_share = rng.random() < 0.5, rng.uniform(0.0, OVERSHOOT_SHARE)
     has_teeth = profile.kind == "dc" and rng.random() < profile.saw_tooth_share
     return Equipment(
         ratings=Ratings(
@@ -45,4 +49,5 @@ def equipment(charge_point: int, *, seed: int, profile: Profile) -> Equipment:
         noise_sd_a=rng.uniform(*NOISE_SD_A),
         bias_a=rng.uniform(-BIAS_A, BIAS_A),
         saw_tooth=SawTooth(rng.uniform(10.0, 14.0), rng.uniform(6.0, 12.0)) if has_teeth else None,
+        overshoot=Overshoot(overshoot_share) if overshoots else None,
     )

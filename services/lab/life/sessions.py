@@ -29,7 +29,7 @@ def sessions(
 ) -> Iterator[Session]:
     """Yield the sessions of a charge point in order of their plugs; those of one connector never overlap.
 
-    `begin_at`: the hour and the weekday (in its own zone) at 0 s. The last one is plugged before `days` are
+    `begin_at`: the hour and the weekday (in its own zone) at 0 s. No car comes once `days` are
     over. The same numbers give the same life, and another charge point another one.
     """
     streams = [

@@ -182,7 +182,13 @@ def _new_module(plan: ChargePointPlan, draws: tuple[int, ...]) -> Module:
     """Return an idle module of the plan's kind, as charger.rack makes one."""
     car = plan.vehicle or vehicle.plugged(Vehicle(soc_percent=0.0, cars_to_come=noise.seeded(*draws, 0)))
     return Module(
-        stage=PowerStage(car, plan.ratings, temperature_c=plan.ratings.ambient_c, saw_tooth=plan.saw_tooth),
+        stage=PowerStage(
+            car,
+            plan.ratings,
+            temperature_c=plan.ratings.ambient_c,
+            saw_tooth=plan.saw_tooth,
+            overshoot=plan.overshoot,
+        ),
         sensor=noise.seeded(*draws, 1),
         noise_sd_a=plan.noise_sd_a,
         bias_a=plan.bias_a,

@@ -62,6 +62,7 @@ def plan(fleet: Fleet, number: int) -> ChargePointPlan:
         noise_sd_a=quirks.noise_sd_a,
         bias_a=quirks.bias_a,
         saw_tooth=quirks.saw_tooth,
+        overshoot=quirks.overshoot,
         plugged=False,
         sample_interval_s=fleet.sample_interval_s,
         sessions=[session for session in lived if session.leave_s < fleet.lasts_in_all_s],

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from chargepoint.smart_charging import Supply
 from charger.power_stage import Ratings
-from charger.quirks import SawTooth
+from charger.quirks import Overshoot, SawTooth
 from charger.vehicle import Vehicle
 from contracts.injections import Inject
 from csms.scenario import Scenario
@@ -56,6 +56,7 @@ class ChargePointPlan:
     noise_sd_a: float = 0.1
     bias_a: float = 0.0
     saw_tooth: SawTooth | None = None
+    overshoot: Overshoot | None = None
     plugged: bool | None = None
     sample_interval_s: int = 1
     frames_lost_share: float = 0.0

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from charger import noise
 from charger.power_stage import Defects, PowerStage, Ratings, step
-from charger.quirks import SawTooth, Taper
+from charger.quirks import Overshoot, SawTooth, Taper
 from charger.ramp import LinearRamp
 from charger.vehicle import Vehicle
 from contracts.can_frames import SetLimit, Start, Stop
@@ -133,3 +133,35 @@ def test_the_state_of_charge_is_the_integral_of_the_power(limits, saw_tooth, tap
     gained_wh = (stage.vehicle.soc_percent - 30.0) / 100 * 500.0
     if stage.vehicle.soc_percent < 100:
         assert gained_wh == pytest.approx(delivered_wh, rel=0.01, abs=0.05)
+
+
+@pytest.mark.parametrize("ramp", [Ratings().ramp, LinearRamp(25.0), LinearRamp(20.0, 0.3)])
+def test_an_overshoot_passes_the_target_by_its_share_at_most_and_fades(ramp):
+    stage = PowerStage(CAR, Ratings(ramp=ramp), overshoot=Overshoot(0.05))
+    for command in (SetLimit(100), Start()):
+        stage = step(stage, (command,), 0.0)
+    highest_a = 0.0
+    for _ in range(150):
+        stage = step(stage, (), 0.1)
+        highest_a = max(highest_a, stage.current_a)
+    assert 101.0 < highest_a <= 105.0
+    assert stage.current_a == pytest.approx(100.0, abs=0.05)
+
+
+def test_a_falling_current_does_not_overshoot():
+    stage = PowerStage(CAR, overshoot=Overshoot(0.05))
+    for command in (SetLimit(200), Start()):
+        stage = step(stage, (command,), 0.0)
+    for _ in range(300):
+        stage = step(stage, (), 0.1)
+    assert min(currents(stage, 20, SetLimit(50))) >= 50.0 - 1e-6
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.floats(0.1, 8.0)), min_size=1, max_size=8))
+def test_an_overshoot_stays_within_its_share_of_the_highest_limit(limits):
+    stage = step(PowerStage(CAR, overshoot=Overshoot(0.05)), (Start(),), 0.0)
+    for limit_a, seconds in limits:
+        stage, started_a = step(stage, (SetLimit(limit_a),), 0.0), stage.current_a
+        for _ in range(round(seconds * 10)):
+            stage = step(stage, (), 0.1)
+            assert stage.current_a <= max(started_a, limit_a * 1.05) + 1e-6
