@@ -255,7 +255,7 @@ async def record(url: str, run: list[tuple[str, AnyEvent]], *, silence: bool = F
     store = Store(url)
     try:
         remembered = await store.load()
-        watch = Watch(found(), dict(remembered.patterns), dict(remembered.shown))
+        watch = Watch(found(), remembered.patterns, dict(remembered.shown))
         for source, content in by_source.items():
             boot = uuid.uuid4()
             position = await store.position(source.id, boot)

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from chassis.mqtt import Delivery
 from contracts.errors import ContractError
-from contracts.events import Anomaly, Committed
+from contracts.events import FLEET, Anomaly, Committed
 from memorybank import rollup
 from memorybank.detector import AnyDetector
 from memorybank.intake import take
@@ -84,6 +84,9 @@ class Ingest:
             timedelta(minutes=settings.learn_every_minutes),
         )
         self._learning.load(remembered.baselines, remembered.version, remembered.agreed)
+        if not self._share.has(FLEET):
+            # Each of several would tell of its own part of the fleet as if it were all of it: one does.
+            detectors = [detector for detector in detectors if detector.scope != "fleet"]
         self._watch = Watch(detectors, remembered.patterns, remembered.shown, self._learning)
         self._watch.resume(remembered.events, remembered.open_anomalies, now_s)
         self._listening_s = now_s

@@ -22,7 +22,7 @@ from contracts.events import FLEET, Anomaly, AnyEvent, Reading
 from memorybank.baselines import Baseline
 from memorybank.errors import StoreConflict
 from memorybank.learning import Proposal, Version
-from memorybank.patterns import Pattern
+from memorybank.patterns import Pattern, Patterns
 from memorybank.records import EVENT_COLUMNS, LABEL_COLUMNS, METRIC_COLUMNS, Poison, Row
 from memorybank.share import Share
 from memorybank.sql import queries
@@ -49,7 +49,7 @@ class Remembered:
     """What a MemoryBank that starts finds."""
 
     positions: dict[tuple[str, UUID], Position]
-    patterns: dict[UUID, Pattern]
+    patterns: Patterns
     shown: dict[UUID, UUID]
     open_anomalies: list[Anomaly]
     events: list[AnyEvent]
@@ -65,7 +65,7 @@ def load(connection: Connection, share: Share) -> Remembered:
             (row["source"], row["boot"]): Position(row["source_no"], row["committed_seq"])
             for row in cursor.execute(_QUERIES["load_sources"], (list(share.partitions),))
         }
-        patterns = {row["id"]: Pattern(**row) for row in _of(share, cursor, "load_patterns")}
+        patterns = Patterns(Pattern(**row) for row in _of(share, cursor, "load_patterns"))
         rows = list(_of(share, cursor, "load_open_anomalies"))
         shown = {row["id"]: row.pop("pattern_id") for row in rows}
         happened = [_event(row) for row in _of(share, cursor, "load_recent_events")]

@@ -20,7 +20,7 @@ from memorybank.detector import AnyDetector, Place, Scope, Sign, nothing_learned
 from memorybank.event_clock import EventClock
 from memorybank.learning import Learning
 from memorybank.lifecycle import Life
-from memorybank.patterns import Pattern, learned, recollection
+from memorybank.patterns import Pattern, Patterns, learned, recollection
 
 log = logging.getLogger("memorybank")
 
@@ -70,17 +70,19 @@ class _Watched:
 
 @dataclass(slots=True)
 class Watch:
-    """The detectors' states. `patterns` by id, and `shown`: which of them an open anomaly shows.
+    """The detectors' states. `shown` is which of the patterns an open anomaly shows.
 
     `learning` is what learns from the events and tells detectors what is usual; None: nobody does.
     """
 
     detectors: InitVar[Iterable[AnyDetector]]
-    patterns: dict[UUID, Pattern] = field(default_factory=dict)
+    patterns: Patterns = field(default_factory=Patterns)
     shown: dict[UUID, UUID] = field(default_factory=dict)
     learning: Learning | None = None
     failures: int = 0
     """How often a detector failed and began afresh."""
+    _elsewhere: dict[UUID, Pattern | None] = field(default_factory=dict)
+    """Of each open anomaly that was told of: the like of it at another charge point."""
     _ranks: dict[Scope, _Rank] = field(init=False)
     _taken: frozenset[type[Event]] = field(init=False)
     _watched: dict[PlaceKey, _Watched] = field(default_factory=dict)
@@ -102,30 +104,28 @@ class Watch:
 
     def observe(self, event: Event, heard_s: float) -> list[Finding]:
         """Take an event, heard at `heard_s` of our clock; what one source tells of a place comes in order."""
-        findings = self._observed(event, heard_s)
+        told = self._observed(event, heard_s)
         if self.learning is not None:
             self.learning.observe(event)
-            for finding in findings:
-                self.learning.note(finding.anomaly)
-        return findings
+        return [self._found(anomaly) for anomaly in told] if told else []
 
-    def _observed(self, event: Event, heard_s: float) -> list[Finding]:
-        findings: list[Finding] = []
+    def _observed(self, event: Event, heard_s: float) -> list[Anomaly]:
+        told: list[Anomaly] = []
         if type(event) not in self._taken:
-            return findings
+            return told
         charge_point_id, connector, ranks = event.charge_point_id, event.connector, self._ranks
         if charge_point_id is not None:
             if ranks["connector"].detectors:
                 if connector:
-                    self._give((charge_point_id, connector), "connector", event, heard_s, findings)
+                    self._give((charge_point_id, connector), "connector", event, heard_s, told)
                 elif charge_point_id in self._connectors:
                     for key in self._connectors[charge_point_id]:
-                        self._give(key, "connector", event, heard_s, findings)
+                        self._give(key, "connector", event, heard_s, told)
             if ranks["charge_point"].detectors:
-                self._give((charge_point_id, 0), "charge_point", event, heard_s, findings)
+                self._give((charge_point_id, 0), "charge_point", event, heard_s, told)
         if ranks["fleet"].detectors:
-            self._give(_FLEET, "fleet", event, heard_s, findings)
-        return findings
+            self._give(_FLEET, "fleet", event, heard_s, told)
+        return told
 
     def expire(self, now_s: float) -> list[Finding]:
         """Close the anomalies of places that fell silent; forget places of an hour ago."""
@@ -140,17 +140,12 @@ class Watch:
                 self._connectors.get(key[0], {}).pop(key, None)
                 if not self._connectors.get(key[0]):
                     self._connectors.pop(key[0], None)
-        if self.learning is not None:
-            for finding in findings:
-                self.learning.note(finding.anomaly)
         return findings
 
     def resume(self, events: Iterable[Event], anomalies: Iterable[Anomaly], heard_s: float) -> None:
         """Take up after a restart: the last events before it, already told of, then what was open."""
-        known, shown = dict(self.patterns), dict(self.shown)
         for event in events:
             self._observed(event, heard_s)
-        self.patterns, self.shown = known, shown
         for watched in self._watched.values():
             watched.lives.clear()
         for anomaly in anomalies:
@@ -165,9 +160,7 @@ class Watch:
             if self.learning is not None:
                 self.learning.note(anomaly)
 
-    def _give(
-        self, key: PlaceKey, scope: Scope, event: Event, heard_s: float, findings: list[Finding]
-    ) -> None:
+    def _give(self, key: PlaceKey, scope: Scope, event: Event, heard_s: float, told: list[Anomaly]) -> None:
         """Step and tick the detectors of a place."""
         at = event.at
         watched = self._watched.get(key)
@@ -180,36 +173,36 @@ class Watch:
             try:
                 sign = step(states[index], event)
                 if sign is not None:
-                    self._signed(watched, sign, clock.told(at), findings)
+                    self._signed(watched, sign, clock.told(at), told)
             except Exception as error:  # noqa: BLE001 - a detector's bug must not stop the memory
                 self._failed(watched, index, error)
         if ticks:
-            self._tick(watched, findings)
+            self._tick(watched, told)
 
-    def _tick(self, watched: _Watched, findings: list[Finding]) -> None:
+    def _tick(self, watched: _Watched, told: list[Anomaly]) -> None:
         now, states = watched.clock.now, watched.states
         for index, detector in enumerate(watched.rank.detectors):
             try:
                 sign = detector.tick(states[index], now)
                 if sign is not None:
-                    self._signed(watched, sign, now, findings)
+                    self._signed(watched, sign, now, told)
             except Exception as error:  # noqa: BLE001 - a detector's bug must not stop the memory
                 self._failed(watched, index, error)
         if watched.lives:
             for kind, life in list(watched.lives.items()):
                 if lifecycle.is_over(life, now):
                     del watched.lives[kind]
-                    findings.append(self._found(lifecycle.closed(life)))
+                    told.append(lifecycle.closed(life))
 
-    def _signed(self, watched: _Watched, sign: Sign, at: datetime, findings: list[Finding]) -> None:
+    def _signed(self, watched: _Watched, sign: Sign, at: datetime, told: list[Anomaly]) -> None:
         life = watched.lives.get(sign.kind)
         if life is None:
             life = watched.lives[sign.kind] = lifecycle.opened(watched.place, sign, at)
-            told: Anomaly | None = life.anomaly
+            change: Anomaly | None = life.anomaly
         else:
-            told = lifecycle.signed(life, sign, at)
-        if told is not None:
-            findings.append(self._found(told))
+            change = lifecycle.signed(life, sign, at)
+        if change is not None:
+            told.append(change)
 
     def _failed(self, watched: _Watched, index: int, error: Exception) -> None:
         """Let a detector start afresh at this place."""
@@ -228,20 +221,21 @@ class Watch:
         return watched
 
     def _found(self, anomaly: Anomaly) -> Finding:
+        if self.learning is not None:
+            self.learning.note(anomaly)
         pattern = self.patterns.get(self.shown.get(anomaly.id, anomaly.id))
         if pattern is None or anomaly.phase == "opened":
-            alike = [
-                p
-                for p in self.patterns.values()
-                if p.charge_point_id == anomaly.charge_point_id and p.kind == anomaly.kind
-            ]
-            pattern = learned(alike, anomaly)
-            self.patterns[pattern.id] = pattern
+            pattern = learned(self.patterns.of(anomaly.charge_point_id, anomaly.kind), anomaly)
+            self.patterns.keep(pattern)
         self.shown[anomaly.id] = pattern.id
+        if anomaly.id not in self._elsewhere:
+            self._elsewhere[anomaly.id] = self.patterns.elsewhere(anomaly)
+        recalled = recollection(pattern, self._elsewhere[anomaly.id])
         if anomaly.phase == "closed":
-            del self.shown[anomaly.id]
-        told = f"{anomaly.explanation}{_RECALLS}{recollection(pattern)}"
-        return Finding(structs.replace(anomaly, explanation=told), pattern)
+            del self.shown[anomaly.id], self._elsewhere[anomaly.id]
+        return Finding(
+            structs.replace(anomaly, explanation=f"{anomaly.explanation}{_RECALLS}{recalled}"), pattern
+        )
 
 
 def _rank(detectors: tuple[AnyDetector, ...]) -> _Rank:

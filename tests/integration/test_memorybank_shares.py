@@ -86,6 +86,7 @@ async def test_a_share_knows_its_own_alone(postgres: Postgres) -> None:
         known = await store.load()
         assert {source for source, _ in known.positions} == {source_of(name, f"chargepoint:{name}").id}
         assert {anomaly.charge_point_id for anomaly in known.open_anomalies} == {name}
-        assert {pattern.charge_point_id for pattern in known.patterns.values()} == {name}
+        kind = "repeated-current-fluctuation"
+        assert [len(known.patterns.of(each, kind)) for each in names] == [int(each == name) for each in names]
         assert {each.charge_point_id for each in known.events} == {name}
         await store.aclose()

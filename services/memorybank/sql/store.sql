@@ -12,7 +12,9 @@ SELECT source_no, source, boot, committed_seq FROM memory.sources WHERE partitio
 ORDER BY last_stored_at NULLS FIRST, source_no;
 
 -- load_patterns --
-SELECT id, charge_point_id, kind, count, first_seen_at, last_seen_at, signature FROM memory.patterns;
+-- The latest; of these each share keeps its own
+SELECT id, charge_point_id, kind, count, first_seen_at, last_seen_at, signature FROM memory.patterns
+ORDER BY last_seen_at DESC LIMIT 100000;
 
 -- load_open_anomalies --
 SELECT id, charge_point_id, connector, kind, severity, phase, started_at, detected_at, updated_at, ended_at, score,

@@ -10,6 +10,7 @@ from msgspec import structs
 from contracts.events import FLEET, CommandSent, Event, OcppMessageSeen, Reading, Severity, SystemEvent
 from memorybank.detector import Layer, Place, Scope, Sign
 from memorybank.detectors.reversals import Reversals
+from memorybank.patterns import Patterns
 from memorybank.watch import FORGET_S, SILENCE_S, Finding, Watch
 
 START_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -62,7 +63,9 @@ def test_a_finding_recalls_the_earlier_ones(watch: Watch) -> None:
     assert again[0].anomaly.explanation.endswith("the 2nd time on CP-1, first seen 2026-03-01 12:00 UTC")
     assert again[0].pattern.id == first[0].pattern.id
     other = observed(watch, range(1008, 1080), "CP-2")
-    assert "the first of its kind on CP-2" in other[0].anomaly.explanation
+    words = "; the first of its kind on CP-2, the same as on CP-1 (2 times, first seen 2026-03-01 12:00 UTC)"
+    assert other[0].anomaly.explanation.endswith(words)
+    assert {f.anomaly.explanation.count("the same as") for f in other} == {1}
 
 
 def test_an_anomaly_is_counted_once_in_its_pattern(watch: Watch) -> None:
@@ -87,7 +90,7 @@ def test_a_restart_tells_nothing_again(watch: Watch) -> None:
     """Replayed readings open nothing; the open anomaly goes on with its identity, pattern and words."""
     before = observed(watch, range(100))
     last = before[-1]
-    after = Watch((Reversals(),), {last.pattern.id: last.pattern}, {last.anomaly.id: last.pattern.id})
+    after = Watch((Reversals(),), Patterns([last.pattern]), {last.anomaly.id: last.pattern.id})
     after.resume([reading(second) for second in range(100)], [last.anomaly], 0.0)
     findings = observed(after, range(100, 160))
     assert {finding.anomaly.id for finding in findings} == {last.anomaly.id}
@@ -103,7 +106,7 @@ def test_a_restart_keeps_closed_what_was_closed(watch: Watch) -> None:
     after = Watch((Reversals(),))
     after.resume([reading(second) for second in range(100)], [], 0.0)
     assert after.expire(SILENCE_S) == []
-    assert after.patterns == {}
+    assert len(after.patterns) == 0
 
 
 @dataclass(frozen=True)
@@ -269,7 +272,7 @@ def test_resumed_explanations_keep_their_own_words() -> None:
     """Also where a detector's sentence has a semicolon in it."""
     watch = Watch((Probe({10: sign(10, explanation="one; two")}),))
     (opened,) = observed(watch, range(20))
-    after = Watch((Probe(),), {opened.pattern.id: opened.pattern}, {opened.anomaly.id: opened.pattern.id})
+    after = Watch((Probe(),), Patterns([opened.pattern]), {opened.anomaly.id: opened.pattern.id})
     after.resume([], [opened.anomaly], 0.0)
     (closed,) = after.expire(SILENCE_S)
     assert closed.anomaly.explanation == opened.anomaly.explanation
