@@ -116,6 +116,7 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `number`: its place in the catalogue, A1 to A22 or H1 to H9. `accepted`: other names that are right for
     what it provokes, since some look alike on the wire. `hard_negative`: benign, and easily taken for one.
     `lasts_s`: how long a run of it is when it is scored. `together`: its charge points move in phase.
+    `prepare`: what comes once before all cycles, and again after a failure: harmless, so not in the truth.
     """
 
     name: Word
@@ -125,6 +126,7 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     source: Text
     anomaly: Word | None
     parameters: dict[str, Parameter]
+    prepare: tuple[Step, ...] = ()
     steps: tuple[Step, ...]
     repeat: Annotated[int, Meta(ge=1)] | None
     number: Annotated[str, Meta(pattern="^([AH][1-9][0-9]?)?$")] = ""
@@ -136,12 +138,14 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def injects(self) -> bool:
         """Whether it does more than send commands."""
-        return any(isinstance(step, Inject) for step in self.steps)
+        return any(isinstance(step, Inject) for step in (*self.prepare, *self.steps))
 
     @property
     def id_tags(self) -> frozenset[str]:
         """The tags that it starts transactions with."""
-        return frozenset(step.id_tag for step in self.steps if isinstance(step, RemoteStart))
+        return frozenset(
+            step.id_tag for step in (*self.prepare, *self.steps) if isinstance(step, RemoteStart)
+        )
 
 
 class WrongParameters(ContractError):  # noqa: N818 - named after what was given
@@ -203,6 +207,11 @@ def references(step: Step) -> list[tuple[str, str]]:
 def cycle(scenario: Scenario, values: Mapping[str, float], rng: random.Random) -> list[Step]:
     """Return one cycle's steps with every amount a number; the same `rng` draws the same."""
     return [settled(step, values, rng) for step in scenario.steps]
+
+
+def preparation(scenario: Scenario, values: Mapping[str, float], rng: random.Random) -> list[Step]:
+    """Return what comes before the first cycle, with every amount a number."""
+    return [settled(step, values, rng) for step in scenario.prepare]
 
 
 def settled(step: AnyStep, values: Mapping[str, float], rng: random.Random) -> AnyStep:

@@ -3,11 +3,22 @@
 import asyncio
 import logging
 import random
+from collections.abc import Iterable
 
 from chassis import backoff
 from csms import scenario
 from csms.run_record import RunRecord
-from csms.scenario import CommandStep, Inject, RemoteStart, RemoteStop, Scenario, SetChargingProfile, Wait
+from csms.scenario import (
+    CommandStep,
+    Inject,
+    RemoteStart,
+    RemoteStop,
+    Reset,
+    Scenario,
+    SetChargingProfile,
+    Step,
+    Wait,
+)
 from csms.state import State
 from csms.state.runs import Intervention
 from csms.targets import StepFailed, Targets
@@ -56,6 +67,7 @@ class ScenarioDriver:
                 if not is_safe:
                     await self._targets.stop_transactions(self.charge_point_id)
                     self.expects_transaction = False
+                    await self._prepare()
                 await self._cycle(number)
             except StepFailed as failure:
                 self._tell(failure)
@@ -75,21 +87,29 @@ class ScenarioDriver:
         log.log(level, words, self.charge_point_id, self._scenario.name, failure)
         self._told = str(failure)
 
+    async def _prepare(self) -> None:
+        run = self._record.run
+        rng = random.Random(f"{run.seed}/{self.charge_point_id}/prepare")
+        await self._perform(scenario.preparation(self._scenario, run.parameters, rng), is_harmless=True)
+
     async def _cycle(self, number: int) -> None:
         loop = asyncio.get_running_loop()
         started_s = loop.time()
         run = self._record.run
         rng = random.Random(f"{run.seed}/{self.charge_point_id}/{number}")
-        for step in scenario.cycle(self._scenario, run.parameters, rng):
+        await self._perform(scenario.cycle(self._scenario, run.parameters, rng), is_harmless=False)
+        await asyncio.sleep(max(0.0, started_s + SHORTEST_CYCLE_S - loop.time()))
+
+    async def _perform(self, steps: Iterable[Step], *, is_harmless: bool) -> None:
+        for step in steps:
             if isinstance(step, Wait):
                 await self._wait(scenario.settled_number(step.seconds))
             elif isinstance(step, Inject):
                 raise StepFailed(f"nothing on this bench can inject {step.fault}")
             else:
-                await self._command(step)
-        await asyncio.sleep(max(0.0, started_s + SHORTEST_CYCLE_S - loop.time()))
+                await self._command(step, is_harmless=is_harmless)
 
-    async def _command(self, step: CommandStep) -> None:
+    async def _command(self, step: CommandStep, *, is_harmless: bool) -> None:
         situation = await self._targets.situation(
             self.charge_point_id,
             scenario.connector_of(step),
@@ -98,9 +118,10 @@ class ScenarioDriver:
         self._keep_intervention(step)
         if isinstance(step, RemoteStart):
             self.expects_transaction = True
-        self._record.commanded()
+        if not is_harmless:
+            self._record.commanded()
         await self._targets.send(self.charge_point_id, scenario.command(step, situation))
-        if isinstance(step, RemoteStop):
+        if isinstance(step, RemoteStop | Reset):
             self.expects_transaction = False
 
     def _keep_intervention(self, step: CommandStep) -> None:

@@ -30,10 +30,11 @@ def load(path: Path) -> Scenario:
         raise ScenarioFileError(f"{path.name}: {error}") from error
     wrong: list[str] = []
     steps, parameters = _steps(content, wrong), _parameters(content, wrong)
+    prepare = _listed(content.get("prepare", []), "prepare", wrong)
     header = {
         key: value
         for key, value in content.items()
-        if key not in ("steps", "parameters", "repeat", "anomaly")
+        if key not in ("steps", "prepare", "parameters", "repeat", "anomaly")
     }
     repeat = content.get("repeat")
     if repeat != "forever" and (not isinstance(repeat, int) or isinstance(repeat, bool) or repeat < 1):
@@ -50,11 +51,14 @@ def load(path: Path) -> Scenario:
     }
     scenario: Scenario | None = _converted(header, Scenario, "", wrong)
     if scenario is not None:
-        scenario = msgspec.structs.replace(scenario, steps=tuple(steps.values()), parameters=parameters)
+        scenario = msgspec.structs.replace(
+            scenario, steps=tuple(steps.values()), prepare=tuple(prepare.values()), parameters=parameters
+        )
         if scenario.name != path.stem:
             wrong.append(f"name: {scenario.name!r} is not the file's name")
-    wrong += _wrong_references(steps, content, parameters)
-    wrong += _wrong_injections(steps, parameters)
+    placed = prepare | steps
+    wrong += _wrong_references(placed, content, parameters)
+    wrong += _wrong_injections(placed, parameters)
     if wrong or scenario is None:
         raise ScenarioFileError("\n".join(_placed(path.name, wrong, toml_lines.lines(text))))
     return scenario
@@ -77,13 +81,22 @@ def load_directory(directory: Path) -> tuple[dict[str, Scenario], list[ScenarioF
     return scenarios, errors
 
 
-def _steps(content: dict[str, Any], wrong: list[str]) -> dict[int, Step]:
+def _steps(content: dict[str, Any], wrong: list[str]) -> dict[str, Step]:
     raw = content.get("steps")
     if not isinstance(raw, list) or not raw:
         wrong.append("steps: at least one [[steps]] is demanded")
         return {}
-    converted = {number: _converted(part, Step, f"steps[{number}]", wrong) for number, part in enumerate(raw)}
-    return {number: step for number, step in converted.items() if step is not None}
+    return _listed(raw, "steps", wrong)
+
+
+def _listed(raw: Any, name: str, wrong: list[str]) -> dict[str, Step]:
+    """Return the steps of a list by their places."""
+    if not isinstance(raw, list):
+        wrong.append(f"{name}: write it as [[{name}]]")
+        return {}
+    places = {f"{name}[{number}]": part for number, part in enumerate(raw)}
+    converted = {place: _converted(part, Step, place, wrong) for place, part in places.items()}
+    return {place: step for place, step in converted.items() if step is not None}
 
 
 def _parameters(content: dict[str, Any], wrong: list[str]) -> dict[str, Parameter]:
@@ -106,12 +119,12 @@ def _parameters(content: dict[str, Any], wrong: list[str]) -> dict[str, Paramete
 
 
 def _wrong_references(
-    steps: dict[int, Step], content: dict[str, Any], parameters: dict[str, Parameter]
+    steps: dict[str, Step], content: dict[str, Any], parameters: dict[str, Parameter]
 ) -> list[str]:
     # Against the names in the file, so that a parameter that is wrong itself is not called missing too.
     names = content.get("parameters")
     named = set(names) if isinstance(names, dict) else set()
-    used = {name: place for number, step in steps.items() for place, name in _places(number, step)}
+    used = {name: f"{place}.{field}" for place, step in steps.items() for field, name in references(step)}
     missing = [
         f"{place}: there is no parameter {name!r}" for name, place in used.items() if name not in named
     ]
@@ -119,10 +132,10 @@ def _wrong_references(
     return missing + unused
 
 
-def _wrong_injections(steps: dict[int, Step], parameters: dict[str, Parameter]) -> list[str]:
+def _wrong_injections(steps: dict[str, Step], parameters: dict[str, Parameter]) -> list[str]:
     """Return what is wrong with injections at the parameters' defaults, least and greatest values."""
     wrong: dict[str, None] = {}
-    for number, step in steps.items():
+    for place, step in steps.items():
         if not isinstance(step, Inject):
             continue
         if not {name for _, name in references(step)} <= parameters.keys():
@@ -132,7 +145,7 @@ def _wrong_injections(steps: dict[int, Step], parameters: dict[str, Parameter]) 
             try:
                 injection(settled(step, values, random.Random(0)))
             except WrongInjection as error:
-                wrong[f"steps[{number}].with: {error}"] = None
+                wrong[f"{place}.with: {error}"] = None
     return list(wrong)
 
 
@@ -145,10 +158,6 @@ def _placed(name: str, wrong: list[str], known: dict[str, int]) -> Iterator[str]
             place = f"{place}.{unknown[1]}" if reason else unknown[1]
         line = toml_lines.line_of(place, known)
         yield f"{name}: {complaint}" + (f" (line {line})" if line else "")
-
-
-def _places(number: int, step: Step) -> list[tuple[str, str]]:
-    return [(f"steps[{number}].{field}", name) for field, name in references(step)]
 
 
 def _converted(part: Any, kind: Any, place: str, wrong: list[str]) -> Any:

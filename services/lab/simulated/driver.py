@@ -1,7 +1,7 @@
 """Lives a scenario at one simulated charge point: the same steps and commands as csms.scenario_driver."""
 
 import random
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,8 +15,10 @@ from csms.scenario import (
     Inject,
     RemoteStart,
     RemoteStop,
+    Reset,
     SetChargingProfile,
     Situation,
+    Step,
     Wait,
 )
 from csms.scenario_driver import FIRST_PAUSE_S, LONGEST_PAUSE_S, PATIENCE_S, SHORTEST_CYCLE_S
@@ -64,6 +66,9 @@ class Driver:
         self._inject = inject
         self._values = scenario.chosen_parameters(run.scenario, run.parameters)
         self._current_a = 0.0
+        self._expects_transaction = False
+        self._is_harmless = False
+        """While it prepares: nothing of that is in the truth."""
 
     def drive(self) -> Process:
         """Live the run to its end, then undo what it did and end its label."""
@@ -104,6 +109,8 @@ class Driver:
             try:
                 if not is_safe:
                     yield from self._stop_transactions()
+                    self._expects_transaction = False
+                    yield from self._prepare()
                 yield from self._cycle(number)
             except StepFailed:
                 is_safe = False
@@ -115,18 +122,29 @@ class Driver:
     def _cycle(self, number: int) -> Generator[Waiting, None, None]:
         started_s = self._agenda.now_s
         rng = random.Random(f"{self.run.seed}/{self._csms.charge_point_id}/{number}")
-        expects_transaction = False
-        for step in scenario.cycle(self.run.scenario, self._values, rng):
+        yield from self._perform(scenario.cycle(self.run.scenario, self._values, rng), rng)
+        yield max(0.0, started_s + SHORTEST_CYCLE_S - self._agenda.now_s)
+
+    def _prepare(self) -> Generator[Waiting, None, None]:
+        rng = random.Random(f"{self.run.seed}/{self._csms.charge_point_id}/prepare")
+        steps = scenario.preparation(self.run.scenario, self._values, rng)
+        self._is_harmless = True
+        try:
+            yield from self._perform(steps, rng)
+        finally:
+            self._is_harmless = False
+
+    def _perform(self, steps: Iterable[Step], rng: random.Random) -> Generator[Waiting, None, None]:
+        for step in steps:
             if isinstance(step, Wait):
-                yield from self._wait(scenario.settled_number(step.seconds), expects_transaction)
+                yield from self._wait(scenario.settled_number(step.seconds))
                 continue
             if isinstance(step, Inject):
                 self._begin_injection(step, rng)
                 continue
             yield from self._command(step)
-            if isinstance(step, RemoteStart | RemoteStop):
-                expects_transaction = isinstance(step, RemoteStart)
-        yield max(0.0, started_s + SHORTEST_CYCLE_S - self._agenda.now_s)
+            if isinstance(step, RemoteStart | RemoteStop | Reset):
+                self._expects_transaction = isinstance(step, RemoteStart)
 
     def _until_there(self) -> Generator[Waiting, None, None]:
         yield Until(lambda: self._line.is_up, NEVER_S)
@@ -134,8 +152,9 @@ class Driver:
 
     def _begin_injection(self, step: Inject, rng: random.Random) -> None:
         seconds, now_s = scenario.settled_number(step.seconds), self._agenda.now_s
-        first_s, last_s = self.effect.injected_s or (now_s, 0.0)
-        self.effect.injected_s = first_s, max(last_s, now_s + seconds)
+        if not self._is_harmless:
+            first_s, last_s = self.effect.injected_s or (now_s, 0.0)
+            self.effect.injected_s = first_s, max(last_s, now_s + seconds)
         self._commanded()
         self._inject(
             Order(
@@ -150,6 +169,8 @@ class Driver:
 
     def _commanded(self) -> None:
         """Take note that a command goes out, or an injection begins, now."""
+        if self._is_harmless:
+            return
         effect = self.effect
         effect.last_command_s = self._agenda.now_s
         if effect.first_command_s is None:
@@ -186,8 +207,8 @@ class Driver:
             raise StepFailed(f"{command.action}: {word}")
         return word
 
-    def _wait(self, seconds: float, expects_transaction: bool) -> Generator[Waiting, None, None]:
-        if not expects_transaction:
+    def _wait(self, seconds: float) -> Generator[Waiting, None, None]:
+        if not self._expects_transaction:
             yield seconds
             return
         due_s = self._agenda.now_s + seconds

@@ -35,9 +35,11 @@ def test_every_scenario_file_is_right():
 @pytest.mark.parametrize("situation", [Situation(7), Situation(7, "W", 230.0)])
 def test_every_command_of_every_scenario_passes_the_official_schema(played, situation):
     for seed in range(20):
-        steps = scenario.cycle(played, scenario.chosen_parameters(played, {}), random.Random(seed))
-        for step in steps:
-            if not isinstance(step, Wait):
+        values, rng = scenario.chosen_parameters(played, {}), random.Random(seed)
+        for step in scenario.preparation(played, values, rng) + scenario.cycle(played, values, rng):
+            if isinstance(step, Inject):
+                scenario.injection(step)
+            elif not isinstance(step, Wait):
                 command = scenario.command(step, situation)
                 check_call(Call("1", command.action, command.payload))
 

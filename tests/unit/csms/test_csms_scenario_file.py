@@ -215,3 +215,25 @@ def test_the_schema_and_the_loader_agree_on_every_file():
         whole = tomllib.loads(GOOD)
         whole["steps"] = [wrong]
         assert not validator.is_valid(whole)
+
+
+def test_a_preparation_is_read_and_checked_like_the_steps(written):
+    prepared = GOOD + '\n[[prepare]]\ndo = "remote_start"\nid_tag = "MINE"\n'
+    loaded = scenario_file.load(written(prepared))
+    assert scenario.preparation(loaded, {"pause_s": 2.0}, random.Random(1)) == list(loaded.prepare)
+    assert loaded.id_tags == {"MINE"}
+    with pytest.raises(ScenarioFileError, match=r"prepare\[0\]\.id_tag: .* \(line 23\)"):
+        scenario_file.load(written(prepared.replace('"MINE"', "7")))
+
+
+def test_the_catalogue_is_whole():
+    """Every anomaly and every hard negative of the catalogue has a file."""
+    known, errors = scenario_file.load_directory(SCENARIOS)
+    assert errors == []
+    assert {one.number for one in known.values()} == {
+        "",
+        *(f"A{n}" for n in range(1, 23)),
+        *(f"H{n}" for n in range(1, 10)),
+    }
+    assert all(one.hard_negative == one.number.startswith("H") for one in known.values())
+    assert all((one.anomaly is not None) == one.number.startswith("A") for one in known.values())
