@@ -102,6 +102,17 @@ def test_code_and_dbc_decode_the_same(frame):
     assert DBC.decode_message(can_id, data, decode_choices=False) == pytest.approx(signals(frame))
 
 
+@given(
+    st.one_of(
+        frames,
+        st.builds(Output, *[st.floats(-1e6, 1e6)] * 3),
+        st.builds(Thermal, st.floats(-1e4, 1e4), st.floats(-10, 100)),
+    )
+)
+def test_a_frame_as_heard_is_what_its_bytes_say(frame):
+    assert can_frames.as_heard(frame) == can_frames.decode(*can_frames.encode(frame))
+
+
 def test_300_a_survive_the_two_bytes():
     assert can_frames.decode(*can_frames.encode(can_frames.limit(300.0))) == SetLimit(300)
     assert can_frames.decode(*can_frames.encode(can_frames.reading(300.0))) == Current(300)

@@ -51,7 +51,7 @@ def text(made: Made, rows: Mapping[str, int]) -> str:
             "- Simulated: vehicles, chargers and drivers are models. No network but a constant latency.",
             "- Idle time is jumped over: from 10 s after everything came to rest until 5 s before the next",
             "  thing happens there are no rows. A gap without a running transaction says nothing.",
-            "- While a current stands it is stepped by whole seconds: within 0.15 A of steps of 0.1 s.",
+            "- While a current stands it is stepped by whole seconds: within 0.3 A of steps of 0.1 s.",
             *(
                 []
                 if made.shows_wire

@@ -7,11 +7,9 @@ from charger import power_stage
 from charger.module import Module
 from contracts.can_frames import Frame, Keepalive, ModuleState
 
-SETTLED_A = 0.25
-"""A current so near its target has arrived: then one step of a second is as good as ten.
-
-Exact while the target stands. Where the vehicle lowers it steadily the current follows less closely, by
-0.15 A at most, since one that follows a faster fall is never so near.
+SETTLED_A = 0.2
+"""A current so near a target that moves by no more a second has arrived: then one step of a second is as good
+as ten. Exact while the target stands; where vehicle or heat lower it, within 0.3 A.
 """
 
 
@@ -21,6 +19,7 @@ class ModuleNode:
     def __init__(self, module: Module) -> None:
         self.module = module
         self._stepped_at_s = 0.0
+        self._target_a = 0.0
         self._is_settled = False
 
     @property
@@ -32,8 +31,9 @@ class ModuleNode:
         """Be this module from now on."""
         self.module = module
         stage = module.stage
+        self._target_a = stage.target_a
         self._is_settled = (
-            stage.state is ModuleState.CHARGING and abs(stage.target_a - stage.current_a) <= SETTLED_A
+            stage.state is ModuleState.CHARGING and abs(self._target_a - stage.current_a) <= SETTLED_A
         )
 
     def advance(self, now_s: float) -> None:
@@ -42,11 +42,13 @@ class ModuleNode:
         self._stepped_at_s = now_s
         if elapsed_s <= 0:
             return
-        module = self.module
+        module, before_a = self.module, self._target_a
         if self._is_settled:
             self.become(replace(module, stage=power_stage.step(module.stage, (), elapsed_s)))
         else:
             self.become(modules.advanced(module, elapsed_s))
+        if self._is_settled and abs(self._target_a - before_a) > SETTLED_A * elapsed_s:
+            self._is_settled = False
 
     def hear(self, frame: Frame, now_s: float) -> None:
         """Obey a frame of the bus."""
