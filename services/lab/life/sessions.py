@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from lab.life import arrivals, cars, control, figures
-from lab.life.cars import FULLEST_PERCENT, GRID_V
+from lab.life.cars import FULLEST_PERCENT
 from lab.life.draws import mixing, part_of_day, quantile, shares
 from lab.life.profile import Profile
 from lab.life.session import LimitChange, Pause, Session
@@ -124,7 +124,7 @@ def _limits(
     lasts_s = session.stop_s - session.plug_s
     is_dc = session.kind == "dc"
     if follows_surplus:
-        limits = control.surplus(rng, arrived_at, lasts_s, AC_RATED_A, GRID_V * profile.phases)
+        limits = control.surplus(rng, arrived_at, lasts_s, AC_RATED_A, profile.phases)
     elif rng.random() < profile.delayed_share:
         limits = control.delayed(rng, profile.longest_delay_s)
     elif rng.random() < profile.managed_share:
