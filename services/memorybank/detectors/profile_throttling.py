@@ -27,6 +27,8 @@ class State:
     """The limit in force, the session, and what was usual before; changed in place."""
 
     place: Place
+    low_a: float
+    """What is next to nothing here."""
     limits: SentLimits = field(default_factory=SentLimits)
     voltage_v: float = _NOMINAL_V
     usual_a: float = 0.0
@@ -52,6 +54,8 @@ class ProfileThrottling:
 
     low_a: float = 6.5
     """Amperes up to which a limit is next to nothing: IEC 61851-1 knows none below 6 A but 0."""
+    far_below: float = 0.05
+    """Share of the usual limit up to which one is next to nothing too."""
     usual: float = 0.5
     """Share of the usual limit below which one is low."""
     hold_s: float = 240.0
@@ -76,7 +80,7 @@ class ProfileThrottling:
 
     def start(self, place: Place) -> State:
         """Return the state before the first event."""
-        return State(place)
+        return State(place, self.low_a)
 
     def step(self, state: State, event: Reading | CommandSent) -> Sign | None:
         """Take the connector's next reading or command."""
@@ -96,7 +100,7 @@ class ProfileThrottling:
             state.voltage_v = event.voltage_v
         if abs(limit_a - state.held_a) > _SAME_A:
             self._moved(state, event, limit_a)
-        if limit_a > self.low_a and state.overridden is None:
+        if limit_a > state.low_a and state.overridden is None:
             state.peak_a = max(state.peak_a, event.current_a or 0.0)
             return None
         return self._judged(state, event, limit_a)
@@ -120,8 +124,9 @@ class ProfileThrottling:
         """Take note of a limit that was not in force before."""
         state.held_a, state.held_s, state.said_s = limit_a, reading.at.timestamp(), float("-inf")
         state.moves += 1
-        if limit_a > self.low_a:
+        if limit_a > state.low_a:
             state.usual_a = max(state.usual_a, limit_a)
+            state.low_a = max(self.low_a, self.far_below * min(self._usual_a(state), self.rated_a))
         if state.moves >= self.control_moves:
             state.is_controlled = True
 

@@ -111,6 +111,13 @@ def test_a_session_held_at_nothing_is_throttled(limit_a: float) -> None:
     assert found[0].sign.explanation.startswith(f"limit held at {limit_a:.0f} A for 240 s of a session, 63 A")
 
 
+def test_far_below_the_usual_is_nothing_too() -> None:
+    """Of 300 A 12 A are; of 63 A they are not."""
+    commands = [start(5), limit(300, 12.0)]
+    assert told(ProfileThrottling(), Connector(limit_a=300.0).run(commands, 600))
+    assert told(ProfileThrottling(), Connector(limit_a=63.0).run(commands, 600)) == []
+
+
 def test_a_profile_that_overrides_another_is_found_sooner() -> None:
     """The user's profile stands, one of a higher level says a fifth of it."""
     commands = [limit(2, 63.0), start(5), limit(300, 12.0, level=9)]
