@@ -16,6 +16,7 @@ from memorybank.detectors.telling import Telling
 KIND = "can-reading-spoof"
 
 _CALM_S = 10.0
+_LONG_S = 2.0
 _BRIM = 1.5
 """How much fuller than it takes a bucket gets."""
 _READING_DIGITS, _OUTPUT_DIGITS = 4, 16
@@ -27,14 +28,15 @@ class State:
 
     readings: FrameRate
     """0x300."""
-    outputs: FrameRate
-    """0x301."""
     alone: FrameRate
     """0x300 without a 0x301 since the one before."""
     against: FrameRate
     """0x300 that contradict the last 0x301."""
     output_a: float | None = None
     """The current of the last 0x301."""
+    output_s: float = float("-inf")
+    output_gap_s: float = 1.0
+    """The mean of the last gaps between 0x301, fading."""
     alone_a: float | None = None
     """The current of the last 0x300 that came without one."""
     is_paired: bool = False
@@ -56,6 +58,8 @@ class ReadingSpoof:
     """0x300 without a 0x301 before them, beyond one in five seconds: lost frames make fewer."""
     against: float = 2.2
     """0x300 that contradict 0x301, beyond one in ten seconds."""
+    replay_gap_s: float = 0.75
+    """Seconds between 0x301 below which all of the module's frames are doubled, which is another anomaly."""
     silent_s: float = 5.0
     """Seconds without 0x301 after which 0x300 speaks for nobody."""
     tolerance_a: float = 3.0
@@ -73,7 +77,6 @@ class ReadingSpoof:
         """Return the state before the first frame."""
         return State(
             readings=FrameRate(self.usual_per_s, self.surplus + _BRIM),
-            outputs=FrameRate(self.usual_per_s, self.surplus + _BRIM),
             alone=FrameRate(0.2, self.alone + _BRIM),
             against=FrameRate(0.1, self.against + _BRIM),
         )
@@ -96,7 +99,9 @@ class ReadingSpoof:
         """Take the module's own word, and hold what stood alone before against it."""
         at_s, before_a = event.at.timestamp(), state.output_a
         state.output_a = max(0.0, _amperes(event.data[:8]) / 100)
-        state.outputs.add(at_s)
+        gap_s = min(_LONG_S, max(0.0, at_s - state.output_s))
+        state.output_gap_s += (gap_s - state.output_gap_s) * 0.2
+        state.output_s = at_s
         if state.alone_a is not None and before_a is not None:
             # Its own 0x301 may be lost: then it lies between the one before and this one.
             low_a, high_a = sorted((before_a, state.output_a))
@@ -131,9 +136,9 @@ class ReadingSpoof:
             state.alone.exceeds(self.alone, at_s),
             state.against.exceeds(self.against, at_s),
         )
-        if state.outputs.exceeds(self.surplus, at_s):
+        if state.output_gap_s < self.replay_gap_s:
             return None  # all frames come twice: a replay
-        is_silent = state.output_a is None or at_s - state.outputs.at_s > self.silent_s
+        is_silent = state.output_a is None or at_s - state.output_s > self.silent_s
         if not is_against and not (is_alone and (is_dense or is_silent)) and not (is_dense and is_silent):
             return None
         if not state.telling.is_due(at_s, at_s):
