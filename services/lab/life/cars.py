@@ -13,8 +13,8 @@ FULLEST_PERCENT = 99.5
 """A taper never quite ends, so nobody waits for more."""
 _STEPS = 20
 _FAST_W = 115_000.0
-_SHARE_OF_800_V_AMONG_FAST = 0.25
-"""With open-ev-data's share of 800 V overall (10 %), when two fifths of the cars are fast."""
+_SHARE_OF_FAST = 0.4
+"""So many of the measured peak powers are above that; all cars of 800 V are taken to be among them."""
 _REQUEST_STEPS_A = (0.0, 0.1, 1.0)  # judgement: CCS lets a car ask in tenths; many ask in whole amperes
 _FLAT: Curve = ((0.0, 1.0), (98.0, 1.0), (FULLEST_PERCENT - 0.2, 0.4), (FULLEST_PERCENT, 0.0), (100.0, 0.0))
 _STEADY: Curve = ((0.0, 1.0), (100.0, 1.0))
@@ -26,7 +26,7 @@ _ON_BOARD_A = {1: ((16.0, 0.35), (32.0, 0.65)), 3: ((10.0, 0.06), (16.0, 0.88), 
 
 def dc_car(rng: Random, soc_percent: float, capacity_wh: float, peak_w: float) -> Vehicle:
     """Return a car whose curve has one of the measured shapes."""
-    is_800_v = peak_w > _FAST_W and rng.random() < _SHARE_OF_800_V_AMONG_FAST
+    is_800_v = peak_w > _FAST_W and rng.random() < figures.SHARE_OF_800_V / _SHARE_OF_FAST
     curve = rng.choices(
         [points for _, _, points in figures.CURVES], [share for _, share, _ in figures.CURVES]
     )[0]
