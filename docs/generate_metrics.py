@@ -19,6 +19,7 @@ SERVICES = {
     "chargepoint": "Charge point",
     "charger": "Charger",
     "console": "Console",
+    "lab": "Injector",
 }
 
 MARK = "<!-- What follows is made by docs/generate_metrics.py; a test checks that it is up to date. -->"

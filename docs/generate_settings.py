@@ -22,6 +22,7 @@ DECLARATIONS = {
     "CSMS": "csms.settings",
     "MemoryBank": "memorybank.settings",
     "Console": "console.settings",
+    "Injector": "lab.settings",
 }
 
 HEAD = """# Settings

@@ -12,6 +12,7 @@ chargepoint:${MQTT_CHARGEPOINT_PASSWORD:?}
 csms:${MQTT_CSMS_PASSWORD:?}
 memorybank:${MQTT_MEMORYBANK_PASSWORD:?}
 console:${MQTT_CONSOLE_PASSWORD:?}
+lab:${MQTT_LAB_PASSWORD:?}
 detector:${MQTT_DETECTOR_PASSWORD:?}
 health:$health_password
 EOT

@@ -7,6 +7,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from chargepoint import commands
+from chargepoint.injector import Injector
+from chargepoint.interference import Interference
 from chargepoint.metrics import METRICS, Parts
 from chargepoint.settings import Settings, find_place
 from chargepoint.station import Station
@@ -14,7 +16,9 @@ from chargepoint.store import Store
 from chassis import process
 from chassis.health import health_served
 from chassis.metrics import Exposition
+from chassis.performer import Performer
 from chassis.publisher import Publisher
+from contracts.topics import injections_topic
 
 log = logging.getLogger("chargepoint")
 
@@ -26,15 +30,27 @@ async def main(settings: Settings) -> None:
     state = Path(settings.state_directory) / f"charge-point-{quote(place.charge_point_id, safe='')}"
     log.info("%s on %s, buses %s", place.charge_point_id, place.interface, place.buses)
     name = f"chargepoint:{place.charge_point_id}"
+    interference = Interference()
     with closing(Store(state / "state.sqlite")) as store:
         async with Publisher.opened(name, state / "outbox.sqlite", settings.mqtt) as publisher:
-            parts = Parts(publisher, Station(settings, place, store, publisher.publish))
+
+            def booted() -> Station:
+                return Station(settings, place, store, publisher.publish, interference)
+
+            parts = Parts(publisher, booted())
+            injector = Injector(interference, lambda: parts.station)
+            topic = injections_topic(place.charge_point_id)
             identity = {"charge_point_id": place.charge_point_id}
             metrics = Exposition("chargepoint", METRICS, parts, identity)
-            async with health_served(settings.http, settings.health_port, parts.health, metrics):
+            async with (
+                Performer(
+                    settings.mqtt, f"{name}:injections", topic, frozenset({"charge_point"}), injector.perform
+                ),
+                health_served(settings.http, settings.health_port, parts.health, metrics),
+            ):
                 while True:
                     await parts.station.run(commands.handlers(parts.station))
-                    parts.station = Station(settings, place, store, publisher.publish)
+                    parts.station = booted()
 
 
 if __name__ == "__main__":

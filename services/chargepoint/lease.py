@@ -45,6 +45,8 @@ def heard(holder: Holder, datagram: Datagram, now_s: float) -> tuple[Holder, tup
         return holder, ()
     if isinstance(datagram, Lease):
         return _lease_heard(holder, datagram, now_s)
+    if not isinstance(datagram, Offer):
+        return holder, ()
     if datagram.charger_id not in holder.offers and len(holder.offers) >= MAX_OFFERS:
         return holder, ()
     offers = {**holder.offers, datagram.charger_id: (datagram, now_s)}

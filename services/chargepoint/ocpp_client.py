@@ -20,6 +20,7 @@ from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
 from chargepoint.configuration import Configuration
+from chargepoint.line import Line
 from chargepoint.transaction_queue import Queued, TransactionQueue
 from chassis import backoff
 from chassis.ocpp_peer import CallFailed, CallRefused, CallTimedOut, Handler, OcppPeer, PeerLost
@@ -100,7 +101,9 @@ class OcppClient:
         *,
         call_timeout_s: float,
         reconnect_longest_s: float,
+        line: Line | None = None,
     ) -> None:
+        self._line = line or Line()
         self._address = address
         self._queue = queue
         self._listener = listener
@@ -178,6 +181,7 @@ class OcppClient:
 
     async def _connection(self, handlers: Mapping[str, Handler]) -> None:
         """Connect and serve one connection until it ends; always raises."""
+        await self._line.whole()
         ping_s = self._listener.configuration.whole("WebSocketPingInterval") or None
         try:
             async with connect(
@@ -205,7 +209,8 @@ class OcppClient:
     async def _serve(self, connection: ClientConnection, handlers: Mapping[str, Handler]) -> None:
         if connection.subprotocol != SUBPROTOCOL:
             raise CsmsLost(f"it does not speak {SUBPROTOCOL}")
-        self._peer = OcppPeer(connection, handlers, call_timeout_s=self._call_timeout_s)
+        line = self._line.over(connection)
+        self._peer = OcppPeer(line, handlers, call_timeout_s=self._call_timeout_s)
         self._posts = asyncio.Queue(MAX_POSTS)
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -4,9 +4,12 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 
-from chargepoint import bridge, connector, messages, meter, wording
+from msgspec.structs import replace
+
+from chargepoint import bridge, connector, injected, messages, meter, wording
 from chargepoint.bridge import Heard, Report
 from chargepoint.configuration import Configuration
 from chargepoint.connector import Connector
@@ -25,6 +28,8 @@ from chargepoint.connector_events import (
     Ticked,
     Transaction,
 )
+from chargepoint.injected import InForce
+from chargepoint.interference import Interference
 from chargepoint.meter import Meter
 from chargepoint.smart_charging import Supply
 from chargepoint.statuses import Status
@@ -36,6 +41,7 @@ from contracts import can_frames
 from contracts.can_frames import KEEPALIVE_PERIOD_S, Faults, Frame, Keepalive, SetLimit, Stop
 from contracts.errors import MalformedFrame
 from contracts.events import AnyEvent, CanFrameSeen, Reading
+from contracts.injections import MeterRepeats
 from contracts.ocpp_messages import Payload
 
 log = logging.getLogger("chargepoint")
@@ -50,6 +56,7 @@ class Owner(Protocol):
     configuration: Configuration
     store: Store
     queue: TransactionQueue
+    interference: Interference
 
     def publish(self, event: AnyEvent) -> None:
         """Tell the MemoryBank."""
@@ -80,6 +87,7 @@ class Outlet:
     def __init__(self, number: int, owner: Owner, link: CanLink, *, plugged: bool) -> None:
         self.number = number
         self._owner = owner
+        self._falsified = owner.interference.at(number)
         self._link = link
         self._loop = asyncio.get_running_loop()
         self._heard = Heard()
@@ -205,17 +213,44 @@ class Outlet:
         value = self._meter_value(key, context)
         if value is None:
             return False
-        payload = bridge.meter_values(self.number, value)
-        if self.connector.transaction:
-            self._owner.queue.append("MeterValues", self.connector.transaction.local_id, payload)
-        else:
-            self._owner.post("MeterValues", payload, triggered=context == "Trigger")
+        payload = bridge.meter_values(injected.connector(self._in_force, self.number), value)
+        self._send_repeated(self.connector.transaction, payload, triggered=context == "Trigger")
         return True
+
+    def _send_repeated(self, transaction: Transaction | None, payload: Payload, *, triggered: bool) -> None:
+        """Send MeterValues once and now, unless an injection makes it otherwise."""
+        repeats = self._in_force.last(MeterRepeats) or MeterRepeats()
+        is_repeated = repeats.share > 0 and self._falsified.draws.random() < repeats.share
+        for _ in range(2 if is_repeated else 1):
+            if repeats.delay_s:
+                self._loop.call_later(
+                    repeats.delay_s,
+                    partial(self._send_meter_values, transaction, payload, triggered=triggered),
+                )
+            else:
+                self._send_meter_values(transaction, payload, triggered=triggered)
+
+    def _send_meter_values(
+        self, transaction: Transaction | None, payload: Payload, *, triggered: bool
+    ) -> None:
+        if transaction:
+            self._owner.queue.append("MeterValues", transaction.local_id, payload)
+        else:
+            self._owner.post("MeterValues", payload, triggered=triggered)
 
     def _meter_value(self, key: str, context: str) -> Payload | None:
         measurands = self._owner.configuration.items(key)
-        reading = self.last_reading
-        return None if reading is None else bridge.meter_value(reading, measurands, context)
+        if self.last_reading is None:
+            return None
+        return bridge.meter_value(injected.told(self._in_force, self.last_reading), measurands, context)
+
+    @property
+    def _in_force(self) -> InForce:
+        return self._falsified.in_force
+
+    @property
+    def _register_wh(self) -> int:
+        return int(injected.energy_wh(self._in_force, self.meter.energy_wh))
 
     def notify_status(self, *, triggered: bool = False) -> None:
         """Tell the CSMS the present status."""
@@ -230,7 +265,8 @@ class Outlet:
                 log.log(level, "connector %d: %s", self.number, words)
                 self._notify(action)
             case BeginTransaction(transaction):
-                payload = messages.start_transaction(self.number, transaction, self.meter.register_wh)
+                told = replace(transaction, started_at=injected.clock(self._in_force, transaction.started_at))
+                payload = messages.start_transaction(self.number, told, self._register_wh)
                 self._owner.queue.append("StartTransaction", transaction.local_id, payload)
             case EndTransaction(transaction, reason, id_tag):
                 self._queue_stop(transaction, reason, id_tag, datetime.now(UTC))
@@ -241,16 +277,21 @@ class Outlet:
 
     def _notify(self, action: Notify, *, triggered: bool = False) -> None:
         faults = self.connector.module.faults if action.status is Status.FAULTED else Faults.NONE
-        at = datetime.now(UTC)
-        payload = messages.status_notification(self.number, action.status, action.error_code, at, faults)
+        at = injected.clock(self._in_force, datetime.now(UTC))
+        number = injected.connector(self._in_force, self.number)
+        payload = messages.status_notification(number, action.status, action.error_code, at, faults)
         self._owner.post("StatusNotification", payload, triggered=triggered)
 
     def _queue_stop(
         self, transaction: Transaction, reason: str, id_tag: str | None, ended_at: datetime
     ) -> None:
         value = self._meter_value("StopTxnSampledData", "Transaction.End")
-        payload = messages.stop_transaction(reason, self.meter.register_wh, ended_at, id_tag, value)
-        self._owner.queue.append("StopTransaction", transaction.local_id, payload)
+        ended_at = injected.clock(self._in_force, ended_at)
+        payload = messages.stop_transaction(reason, self._register_wh, ended_at, id_tag, value)
+        if transaction.transaction_id is not None:  # of two stops the second would not find it in the queue
+            payload["transactionId"] = transaction.transaction_id
+        for _ in range(injected.stops(self._in_force)):
+            self._owner.queue.append("StopTransaction", transaction.local_id, payload)
 
     def plug(self) -> None:
         """Plug the cable in, as the driver would."""

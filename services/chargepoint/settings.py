@@ -4,7 +4,6 @@ import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from chargepoint.smart_charging import Supply
 from chassis import identity
@@ -12,17 +11,10 @@ from chassis.can_settings import CanSettings
 from chassis.guard import HttpSettings
 from chassis.health import health_port
 from chassis.mqtt import MqttSettings
-from chassis.settings import SettingsError, at_least, group, setting, within
+from chassis.settings import SettingsError, at_least, group, setting, websocket_url, within
 from contracts.backplane import BUSES_PER_CHARGE_POINT, FIRST_BUS_PORT
 
 MAX_CONNECTORS = BUSES_PER_CHARGE_POINT
-
-
-def _url(value: str) -> str | None:
-    parts = urlsplit(value)
-    if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.username:
-        return "is no ws:// or wss:// URL without a user"
-    return None
 
 
 def _identity(value: str) -> str | None:
@@ -58,7 +50,7 @@ class Settings(CanSettings):
         "CSMS_URL",
         "OCPP 1.6J address of the CSMS; the identity is added to its path",
         default="ws://127.0.0.1:9000",
-        check=_url,
+        check=websocket_url,
     )
     password: str | None = setting(
         "CHARGE_POINT_PASSWORD",

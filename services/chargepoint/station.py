@@ -16,6 +16,7 @@ from chargepoint import configuration, messages, smart_charging
 from chargepoint.connector import may_start
 from chargepoint.connector_events import LimitChanged, StartAccepted, TransactionNumbered
 from chargepoint.id_tags import IdTags
+from chargepoint.interference import Interference
 from chargepoint.lease import Holder
 from chargepoint.leases import Leases
 from chargepoint.ocpp_client import Address, OcppClient
@@ -45,8 +46,14 @@ class Station:
     """One charge point from a boot to the next. Its parts are public to the commands of the CSMS."""
 
     def __init__(
-        self, settings: Settings, place: Place, store: Store, publish: Callable[[AnyEvent], None]
+        self,
+        settings: Settings,
+        place: Place,
+        store: Store,
+        publish: Callable[[AnyEvent], None],
+        interference: Interference | None = None,
     ) -> None:
+        self.interference = interference or Interference()
         self.charge_point_id = place.charge_point_id
         self.supply = settings.supply
         self.grid_frequency_hz = settings.grid_frequency_hz
@@ -72,6 +79,7 @@ class Station:
             self,
             call_timeout_s=settings.call_timeout_s,
             reconnect_longest_s=settings.reconnect_longest_s,
+            line=self.interference.line,
         )
         self.id_tags = IdTags(store, self.client, lambda: self.configuration)
         self.outlets: tuple[Outlet, ...] = ()

@@ -81,7 +81,7 @@ class TransactionQueue:
             if transaction_id is not None:
                 payload["transactionId"] = transaction_id
             elif action == "StopTransaction":
-                payload["transactionId"] = UNKNOWN_TRANSACTION_ID
+                payload.setdefault("transactionId", UNKNOWN_TRANSACTION_ID)
         return Queued(message_id, action, local_id, payload)
 
     async def next(self) -> Queued:

@@ -2,18 +2,24 @@
 
 The node wakes once a second and when a frame comes; the stage's 0.1 s steps in between are computed then,
 from the time that really passed. So a late host loses no step, and idle modules cost next to nothing.
+A fault (contracts/backplane.py) is in force for as long as it is renewed.
 """
 
 import asyncio
 import logging
+from uuid import UUID
 
+from charger import arbitration
 from charger import module as modules
+from charger.arbitration import Flooded
 from charger.module import Module
 from chassis.can_link import CanLink, RawFrame, Tally
 from chassis.process import every
 from contracts import can_frames
-from contracts.can_frames import READING_PERIOD_S
+from contracts.backplane import LEASE_TIMEOUT_S, Fault
+from contracts.can_frames import READING_PERIOD_S, Frame
 from contracts.errors import MalformedFrame
+from contracts.injections import CanFlood
 
 log = logging.getLogger("charger")
 
@@ -22,6 +28,8 @@ MAX_CATCH_UP_S = 2.0
 
 Below the keepalive's timeout, so that a stall of ours does not pass for a silence of the charge point's.
 """
+MAX_FAULTS = 32
+"""At one module at once; more are nonsense."""
 _REFUSED_LOG_PERIOD_S = 10.0
 
 
@@ -34,6 +42,8 @@ class CanNode:
         self._loop = asyncio.get_running_loop()
         self._stepped_at_s = self._loop.time()
         self._refused_logged_s = float("-inf")
+        self._renewed_s: dict[UUID, float] = {}
+        self._flooded = Flooded()
         self.module = module
         self.refused = 0
         """Frames of a known identifier with a wrong length or value."""
@@ -50,6 +60,39 @@ class CanNode:
     def tally(self) -> Tally:
         """What passed on the bus so far."""
         return self._link.tally
+
+    @property
+    def faults(self) -> int:
+        """How many faults are in force."""
+        return len(self._renewed_s)
+
+    def take(self, fault: Fault) -> bool:
+        """Begin a fault or renew it; False where there are too many already."""
+        if fault.id not in self._renewed_s:
+            if len(self._renewed_s) >= MAX_FAULTS:
+                return False
+            log.warning("%s: a fault begins: %s", self._name, fault.injection)
+            if isinstance(fault.injection, CanFlood):
+                self._flooded = arbitration.began(self._flooded, fault.id, fault.injection, fault.seed)
+            else:
+                self._advance()
+                self._become(modules.began(self.module, fault.id, fault.injection, fault.seed))
+        self._renewed_s[fault.id] = self._loop.time()
+        return True
+
+    def end(self, fault_id: UUID) -> None:
+        """End a fault, if it is in force."""
+        if self._renewed_s.pop(fault_id, None) is not None:
+            log.warning("%s: a fault ended", self._name)
+            self._flooded = arbitration.ended(self._flooded, fault_id)
+            self._advance()
+            self._become(modules.ended(self.module, fault_id))
+
+    def _end_lapsed(self) -> None:
+        now_s = self._loop.time()
+        for fault_id, renewed_s in list(self._renewed_s.items()):
+            if now_s - renewed_s > LEASE_TIMEOUT_S:
+                self.end(fault_id)
 
     async def run(self) -> None:
         """Listen and publish for ever; closes the bus when cancelled."""
@@ -69,13 +112,31 @@ class CanNode:
         except MalformedFrame as error:
             self._refuse(error)
             return
-        if frame is not None:
-            self._advance()
-            self._become(modules.heard(self.module, frame))
+        if frame is not None and (late_s := self._late_s()) is not None:
+            if late_s:
+                self._loop.call_later(late_s, self._obey, frame)
+            else:
+                self._obey(frame)
+
+    def _obey(self, frame: Frame) -> None:
+        self._advance()
+        self._become(modules.heard(self.module, frame))
+
+    def _late_s(self) -> float | None:
+        self._flooded, late_s = arbitration.late_s(self._flooded)
+        return late_s
 
     def _publish(self) -> None:
+        self._end_lapsed()
         self._advance()
         self.module, frames = modules.published(self.module)
+        late_s = self._late_s()
+        if late_s:
+            self._loop.call_later(late_s, self._send, frames)
+        elif late_s is not None:
+            self._send(frames)
+
+    def _send(self, frames: tuple[Frame, ...]) -> None:
         for frame in frames:
             self._link.send(frame)
 

@@ -20,6 +20,7 @@ class Parts:
 METRICS: tuple[Metric[Parts], ...] = (
     Metric("buses", "CAN buses that have a module of this process", lambda parts: parts.rack.buses),
     Metric("capacity_buses", "Buses that it takes on request at most", lambda parts: parts.capacity),
+    Metric("faults", "Injected faults that are in force", lambda parts: parts.rack.faults),
     *can_metrics(lambda parts: parts.rack.passed.frames),
     Metric(
         "frames_refused_total",
@@ -33,12 +34,12 @@ METRICS: tuple[Metric[Parts], ...] = (
     ),
     Metric(
         "backplane_malformed_total",
-        "Datagrams on the backplane that were no lease and no offer",
+        "Datagrams on the backplane that were none of its kinds",
         lambda parts: parts.backplane.malformed,
     ),
     Metric(
         "backplane_dropped_total",
-        "Leases and offers that arrived while the queue was full",
+        "Datagrams on the backplane that arrived while the queue was full",
         lambda parts: parts.backplane.dropped,
     ),
 )

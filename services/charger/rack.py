@@ -19,7 +19,7 @@ from charger.vehicle import Vehicle
 from chassis.backplane_link import BackplaneLink
 from chassis.can_link import CanLink, Tally, open_bus
 from chassis.process import every
-from contracts.backplane import LEASE_PERIOD_S, Lease, Offer
+from contracts.backplane import LEASE_PERIOD_S, Datagram, Fault, FaultEnded, FaultTaken, Lease, Offer
 
 log = logging.getLogger("charger")
 
@@ -90,6 +90,7 @@ class Rack:
         self._loop = asyncio.get_running_loop()
         self._allocation = Allocation(charger_id, settings.capacity)
         self._served: dict[int, tuple[CanNode, asyncio.Task[None]]] = {}
+        self._at_port: dict[int, CanNode] = {}
         self._unopened: set[int] = set()
         self._nodes: set[CanNode] = set()
         self._past = Passed(Tally(), 0, 0.0)
@@ -100,6 +101,11 @@ class Rack:
         return len(self._nodes)
 
     @property
+    def faults(self) -> int:
+        """How many injected faults are in force now."""
+        return sum(node.faults for node in self._nodes)
+
+    @property
     def passed(self) -> Passed:
         """What passed on all buses so far, those detached since included."""
         return sum((Passed.of(node) for node in self._nodes), self._past)
@@ -108,14 +114,25 @@ class Rack:
         """Serve for ever. Raises can.CanError where one of the settings' buses is not there."""
         for bus in self._settings.buses:
             self._serve(bus)
-        self._tasks.create_task(self._follow_leases(), name="backplane")
+        self._tasks.create_task(self._follow_backplane(), name="backplane")
         await every(LEASE_PERIOD_S, self._tick)
 
-    async def _follow_leases(self) -> None:
+    async def _follow_backplane(self) -> None:
         async for datagram in self._backplane.datagrams():
             if isinstance(datagram, Lease) and str(datagram.bus_port) not in self._settings.buses:
                 self._allocation, actions = allocations.heard(self._allocation, datagram, self._loop.time())
                 self._perform(actions)
+            else:
+                self._take_fault(datagram)
+
+    def _take_fault(self, datagram: Datagram) -> None:
+        node = self._at_port.get(datagram.bus_port)
+        if node is None:
+            return
+        if isinstance(datagram, Fault) and node.take(datagram):
+            self._backplane.send(FaultTaken(id=datagram.id, bus_port=datagram.bus_port))
+        elif isinstance(datagram, FaultEnded):
+            node.end(datagram.id)
 
     def _tick(self) -> None:
         at_rest = {port for port, (node, _) in self._served.items() if node.module.stage.at_rest}
@@ -150,6 +167,7 @@ class Rack:
         node, task = self._served.pop(bus_port)
         task.cancel()
         self._nodes.discard(node)
+        self._at_port.pop(bus_port, None)
         self._past += Passed.of(node)
         log.info("detached from bus %d: %s (%s)", bus_port, reason, node.losses)
 
@@ -161,4 +179,6 @@ class Rack:
         )
         node = CanNode(CanLink(opened), new_module(self._settings, bus), f"bus {bus}")
         self._nodes.add(node)
+        if bus.isdecimal():
+            self._at_port[int(bus)] = node
         return node, self._tasks.create_task(node.run(), name=f"bus {bus}")

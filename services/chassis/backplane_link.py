@@ -1,4 +1,4 @@
-"""The backplane's socket: leases and offers by UDP multicast, for asyncio."""
+"""The backplane's socket: leases, offers and faults by UDP multicast, for asyncio."""
 
 import asyncio
 import contextlib
@@ -51,11 +51,11 @@ class BackplaneLink:
                     self.dropped += 1
 
     async def datagrams(self) -> AsyncIterator[Datagram]:
-        """Yield every lease and offer on the backplane, for ever."""
+        """Yield every datagram on the backplane, for ever."""
         while True:
             yield await self._queue.get()
 
     def send(self, datagram: Datagram) -> None:
-        """Send a lease or an offer; one that the kernel refuses is made up for by the next renewal."""
+        """Send a datagram; one that the kernel refuses is made up for by the next renewal."""
         with contextlib.suppress(OSError):
             self._sender.send(backplane.encode(datagram))

@@ -122,7 +122,10 @@ class CanLink:
 
     def send(self, frame: Frame) -> RawFrame:
         """Put a frame on the bus and return it as it was sent; one that the interface refuses is counted."""
-        can_id, data = can_frames.encode(frame)
+        return self.send_raw(*can_frames.encode(frame))
+
+    def send_raw(self, can_id: int, data: bytes) -> RawFrame:
+        """Put any frame of an 11-bit identifier on the bus, as `send` does."""
         self._sent += 1
         try:
             self._bus.send(can.Message(arbitration_id=can_id, data=data, is_extended_id=False))

@@ -10,6 +10,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from contracts.errors import ContractError
 
@@ -53,6 +54,14 @@ def within(lowest: float, highest: float) -> Callable[[Any], str | None]:
 def one_of(*words: str) -> Callable[[Any], str | None]:
     """Return a check that a value is one of the words."""
     return lambda value: None if value in words else f"{value!r} is none of {', '.join(words)}"
+
+
+def websocket_url(value: str) -> str | None:
+    """Check the address of a CSMS."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.username:
+        return "is no ws:// or wss:// URL without a user"
+    return None
 
 
 def group(kind: type[Any]) -> Any:

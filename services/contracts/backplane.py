@@ -4,14 +4,19 @@ The backplane is a UDP multicast port of its own. Each charge point says once a 
 connectors, "this bus wants a module" (a lease). A charger that could serve it offers. The charge point, the
 only judge of its bus, names the chosen charger in its next leases; only the charger that is named attaches a
 module, and it lets go when the lease names another or is not renewed. So two chargers never serve one bus.
+
+The bench's injector says here, too, what is wrong with the module of a bus (a fault). It renews this every
+second, as a lease is, so that no fault outlives who ordered it; the charger that serves the bus answers.
 """
 
 from typing import Annotated, TypeAlias
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
 
 from contracts.errors import MalformedDatagram
+from contracts.injections import AtCharger
 
 BACKPLANE_PORT = 19_999
 FIRST_BUS_PORT = 20_000
@@ -20,7 +25,7 @@ BUSES_PER_CHARGE_POINT = 4
 
 LEASE_PERIOD_S = 1.0
 LEASE_TIMEOUT_S = 4.0
-"""A lease (for the charger) or an offer (for the charge point) that was not renewed for so long has ended."""
+"""A lease, an offer or a fault that was not renewed for so long has ended."""
 
 Port: TypeAlias = Annotated[int, Meta(ge=1, le=65535)]
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255)]
@@ -45,7 +50,30 @@ class Offer(Struct, frozen=True, kw_only=True, tag="offer", forbid_unknown_field
     """How many buses it serves already; the charge point takes the least loaded."""
 
 
-Datagram: TypeAlias = Lease | Offer
+class Fault(Struct, frozen=True, kw_only=True, tag="fault", forbid_unknown_fields=True):
+    """From the injector: the module on this bus is under this injection. `seed` decides its draws."""
+
+    id: UUID
+    bus_port: Port
+    injection: AtCharger
+    seed: int = 0
+
+
+class FaultEnded(Struct, frozen=True, kw_only=True, tag="fault_ended", forbid_unknown_fields=True):
+    """From the injector: it is over, before its time to live is."""
+
+    id: UUID
+    bus_port: Port
+
+
+class FaultTaken(Struct, frozen=True, kw_only=True, tag="fault_taken", forbid_unknown_fields=True):
+    """From the charger that serves the bus: the fault is in force."""
+
+    id: UUID
+    bus_port: Port
+
+
+Datagram: TypeAlias = Lease | Offer | Fault | FaultEnded | FaultTaken
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: "msgspec.json.Decoder[Datagram]" = msgspec.json.Decoder(Datagram)
@@ -57,7 +85,7 @@ def encode(datagram: Datagram) -> bytes:
 
 
 def decode(payload: bytes) -> Datagram:
-    """Return the lease or offer, or raise MalformedDatagram."""
+    """Return the datagram, or raise MalformedDatagram."""
     try:
         return _DECODER.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

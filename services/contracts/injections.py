@@ -236,6 +236,19 @@ AnyInjection: TypeAlias = (
 )
 
 
+AtCharger: TypeAlias = (
+    ModuleSilent
+    | FramesLost
+    | ModuleDefect
+    | ModuleReports
+    | ModuleAmbient
+    | RampSawTooth
+    | VehicleTaper
+    | CanFlood
+)
+"""What a charger performs: all of place `module`, and the arbitration that a flood wins."""
+
+
 class Inject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="inject", tag_field="order"):
     """Begin an injection at a connector; it ends by itself after `seconds`. `seed` decides its draws."""
 
@@ -256,6 +269,7 @@ class Withdraw(
 
 
 Order: TypeAlias = Inject | Withdraw
+Phase: TypeAlias = Literal["began", "ended", "failed"]
 
 
 class Injected(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -263,7 +277,7 @@ class Injected(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     id: UUID
     charge_point_id: Annotated[str, Meta(min_length=1, max_length=255)]
-    phase: Literal["began", "ended", "failed"]
+    phase: Phase
     at: At
     reason: Annotated[str, Meta(max_length=500)] = ""
 

@@ -22,7 +22,7 @@ SECRETS = (
 )
 """Names of the passwords that a bench makes for itself."""
 GRAFANA_TOKEN = ("GRAFANA_TOKEN", "GRAFANA_TOKEN_FILE")
-SERVICES = ("charger", "chargepoint", "csms", "memorybank", "console")
+SERVICES = ("charger", "chargepoint", "csms", "memorybank", "console", "lab")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Layout:
     def health_ports(self) -> dict[str, int]:
         """TCP ports of /healthz and /metrics by program.
 
-        Those of the charger and the charge points have the numbers of their UDP ports: TCP and UDP do not
+        Those of the charger, the injector and the charge points have numbers of UDP ports: TCP and UDP do not
         meet, and the guard of the CAN range keeps other benches away from both.
         """
         return {
@@ -102,6 +102,7 @@ class Layout:
             "memorybank": self.ports.memorybank_http,
             "console": self.ports.console,
             "charger": self.ports.can_backplane,
+            "lab": self.ports.can_base + 1,
             **{
                 charge_point_id: self.ports.can_base + number * BUSES_PER_CHARGE_POINT
                 for number, charge_point_id in enumerate(self.charge_point_ids)
@@ -200,7 +201,18 @@ def services(layout: Layout) -> list[list[Program]]:
         "charger",
         {**can, "CHARGER_ID": "charger-1", "HEALTH_PORT": str(layout.health_ports["charger"])},
     )
-    return [[memorybank, csms], [charger, *charge_points, console]]
+    lab = _service(
+        layout,
+        "lab",
+        {
+            **can,
+            **_mqtt(layout, "lab"),
+            "CHARGE_POINT_PASSWORD": layout.secrets["enrolment"],
+            "CSMS_URL": f"ws://127.0.0.1:{ports.ocpp}",
+            "HEALTH_PORT": str(layout.health_ports["lab"]),
+        },
+    )
+    return [[memorybank, csms], [charger, *charge_points, console, lab]]
 
 
 def _service(

@@ -132,9 +132,9 @@ def _guard(wanted: set[int]) -> tuple[socket.socket, int, str]:
 
 
 def _health_ports(guard: int) -> list[int]:
-    """Return the TCP ports of a range: health of the charger and of every charge point (see Layout)."""
+    """Return the TCP ports of a range: health of charger, injector and charge points (see Layout)."""
     buses = range(guard + 2, guard + RANGE_STRIDE, BUSES_PER_CHARGE_POINT)
-    return [guard + 1, *buses]
+    return [guard + 1, guard + 3, *buses]
 
 
 def _first_free(usual: int, number: int, chosen: dict[str, int], *, asked_for: bool, use: str) -> int:

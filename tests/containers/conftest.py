@@ -46,7 +46,7 @@ def fleet(stack: Stack) -> Stack:
 @pytest.fixture(scope="session")
 def broker(_engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Mosquitto alone, with a password of its own for each account."""
-    accounts = ("chargepoint", "csms", "memorybank", "console", "detector")
+    accounts = ("chargepoint", "csms", "memorybank", "console", "lab", "detector")
     passwords = {f"MQTT_{account.upper()}_PASSWORD": f"{account}-password" for account in accounts}
     running = Stack(tmp_path_factory.mktemp("broker"), passwords)
     try:

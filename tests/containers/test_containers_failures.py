@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 NAMES = {"CP-1", "CP-2"}
 RETURN_S = 15.0  # for the engine to bring a container back; from then the next count
 WHOLE_AGAIN_S = 15.0
-SERVICES = ("postgres", "mosquitto", "memorybank", "csms", "charger", "chargepoint", "console")
+SERVICES = ("postgres", "mosquitto", "memorybank", "csms", "charger", "chargepoint", "console", "lab")
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -10,7 +10,7 @@ from container_stack import PORTS, Stack, docker
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 
-SERVICES = ("charger", "chargepoint", "csms", "memorybank", "console")
+SERVICES = ("charger", "chargepoint", "csms", "memorybank", "console", "lab")
 PUBLISHED = {"csms": 2, "memorybank": 1, "console": 1}
 MOST_BYTES = {"memorybank": 95_000_000}
 """Of an image's own layers, above those of python:3.13-slim: where it writes Parquet and CAN logs."""
@@ -19,7 +19,7 @@ MOST_BYTES_OF_OTHERS = 55_000_000
 _MODULES = """
 import importlib.util, json
 names = ("can", "fastapi", "ocpp", "paho", "pip", "psycopg", "setuptools", "websockets")
-own = ("charger", "chargepoint", "csms", "memorybank", "console", "embedded")
+own = ("charger", "chargepoint", "csms", "memorybank", "console", "lab", "embedded")
 print(json.dumps([name for name in (*names, *own) if importlib.util.find_spec(name)]))
 """
 
@@ -32,6 +32,7 @@ print(json.dumps([name for name in (*names, *own) if importlib.util.find_spec(na
         ("csms", {"fastapi", "ocpp", "paho", "websockets"}),
         ("memorybank", {"can", "fastapi", "paho", "psycopg"}),
         ("console", {"can", "fastapi", "paho"}),
+        ("lab", {"can", "ocpp", "paho", "websockets"}),
     ],
 )
 def test_an_image_holds_one_service_and_its_imports(stack: Stack, service: str, modules: set[str]) -> None:
@@ -115,9 +116,9 @@ def test_networks_join_only_who_must_talk(stack: Stack) -> None:
             service = container["Config"]["Labels"]["com.docker.compose.service"]
             members.setdefault(short, set()).add(service)
     assert members == {
-        "can": {"charger", "chargepoint", "console"},
-        "ocpp": {"chargepoint", "csms"},
-        "mqtt": {"mosquitto", "chargepoint", "csms", "memorybank", "console"},
+        "can": {"charger", "chargepoint", "console", "lab"},
+        "ocpp": {"chargepoint", "csms", "lab"},
+        "mqtt": {"mosquitto", "chargepoint", "csms", "memorybank", "console", "lab"},
         "database": {"postgres", "memorybank"},
         "web": {"csms", "memorybank", "console"},
     }

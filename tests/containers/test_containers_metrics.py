@@ -52,5 +52,5 @@ def test_a_prometheus_on_the_networks_reads_every_process(stack: Stack) -> None:
 
 
 def test_the_health_port_is_not_published(stack: Stack) -> None:
-    for service in ("charger", "chargepoint"):
+    for service in ("charger", "chargepoint", "lab"):
         assert not stack.inspect(service)["NetworkSettings"]["Ports"]

@@ -13,18 +13,23 @@ TOPICS = {
     "committed": "chargebench/v1/committed/chargepoint/CP-1/events/00",
     "truth committed": "chargebench/v1/committed/csms/csms-0/truth/00",
     "anomalies": "chargebench/v1/live/anomalies/CP-1",
+    "injections": "chargebench/v1/injections/CP-1",
+    "injected": "chargebench/v1/injected/CP-1",
+    "verdicts": "chargebench/v1/verdicts/mine/CP-1",
 }
 WRITES = {
-    "chargepoint": {"events"},
-    "csms": {"CSMS's events", "truth"},
+    "chargepoint": {"events", "injected"},
+    "csms": {"CSMS's events", "truth", "injections"},
+    "lab": {"injected"},
     "memorybank": {"committed", "truth committed", "anomalies"},
     "console": set(),
-    "detector": set(),
+    "detector": {"verdicts"},
 }
 READS = {
-    "chargepoint": {"committed"},
-    "csms": {"truth committed"},
-    "memorybank": {"events", "CSMS's events", "truth"},
+    "chargepoint": {"committed", "injections"},
+    "csms": {"truth committed", "injected"},
+    "lab": {"injections"},
+    "memorybank": {"events", "CSMS's events", "truth", "verdicts"},
     "console": {"events", "CSMS's events", "anomalies"},
     "detector": {"events", "CSMS's events", "anomalies"},
 }
@@ -61,7 +66,7 @@ def test_an_account_publishes_where_it_may_and_nowhere_else(broker: Stack, accou
 @pytest.mark.usefixtures("retained")
 @pytest.mark.parametrize("account", READS)
 def test_an_account_reads_what_it_may_and_nothing_else(broker: Stack, account: str) -> None:
-    """A detector and the console see no ground truth, whatever they subscribe to."""
+    """Who detects or shows sees no injection, and but for the MemoryBank, which stores it, no truth."""
     heard = client(broker, "mosquitto_sub", account, "-t", "#", "-F", "%t", "-W", "1").splitlines()
     assert {channel for channel, topic in TOPICS.items() if topic in heard} == READS[account]
 

@@ -14,7 +14,7 @@ from real_parts import wait_until
 
 WHOLE_AGAIN_S = 15.0
 START_S = 10.0  # for the supervisor to bring the process back; "its return" begins the 15 s
-PROGRAMS = ("postgres", "broker", "memorybank", "csms", "charger", "CP-1", "console")
+PROGRAMS = ("postgres", "broker", "memorybank", "csms", "charger", "CP-1", "console", "lab")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ def metrics_of(bench: BenchProcess) -> dict[str, Metrics]:
 
 def test_every_process_is_healthy_and_tells(bench: BenchProcess) -> None:
     told = metrics_of(bench)
-    assert set(told) == {"csms", "memorybank", "console", "charger", "CP-1", "CP-2"}
+    assert set(told) == {"csms", "memorybank", "console", "charger", "CP-1", "CP-2", "lab"}
     for metrics in told.values():
         metrics.wait("process_open_fds", 1)
         with urllib.request.urlopen(f"http://127.0.0.1:{metrics.port}/healthz", timeout=10) as answer:

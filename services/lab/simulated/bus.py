@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from uuid import UUID
 
+from charger.arbitration import fate_s
 from contracts import can_frames
 from contracts.can_frames import Frame
 from contracts.errors import MalformedFrame
@@ -62,7 +63,7 @@ class Bus:
         floods = [rogue.injection for rogue in self._rogues.values() if isinstance(rogue.injection, CanFlood)]
         if not floods:
             return 0.0
-        return senders.fate_s(floods[-1], self._draws.random())
+        return fate_s(floods[-1], self._draws.random())
 
     def _overhear(self, raw: Raw) -> None:
         now_s = self._agenda.now_s

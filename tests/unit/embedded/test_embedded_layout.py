@@ -12,7 +12,7 @@ SERVICES = [program for together in services(LAYOUT) for program in together]
 
 def test_each_charge_point_is_a_process_of_its_own() -> None:
     names = [[program.name for program in together] for together in services(LAYOUT)]
-    assert names == [["memorybank", "csms"], ["charger", "CP-1", "CP-2", "CP-3", "console"]]
+    assert names == [["memorybank", "csms"], ["charger", "CP-1", "CP-2", "CP-3", "console", "lab"]]
 
 
 def test_every_process_has_a_state_folder_of_its_own() -> None:
@@ -36,6 +36,7 @@ def test_no_service_gets_a_password_that_it_does_not_need() -> None:
     assert knows["charger"] == set()
     assert knows["console"] == {"mqtt-console", "token"}
     assert knows["CP-1"] == {"mqtt-chargepoint", "enrolment"}
+    assert knows["lab"] == {"mqtt-lab", "enrolment"}
     assert knows["csms"] == {"mqtt-csms", "enrolment", "token"}
     assert knows["memorybank"] == {"mqtt-memorybank", "memorybank_writer", "memorybank_reader"}
 
@@ -67,11 +68,11 @@ def test_a_grafana_of_somebody_else_is_the_memorybanks_alone() -> None:
 
 
 def test_every_service_has_a_port_of_its_own_for_health() -> None:
-    """Those of the charger and the charge points lie in the range that the bench guards."""
+    """Those of the charger, the injector and the charge points lie in the range that the bench guards."""
     ports = LAYOUT.health_ports
     assert set(ports) == {program.name for program in SERVICES}
     assert len(set(ports.values())) == len(ports)
-    assert (ports["charger"], ports["CP-1"], ports["CP-3"]) == (19999, 20000, 20008)
+    assert (ports["charger"], ports["CP-1"], ports["lab"], ports["CP-3"]) == (19999, 20000, 20001, 20008)
     for program in SERVICES:
         own = {
             int(value)
