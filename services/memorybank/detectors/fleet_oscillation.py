@@ -69,7 +69,7 @@ class FleetOscillation:
     """Rises of a connector, two periods, from which on it is known to be regular."""
     regular: float = 0.1
     """Share by which its periods may differ."""
-    longest_s: float = 75.0
+    longest_s: float = 130.0
     """The longest period, in seconds: the sun and the price move slower."""
     apart_s: float = 0.75
     """Seconds by which commands may differ within one phase; readings, once a second, may by twice that."""

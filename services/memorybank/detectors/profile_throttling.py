@@ -66,9 +66,9 @@ class ProfileThrottling:
     """The same where a profile of a higher level overrides the one that was there."""
     control_moves: int = 3
     """Moves of the limit within a session that show that somebody controls it, for alternating current."""
-    ac_peak_a: float = 12.0
-    """Of alternating current, amperes that must have flowed before: from less the sun's control switches
-    off."""
+    least_peak_a: float = 12.0
+    """Amperes that must have flowed before, of alternating current or to be switched off: from less the
+    sun's control switches off (H3)."""
     full_soc_percent: float = 97.0
     """From so much charge on a low limit keeps nothing back."""
     rated_a: float = 300.0
@@ -135,9 +135,13 @@ class ProfileThrottling:
         if state.overridden is not None:
             return self.override_s
         if state.voltage_v < _AC_BELOW_V:
-            is_sun = state.is_controlled or state.peak_a < self.ac_peak_a
+            is_sun = state.is_controlled or state.peak_a < self.least_peak_a
             return float("inf") if is_sun else self.hold_s
-        return self.begin_s if max(state.peak_a, state.held_a) < _SAME_A else self.hold_s
+        if state.held_a >= _SAME_A:
+            return self.hold_s
+        if state.peak_a < _SAME_A:
+            return self.begin_s
+        return self.hold_s if state.peak_a >= self.least_peak_a else float("inf")
 
     def _judged(self, state: State, reading: Reading, limit_a: float) -> Sign | None:
         at_s, current_a = reading.at.timestamp(), reading.current_a or 0.0

@@ -14,7 +14,7 @@ def _numbers() -> "array[float]":
 class Totals:
     """The sums of the last minutes, the oldest first; changed in place."""
 
-    keep: int = 150
+    keep: int = 260
     """Seconds: two of the longest periods."""
     at_s: "array[float]" = field(default_factory=_numbers)
     watts: "array[float]" = field(default_factory=_numbers)

@@ -111,6 +111,12 @@ def test_a_session_held_at_nothing_is_throttled(limit_a: float) -> None:
     assert found[0].sign.explanation.startswith(f"limit held at {limit_a:.0f} A for 240 s of a session, 63 A")
 
 
+def test_the_sun_may_stay_away_for_long() -> None:
+    """H3 of direct current: from 9 A to nothing for ten minutes."""
+    commands = [limit(2, 9.0), start(5), limit(60, 0.0), limit(660, 7.0)]
+    assert told(ProfileThrottling(), Connector().run(commands, 800)) == []
+
+
 def test_far_below_the_usual_is_nothing_too() -> None:
     """Of 300 A 12 A are; of 63 A they are not."""
     commands = [start(5), limit(300, 12.0)]
