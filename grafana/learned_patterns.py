@@ -63,7 +63,7 @@ CURRENT = time_series(
     "Current and its learned band",
     "The current on CAN beside the mean of the same hour of the day (UTC) over the 28 days before the end of "
     "the time range, and the band of two standard deviations around it; idle time and anomalies are part of "
-    "it. Baselines with seasons and a memory for what was benign come with the scenario lab.",
+    "it. What is usual of clean sessions alone stands below.",
     SQL["current"],
     unit="amp",
     empty="No reading of this connector in this time range",
@@ -110,7 +110,7 @@ SEEN = time_series(
 THRESHOLDS = time_series(
     "Score and threshold",
     "Of each anomaly that was detected, by kind: what its detector measured at most, and from where on that "
-    "is an anomaly. The threshold is a setting today; ones that are learned come with the scenario lab.",
+    "is an anomaly, by the detector's settings.",
     SQL["thresholds"],
     unit="none",
     empty="No anomaly of this charge point was detected in this time range",
@@ -170,6 +170,41 @@ FLEET = table(
 )
 
 
+USUAL = table(
+    "What is usual of clean sessions",
+    "Learned from sessions with no anomaly near them: this connector's own mean and deviation of each "
+    "metric, the fleet's, and the mean of its last few sessions. Held: these drift, and nothing more is "
+    "learned until a person agrees (docs/memory.md).",
+    SQL["usual"],
+    empty="No clean session of this connector was learned yet: it takes one without an anomaly near it",
+    overrides=(
+        column("metric", "Metric", custom_width=145),
+        column("phase", "Phase", custom_width=85),
+        column("sessions", "Sessions", custom_width=80),
+        column("mean", "Mean", custom_width=80, decimals=2),
+        column("sd", "Deviation", custom_width=85, decimals=2),
+        column("fleet_mean", "Fleet's mean", custom_width=100, decimals=2),
+        column("recent_mean", "Last few", custom_width=80, decimals=2),
+        column("held", "Held", custom_width=60),
+        column("version", "Version", custom_width=70),
+        instant("updated_at", "Learned"),
+    ),
+)
+
+LEARNED = table(
+    "Versions of what is learned",
+    "Of all charge points, the last 50: from how many clean sessions each, and how many baselines changed.",
+    SQL["learned"],
+    empty="Nothing was learned yet",
+    overrides=(
+        column("version", "Version", custom_width=75),
+        column("sessions", "Sessions", custom_width=80),
+        column("changed", "Changed", custom_width=80),
+        instant("at", "At"),
+    ),
+)
+
+
 def dashboard() -> Json:
     """Return the dashboard's JSON."""
     return frame.dashboard(
@@ -181,6 +216,7 @@ def dashboard() -> Json:
             frame.row(10, (16, CURRENT), (8, HOURS)),
             frame.row(8, (12, SEEN), (12, THRESHOLDS)),
             frame.row(8, (12, PATTERNS), (12, VERSIONS)),
+            frame.row(8, (16, USUAL), (8, LEARNED)),
             frame.row(8, (24, FLEET)),
         ),
         refresh="1m",

@@ -14,6 +14,15 @@ OF_ONE = ("charge-point-live", "learned-patterns")
 """Dashboards on which one charge point is chosen; on the others several or all."""
 
 
+NOT_LEARNED_YET = {
+    "What is usual of clean sessions": (
+        "No clean session of this connector was learned yet: it takes one without an anomaly near it"
+    ),
+    "Versions of what is learned": "Nothing was learned yet",
+}
+"""Of a run of minutes: a session is learned ten minutes after its end."""
+
+
 def has_nothing(frame: Frame) -> bool:
     """Return whether the panel shows its words (noValue): no row, or no value in it."""
     return not frame.rows or all(value is None for one in frame.fields for value in one.values)

@@ -31,9 +31,11 @@ from contracts.events import (
 from contracts.topics import Channel, Source
 from memorybank import intake
 from memorybank.detectors import found
+from memorybank.learning import Learning
 from memorybank.ledger import Verdict
 from memorybank.pace import Pace, Pulse, Tally
 from memorybank.store import Store
+from memorybank.tables import Position
 from memorybank.watch import SILENCE_S, Watch
 from memorybank.work import Work
 
@@ -44,7 +46,8 @@ IDLE = tuple(f"Depot-{number}" for number in range(1, 25))
 LOST = "CP-4"
 VOLTAGE_V = 400.0
 CYCLE_S = 8.0
-_BATCH_EVENTS = 500
+_WORK_EVENTS = 20_000
+_TELLS_EVERY_S = 2
 _AT_LAST = timedelta(seconds=5)
 _COMMANDS: tuple[tuple[int, str, dict[str, int]], ...] = (  # of the base scenario, by second of the cycle
     (0, "SetChargingProfile", {"limit_a": 0}),
@@ -242,36 +245,44 @@ async def record_live(url: str, run: list[tuple[str, AnyEvent]], end: datetime) 
     await record(url, [entry for entry in run if entry[1].at > last_at])
 
 
+def _as_they_come(run: list[tuple[str, AnyEvent]]) -> list[tuple[tuple[int, Source], list[AnyEvent]]]:
+    """Return what each source tells every few seconds, by when and who."""
+    told: dict[tuple[int, Source], list[AnyEvent]] = defaultdict(list)
+    for service, event in run:
+        name = f"chargepoint:{event.charge_point_id}" if service == "chargepoint" else "csms:csms-1"
+        channel: Channel = "truth" if isinstance(event, ScenarioLabel) else "events"
+        source = Source(name, channel, topics.partition_of(event.charge_point_id or ""))
+        told[int(event.at.timestamp() // _TELLS_EVERY_S), source].append(event)
+    return sorted(told.items(), key=lambda item: item[0][0])
+
+
 async def record(url: str, run: list[tuple[str, AnyEvent]], *, silence: bool = False) -> None:
     """Store a run at `url` (as memorybank_writer) the way the MemoryBank stores what comes by MQTT.
 
     With `silence` nothing was heard after it, so that its anomalies are closed.
     """
-    by_source: dict[Source, list[AnyEvent]] = defaultdict(list)
-    for service, event in run:
-        name = f"chargepoint:{event.charge_point_id}" if service == "chargepoint" else "csms:csms-1"
-        channel: Channel = "truth" if isinstance(event, ScenarioLabel) else "events"
-        by_source[Source(name, channel, topics.partition_of(event.charge_point_id or ""))].append(event)
     store = Store(url)
     try:
         remembered = await store.load()
-        watch = Watch(found(), remembered.patterns, dict(remembered.shown))
-        for source, content in by_source.items():
-            boot = uuid.uuid4()
-            position = await store.position(source.id, boot)
-            work, topic = Work(), topics.events_topic(source)
-            committed = position.committed
-            for start in range(0, len(content), _BATCH_EVENTS):
-                batch = Batch(
-                    source=source.id,
-                    boot=boot,
-                    first_seq=committed + 1,
-                    committed=0,
-                    events=content[start : start + _BATCH_EVENTS],
-                )
-                taken = intake.take(topic, encode(batch))
-                committed = work.add(position.source_no, committed, topic, taken, watch, heard_s=0.0)
-            await store.save(work)
+        learning = Learning()
+        learning.load(remembered.baselines, remembered.version)
+        watch = Watch(found(), remembered.patterns, dict(remembered.shown), learning)
+        boot, positions, work = uuid.uuid4(), dict[Source, Position](), Work()
+        for (_, source), content in _as_they_come(run):
+            if source not in positions:
+                positions[source] = await store.position(source.id, boot)
+            number, committed = positions[source].source_no, positions[source].committed
+            batch = Batch(source=source.id, boot=boot, first_seq=committed + 1, committed=0, events=content)
+            topic = topics.events_topic(source)
+            taken = intake.take(topic, encode(batch))
+            committed = work.add(number, committed, topic, taken, watch, heard_s=0.0)
+            positions[source] = Position(number, committed)
+            if len(work.rows.events) > _WORK_EVENTS:
+                await store.save(work)
+                work = Work()
+        await store.save(work)
+        if run:
+            await store.save(Work(learned=learning.advance(run[-1][1].at + 2 * learning.quarantine)))
         for pulse in pulses(run):
             await store.save(Work(pulse=pulse))
         if silence:

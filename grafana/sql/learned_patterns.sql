@@ -127,3 +127,18 @@ WHERE charge_point_id = ${charge_point:sqlstring}
 GROUP BY 1, 2
 ORDER BY last_at DESC
 LIMIT 50
+
+-- usual --
+SELECT own.metric, own.phase, own.sessions, own.mean, own.sd, fleet.mean AS fleet_mean, own.recent_mean,
+       CASE WHEN own.is_held THEN 'yes' ELSE 'no' END AS held, own.version, own.updated_at
+FROM dash.baselines own
+LEFT JOIN dash.baselines fleet ON (fleet.charge_point_id, fleet.metric, fleet.phase) = ('*', own.metric, own.phase)
+WHERE own.charge_point_id = ${charge_point:sqlstring}
+  AND own.connector = nullif(${connector:sqlstring}, '')::smallint
+ORDER BY 1, 2
+
+-- learned --
+SELECT version, sessions, changed, at
+FROM dash.baseline_versions
+ORDER BY at DESC
+LIMIT 50

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 _TICK = timedelta(seconds=1)
 _LATE = timedelta(seconds=60)
 """Two sources are a few seconds apart; further back is a backlog, or another clock."""
-_FAR = timedelta(seconds=120)
+_FAR = timedelta(seconds=130)
 """The slowest stations report once a minute."""
+_RENEWED = timedelta(seconds=10)
+"""Both limits follow so far behind: three additions a second, at each place, were a tenth of a detector."""
 _BELIEVED_AFTER = 10
 """Events from far off, before the clock went on by itself, after which it was the clock that was wrong."""
 
@@ -20,11 +22,12 @@ class EventClock:
     late_at: datetime = field(init=False)
     due_at: datetime = field(init=False)
     _far_at: datetime = field(init=False)
+    _renew_at: datetime = field(init=False)
     _strays: int = 0
 
     def __post_init__(self) -> None:
         """Begin at `now`."""
-        self._set(self.now)
+        self._renew(self.now)
 
     def move(self, at: datetime) -> bool:
         """Take an event's time; return whether a second went by since this last was true."""
@@ -32,15 +35,20 @@ class EventClock:
             self._strays += 1
             if self._strays < _BELIEVED_AFTER:
                 return False
-        elif at < self.due_at:
+            self._renew(at)
+            return True
+        if at < self.due_at:
             return False
-        self._set(at)
+        self.now, self.due_at, self._strays = at, at + _TICK, 0
+        if at >= self._renew_at:
+            self._renew(at)
         return True
 
     def told(self, at: datetime) -> datetime:
         """Return an event's time as far as it is believed: else what time it is."""
         return at if self.late_at <= at < self._far_at else self.now
 
-    def _set(self, now: datetime) -> None:
+    def _renew(self, now: datetime) -> None:
         self.now, self._strays = now, 0
         self.late_at, self.due_at, self._far_at = now - _LATE, now + _TICK, now + _FAR
+        self._renew_at = now + _RENEWED

@@ -1,7 +1,7 @@
 """What a session shows of the metrics that are learned: gathered from the readings of one connector."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from contracts.events import Reading
@@ -15,6 +15,8 @@ _MOVES_A_S = 2.0
 _STEADY_AFTER_S = 3.0
 _FLOWS_A = 5.0
 _LONGEST_GAP_S = 60.0
+_EVERY = timedelta(seconds=5)
+"""What changes little within a session is looked at so often: twelve values a minute say as much as sixty."""
 
 COMMANDED, CURRENT, SLEW, REVERSALS, FRAME_GAP, METER_GAIN, START_GAP = METRICS
 
@@ -29,6 +31,8 @@ class Session:
     started_at: datetime
     is_whole: bool
     ended_at: datetime
+    due_at: datetime
+    report_due_at: datetime
     reversals: int = 0
     summaries: Summaries = field(default_factory=dict)
 
@@ -76,7 +80,7 @@ class Gathering:
     def _begun(self, transaction_id: int, at: datetime) -> Session:
         # After a gap, or as the first of all, it may have run before.
         is_whole = self.at is not None and (at - self.at).total_seconds() < _LONGEST_GAP_S
-        session = Session(transaction_id, at, is_whole, at)
+        session = Session(transaction_id, at, is_whole, at, at, at)
         if self.begun_at is not None:
             session.add(START_GAP, (at - self.begun_at).total_seconds())
         self.begun_at, self.moved_at = at, at
@@ -86,15 +90,18 @@ class Gathering:
 
     def _measure(self, session: Session, reading: Reading, current_a: float, gap_s: float) -> None:
         session.ended_at = reading.at
-        if reading.commanded_a is not None:
-            session.add(COMMANDED, reading.commanded_a)
-        session.add(FRAME_GAP, min(gap_s, _LONGEST_GAP_S))
         slew_a_s = abs(current_a - self.current_a) / gap_s
         if slew_a_s >= _MOVES_A_S:
             self.moved_at = reading.at
             session.add(SLEW, slew_a_s)
             self._turn(session, current_a)
-        elif self._is_steady(reading.at) and current_a >= _FLOWS_A:
+        if reading.at < session.due_at:
+            return
+        session.due_at = reading.at + _EVERY
+        if reading.commanded_a is not None:
+            session.add(COMMANDED, reading.commanded_a)
+        session.add(FRAME_GAP, min(gap_s, _LONGEST_GAP_S))
+        if current_a >= _FLOWS_A and self._is_steady(reading.at):
             session.add(CURRENT, current_a)
 
     def _turn(self, session: Session, current_a: float) -> None:
@@ -108,10 +115,16 @@ class Gathering:
 
     def _report(self, reading: Reading) -> None:
         session = self.session
-        if session is None or reading.current_a is None or self.at is None:
+        if (
+            session is None
+            or reading.current_a is None
+            or self.at is None
+            or reading.at < session.report_due_at
+        ):
             return
         is_near = abs((reading.at - self.at).total_seconds()) <= _STEADY_AFTER_S
         if is_near and self.current_a >= _FLOWS_A and self._is_steady(self.at):
+            session.report_due_at = reading.at + _EVERY
             session.add(METER_GAIN, reading.current_a / self.current_a)
 
     def _is_steady(self, at: datetime) -> bool:

@@ -50,9 +50,10 @@ _Step: TypeAlias = tuple[int, Callable[[Any, Any], Sign | None]]
 
 @dataclass(slots=True)
 class _Rank:
-    """The detectors of one scope, and the steps of those that take a type of event."""
+    """The detectors of one scope, their ticks, and the steps of those that take a type of event."""
 
     detectors: tuple[AnyDetector, ...]
+    ticks: tuple[Callable[[Any, datetime], Sign | None], ...]
     steps: dict[type[Event], tuple[_Step, ...]]
 
 
@@ -181,9 +182,9 @@ class Watch:
 
     def _tick(self, watched: _Watched, told: list[Anomaly]) -> None:
         now, states = watched.clock.now, watched.states
-        for index, detector in enumerate(watched.rank.detectors):
+        for index, tick in enumerate(watched.rank.ticks):
             try:
-                sign = detector.tick(states[index], now)
+                sign = tick(states[index], now)
                 if sign is not None:
                     self._signed(watched, sign, now, told)
             except Exception as error:  # noqa: BLE001 - a detector's bug must not stop the memory
@@ -242,6 +243,7 @@ def _rank(detectors: tuple[AnyDetector, ...]) -> _Rank:
     kinds = {kind for detector in detectors for kind in detector.takes}
     return _Rank(
         detectors,
+        tuple(detector.tick for detector in detectors),
         {
             kind: tuple((i, detector.step) for i, detector in enumerate(detectors) if kind in detector.takes)
             for kind in kinds

@@ -5,7 +5,7 @@ from grafana.verify import main
 
 from bench_process import BenchProcess
 from grafana_alerts import evaluate, rules
-from grafana_run import empty_panels, reader_url
+from grafana_run import NOT_LEARNED_YET, empty_panels, reader_url
 from grafana_standin import GrafanaStandin
 from grafana_wire import rules_as_evaluated
 from real_parts import wait_until
@@ -28,10 +28,11 @@ def test_every_panel_shows_the_run(bench: BenchProcess) -> None:
     """Expanded as Grafana does it; each panel has a frame that its type can draw, and data in it."""
     wait_for_anomaly_and_pace(bench)
     assert empty_panels(bench, ["CP-1", "CP-2"]) == {
+        "learned-patterns": NOT_LEARNED_YET,
         "pipeline-health": {
             "Set aside, newest": "Nothing was set aside in this time range",
             "Lost, number by number": "Nothing was lost in this time range",
-        }
+        },
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from bench_process import BenchProcess, started_bench
-from grafana_run import empty_panels
+from grafana_run import NOT_LEARNED_YET, empty_panels
 
 RUN_S = 300.0
 
@@ -27,7 +27,10 @@ def test_every_panel_shows_five_minutes_or_says_in_words_why_not(bench: BenchPro
         "Set aside, newest": "Nothing was set aside in this time range",
         "Lost, number by number": "Nothing was lost in this time range",
     }
-    assert empty_panels(bench, names) == {"pipeline-health": nothing_wrong}
+    assert empty_panels(bench, names) == {
+        "pipeline-health": nothing_wrong,
+        "learned-patterns": NOT_LEARNED_YET,
+    }
     # Whether a benign one has no anomaly is the detectors' business; that its panels say so is ours.
     of_a_benign_one = empty_panels(bench, ["CP-2", *names])
     print("without data, with CP-2 chosen:")
