@@ -24,14 +24,18 @@ class RogueNode:
         self._is_read = asyncio.Event()
 
     async def run(self) -> None:
-        """Hear and send until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen(), name="rogue listens")
-            if isinstance(self._sender.injection, CanReading):
-                await self._first_reading()
-            while True:
-                await asyncio.sleep(min(max(0.0, self._sender.next_s - self._loop.time()), _LONGEST_S))
-                self._send_due()
+        """Hear and send until cancelled; then undo what would outlast it."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen(), name="rogue listens")
+                if isinstance(self._sender.injection, CanReading):
+                    await self._first_reading()
+                while True:
+                    await asyncio.sleep(min(max(0.0, self._sender.next_s - self._loop.time()), _LONGEST_S))
+                    self._send_due()
+        finally:
+            for raw in senders.restoring(self._sender):
+                self._link.send_raw(raw.can_id, raw.data)
 
     async def _first_reading(self) -> None:
         """Wait for a reading to forge; on a silent bus what is forged begins from 0 A."""

@@ -7,7 +7,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from contracts import can_frames
-from contracts.can_frames import CURRENT_ID, OUTPUT_ID, STATUS_ID, THERMAL_ID, Current, SetLimit
+from contracts.can_frames import (
+    CURRENT_ID,
+    OUTPUT_ID,
+    START_ID,
+    STATUS_ID,
+    STOP_ID,
+    THERMAL_ID,
+    Current,
+    SetLimit,
+)
 from contracts.injections import CanFlood, CanFrames, CanLimit, CanReading, CanReplay
 
 BusInjection: TypeAlias = CanFrames | CanLimit | CanReading | CanReplay | CanFlood
@@ -80,6 +89,17 @@ def due(sender: Sender, now_s: float) -> tuple[Sender, tuple[Raw, ...]]:
             return replace(sender, next_s=sender.next_s + FLOOD_TICK_S, sent=wanted), burst
         case CanReplay(record_s=record_s):
             return _replayed(sender, record_s)
+
+
+def restoring(sender: Sender) -> tuple[Raw, ...]:
+    """Return what it sends last, so that nothing outlasts it: who started a module stops it.
+
+    A false limit stands until the charge point's next one: which was the true one the bus does not tell.
+    """
+    match sender.injection:
+        case CanFrames(can_id=can_id) if can_id == START_ID:
+            return (Raw(STOP_ID, b""),)
+    return ()
 
 
 def _again(sender: Sender, every_s: float) -> Sender:

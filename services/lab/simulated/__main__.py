@@ -22,7 +22,7 @@ from lab.simulated.fleet import BEGIN_AT, Fleet
 from lab.simulated.workers import blocks_of, simulate
 
 MOST_CHARGE_POINTS = 500
-BENIGN = "benign"
+BENIGN, ALL = "benign", "all"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,7 +45,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         "--mix",
         default=BENIGN,
         metavar="NAMES",
-        help=f"scenarios, comma-separated; or all; or {BENIGN} (default): life alone",
+        help=f"scenarios, comma-separated; or {ALL} (but those in phase); or {BENIGN} (default): life alone",
     )
     parser.add_argument(
         "--every-hours", type=_above_0, default=24.0, metavar="H", help="between two runs (default 24)"
@@ -179,13 +179,19 @@ def _scenarios(directory: Path, mix: str) -> tuple[Scenario, ...]:
     if mix == BENIGN:
         return ()
     known, _ = scenario_file.load_directory(directory)
-    names = sorted(known) if mix == "all" else mix.split(",")
+    names = sorted(known) if mix == ALL else mix.split(",")
     missing = [name for name in names if name not in known]
     if missing:
         raise ScenarioFileError(
             f"no scenario {', '.join(missing)} in {directory}; there are {', '.join(known)}"
         )
-    return tuple(known[name] for name in names)
+    chosen = tuple(known[name] for name in names)
+    together = [scenario.name for scenario in chosen if scenario.together]
+    if together and mix != ALL:
+        raise ScenarioFileError(
+            f"{', '.join(together)}: needs several charge points in phase; run it on a bench"
+        )
+    return tuple(scenario for scenario in chosen if not scenario.together)
 
 
 def _whole(lowest: int, highest: int) -> Callable[[str], int]:

@@ -38,8 +38,11 @@ class Bus:
         self._await(injection_id)
 
     def ended(self, injection_id: UUID) -> None:
-        """Take a rogue node off it."""
-        self._rogues.pop(injection_id, None)
+        """Take a rogue node off it, after its last frames."""
+        rogue = self._rogues.pop(injection_id, None)
+        for raw in senders.restoring(rogue) if rogue else ():
+            self._listen(raw)
+            self._obey(raw)
 
     def sent(self, raw: Raw) -> None:
         """Let the charge point's frame be heard by all others, or be lost in a flood."""

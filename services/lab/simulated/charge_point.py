@@ -150,7 +150,7 @@ class ChargePoint:
         self._agenda.at(due_s - IDLE_LEAD_S, self._wake)
 
     def _begin(self, run: ScenarioRun) -> None:
-        driver = Driver(run, self._agenda, self._csms, self._station.line, self._injector.inject)
+        driver = Driver(run, self._agenda, self._csms, self._station.line, self._injector)
         self._wake()
         self._agenda.start(self._driven(driver))
 

@@ -1,7 +1,7 @@
 """Lives a scenario at one simulated charge point: the same steps and commands as csms.scenario_driver."""
 
 import random
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from csms.state.runs import Intervention
 from csms.targets import RATE_UNIT_KEY, SETTLE_S, START_DEADLINE_S, STOP_DEADLINE_S, StepFailed
 from lab.simulated.agenda import NEVER_S, Agenda, Process, Until, Waiting
 from lab.simulated.central_system import CentralSystem
+from lab.simulated.injector import Injector
 from lab.simulated.ocpp_line import OcppLine
 from lab.simulated.plan import ScenarioRun
 
@@ -55,7 +56,7 @@ class Driver:
         agenda: Agenda,
         csms: CentralSystem,
         line: OcppLine,
-        inject: Callable[[Order], None],
+        injector: Injector,
     ) -> None:
         self.run = run
         self.is_running = False
@@ -63,7 +64,7 @@ class Driver:
         self._agenda = agenda
         self._csms = csms
         self._line = line
-        self._inject = inject
+        self._injector = injector
         self._values = scenario.chosen_parameters(run.scenario, run.parameters)
         self._current_a = 0.0
         self._expects_transaction = False
@@ -86,6 +87,7 @@ class Driver:
             if self._agenda.now_s >= end_s:
                 break
         living.close()
+        self._withdraw()
         yield from self._restore()
         if self.effect.first_command_s is not None:
             self._label("ended")
@@ -156,7 +158,7 @@ class Driver:
             first_s, last_s = self.effect.injected_s or (now_s, 0.0)
             self.effect.injected_s = first_s, max(last_s, now_s + seconds)
         self._commanded()
-        self._inject(
+        self._injector.inject(
             Order(
                 id=UUID(int=rng.getrandbits(128)),
                 charge_point_id=self._csms.charge_point_id,
@@ -166,6 +168,13 @@ class Driver:
                 injection=scenario.injection(step),
             )
         )
+
+    def _withdraw(self) -> None:
+        """End what injections outlast the run."""
+        if self.effect.injected_s is not None:
+            first_s, last_s = self.effect.injected_s
+            self.effect.injected_s = first_s, min(last_s, self._agenda.now_s)
+            self._injector.withdraw()
 
     def _commanded(self) -> None:
         """Take note that a command goes out, or an injection begins, now."""

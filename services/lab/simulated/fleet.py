@@ -76,8 +76,9 @@ def _profile(fleet: Fleet, rng: random.Random) -> Profile:
     return rng.choice((AC_ONE_PHASE, AC_THREE_PHASES))
 
 
-def _car(rng: random.Random) -> Vehicle:
+def visiting_car(seed: int) -> Vehicle:
     """Return a car for a scenario's own transactions, which takes the scenario's currents for a while."""
+    rng = random.Random(seed)
     return dc_car(
         rng, rng.uniform(10.0, 50.0), rng.uniform(40_000.0, 100_000.0), rng.uniform(60_000.0, 180_000.0)
     )
@@ -85,7 +86,7 @@ def _car(rng: random.Random) -> Vehicle:
 
 def starts_transactions(scenario: Scenario) -> bool:
     """Return whether it needs a car of its own, since it starts transactions."""
-    return any(isinstance(step, RemoteStart) for step in scenario.steps)
+    return any(isinstance(step, RemoteStart) for step in (*scenario.prepare, *scenario.steps))
 
 
 def _runs(
@@ -108,7 +109,7 @@ def _runs(
             start_s=start_s,
             seed=seed,
             lasts_s=lasts_s,
-            car=_car(rng) if starts_transactions(scenario) else None,
+            car=visiting_car(seed) if starts_transactions(scenario) else None,
         )
         due_s = start_s + lasts_s + CALM_S
 

@@ -62,12 +62,6 @@ def test_flood_fills_the_bus_at_its_rate() -> None:
     assert len(sent(senders.begun(CanFlood(frames_per_s=850.0), 0.0), 10.0)) == pytest.approx(8500, abs=20)
 
 
-def test_others_wait_or_are_lost_the_more_the_fuller_the_bus_is() -> None:
-    draws = [number / 100 for number in range(100)]
-    lost = [
-        sum(senders.fate_s(CanFlood(frames_per_s=rate), draw) is None for draw in draws)
-        for rate in (100.0, 850.0, 895.0, 950.0)
-    ]
-    assert lost == sorted(lost)
-    assert lost[0] == 0
-    assert lost[-1] == 100
+def test_who_started_a_module_stops_it() -> None:
+    assert senders.restoring(senders.begun(CanFrames(can_id=0x200), 0.0)) == (Raw(0x201, b""),)
+    assert senders.restoring(senders.begun(CanFrames(can_id=0x201), 0.0)) == ()
