@@ -19,6 +19,7 @@ COMMANDS = {
     "backup": Command("embedded.__main__", "write the memory to a file"),
     "restore": Command("embedded.__main__", "put a backup in the place of the memory"),
     "simulate": Command("lab.simulated.__main__", "make a data set, much faster than real time"),
+    "replay": Command("lab.replay.__main__", "what detectors would have told of recorded life"),
     "score": Command("lab.score.__main__", "how well anomalies are found, beside trivial baselines"),
 }
 """In the order in which --help lists them. Looked up by name, since the parts do not import each other."""

@@ -36,6 +36,8 @@ from contracts.injections import (
     MeterGain,
     ModuleSilent,
     Network,
+    PresentTag,
+    TransactionMessages,
     Withdraw,
 )
 from contracts.topics import injected_topic, injections_topic
@@ -228,7 +230,7 @@ async def test_what_the_charge_point_tells_is_false_while_the_bus_stays_true(cha
 
 
 async def test_a_cut_line_returns_with_what_was_measured_meanwhile(chain: Chain) -> None:
-    """And the driver's part: the cable is pulled out."""
+    """Then the driver: a tag ends the transaction, which is told twice, and the cable is pulled out."""
     cut = await chain.inject(Disconnect(), seconds=3)
     began_at = next(word.at for word in chain.told if word.id == cut.id)
     await until(lambda: "connection_closed" in chain.csms.system_events(), "the loss")
@@ -239,8 +241,14 @@ async def test_a_cut_line_returns_with_what_was_measured_meanwhile(chain: Chain)
         lambda: any(0.5 < (one.at - began_at).total_seconds() < 2.5 for one in chain.reported()),
         "what was measured meanwhile",
     )
+    await chain.inject(TransactionMessages(way="twice"))
+    await chain.inject(PresentTag(id_tag="BENCH"), seconds=1)
+    await until(lambda: len(stops(chain)) == 2, "a stop that is told twice")
+    assert len(set(stops(chain))) == 1
     await chain.inject(Cable(plugged=False), seconds=1)
-    await chain.until_current(lambda current_a: current_a == 0, "the current to end")
+    await until(
+        lambda: [one.status for one in chain.csms.events(StatusChanged)][-1] == "Available", "the cable"
+    )
 
 
 async def test_an_impostor_boots_under_the_charge_points_name(chain: Chain) -> None:
@@ -250,6 +258,14 @@ async def test_an_impostor_boots_under_the_charge_points_name(chain: Chain) -> N
     await until(lambda: "connection_replaced" in chain.csms.system_events(), "the replacement")
     await chain.withdraw()
     await chain.until_told(order, "ended")
+
+
+def stops(chain: Chain) -> list[int]:
+    return [
+        event.payload["transactionId"]
+        for event in chain.csms.events(OcppMessageSeen)
+        if (event.action, event.message_type) == ("StopTransaction", "call")
+    ]
 
 
 def serials(chain: Chain, serial_number: str) -> list[Any]:

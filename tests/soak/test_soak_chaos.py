@@ -11,7 +11,7 @@ from bench_process import BenchProcess, started_bench
 
 MINUTES = float(os.environ.get("SOAK_MINUTES", "10"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
-PROGRAMS = ("postgres", "broker", "memorybank", "csms", "charger", "CP-1", "CP-2", "console")
+PROGRAMS = ("postgres", "broker", "memorybank", "csms", "charger", "CP-1", "CP-2", "console", "lab")
 PAUSE_S = (1.0, 20.0)
 
 

@@ -20,7 +20,7 @@ from csms import scenario_file
 from csms.scenario import Scenario
 from csms.scenario_file import ScenarioFileError
 from lab.score import picture, report
-from lab.score.baselines import BASELINES
+from lab.score.baselines import BASELINES, SLOW
 from lab.score.scores import AT_THRESHOLD, WITHOUT, Gathered, Scores
 from lab.score.work import OURS, Jury, Task, calibrated, outcomes
 from memorybank import detector_configuration as configuration
@@ -55,6 +55,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seeds-from", type=int, default=1000, metavar="S", help="default 1000: the test's")
     parser.add_argument("--only", metavar="NAMES", help="scenarios, comma-separated; default all")
     parser.add_argument("--detectors", default="", metavar="FILE", help="a configuration (docs/detectors.md)")
+    parser.add_argument("--quick", action="store_true", help=f"without the baselines {' and '.join(SLOW)}")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
     parser.add_argument("--scenarios", type=Path, default=Path("scenarios"), metavar="DIR")
     parser.add_argument("--out", type=Path, default=Path("build"), metavar="DIR", help="default build")
@@ -91,7 +92,8 @@ def _scored(
 ) -> tuple[Gathered, Scores]:
     started_s = time.monotonic()
     console.print(f"calibrating the baselines on {asked.calibration_days:g} days of benign life …")
-    jury = Jury(_sets(detectors), calibrated(CALIBRATION_SEED, asked.calibration_days))
+    names = [name for name in BASELINES if name not in SLOW or not asked.quick]
+    jury = Jury(_sets(detectors), calibrated(names, CALIBRATION_SEED, asked.calibration_days))
     tasks = [
         Task(scenario, seed)
         for seed in range(asked.seeds_from, asked.seeds_from + asked.events)
@@ -124,7 +126,7 @@ def _scored(
         "took_s": round(time.monotonic() - started_s),
         "thresholds": dict(jury.thresholds),
     }
-    return gathered, gathered.scores(made, get_args(Layer), list(BASELINES))
+    return gathered, gathered.scores(made, get_args(Layer), names)
 
 
 def _sets(detectors: tuple[AnyDetector, ...]) -> dict[str, tuple[AnyDetector, ...]]:

@@ -160,6 +160,8 @@ BASELINES: dict[str, Maker] = {
     "stumpi": Stumpi,
 }
 """By name: a scorer of a charge point, made from a seed."""
+SLOW = ("HalfSpaceTrees", "stumpi")
+"""Each costs more than all the rest of a simulated second."""
 
 
 def threshold(peaks: list[float], days: float) -> float:

@@ -25,15 +25,18 @@ class Ours:
 
 
 class Baselines:
-    """Every baseline at every charge point of a bench. Without thresholds: it gathers peaks by the minute."""
+    """Baselines at every charge point of a bench. Without thresholds: it gathers peaks by the minute."""
 
-    def __init__(self, seed: int, thresholds: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self, names: Iterable[str], seed: int, thresholds: Mapping[str, float] | None = None
+    ) -> None:
+        self._makers = {name: BASELINES[name] for name in names}
         self._seed = seed
         self._thresholds = thresholds
         self._scorers: dict[str, dict[str, Scorer]] = {}
         self._alarmed: dict[tuple[str, str], float] = {}
-        self.alarms: dict[str, list[Alarm]] = {name: [] for name in BASELINES}
-        self._peaks: dict[str, dict[tuple[str, int], float]] = {name: {} for name in BASELINES}
+        self.alarms: dict[str, list[Alarm]] = {name: [] for name in self._makers}
+        self._peaks: dict[str, dict[tuple[str, int], float]] = {name: {} for name in self._makers}
 
     def take(self, event: AnyEvent) -> None:
         """Take the next event of the bench."""
@@ -43,7 +46,7 @@ class Baselines:
         scorers = self._scorers.get(place)
         if scorers is None:
             scorers = self._scorers[place] = {
-                name: make(self._seed + len(self._scorers)) for name, make in BASELINES.items()
+                name: make(self._seed + len(self._scorers)) for name, make in self._makers.items()
             }
         for name, scorer in scorers.items():
             score = scorer.score(event)

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from contracts.events import ScenarioLabel
 from csms.scenario import Scenario
 from lab.score import stretches
-from lab.score.baselines import BASELINES
 from lab.score.judges import Baselines, Ours
 from lab.score.matching import judged
 from lab.score.stretches import BENIGN, Kind, Stretch
@@ -54,10 +53,10 @@ class Outcome:
     lived_s: float
 
 
-def calibrated(seed: int, days: float) -> dict[str, float]:
-    """Return the thresholds of the baselines, from so many days of benign life."""
+def calibrated(names: Iterable[str], seed: int, days: float) -> dict[str, float]:
+    """Return the thresholds of these baselines, from so many days of benign life."""
     stretch = stretches.of_benign_life(seed, days)
-    baselines = Baselines(seed)
+    baselines = Baselines(names, seed)
     for event in _bench(stretch).run(stretch.lasts_s):
         baselines.take(event)
     return baselines.thresholds(stretch.days)
@@ -72,7 +71,7 @@ def outcome(task: Task, jury: Jury) -> Outcome:
         else stretches.of_scenario(task.scenario, task.seed)
     )
     ours = {name: Ours(detectors) for name, detectors in jury.detectors.items()}
-    theirs = Baselines(task.seed, jury.thresholds) if jury.thresholds else None
+    theirs = Baselines(jury.thresholds, task.seed, jury.thresholds) if jury.thresholds else None
     labels: list[ScenarioLabel] = []
     bench = _bench(stretch)
     for event in bench.run(stretch.lasts_s):
@@ -115,8 +114,3 @@ def outcomes(
 
 def _bench(stretch: Stretch) -> Bench:
     return Bench(stretch.plans, seed=stretch.seed, begin_at=BEGIN_AT)
-
-
-def judge_names(jury: Jury) -> list[str]:
-    """Return all judges, ours first."""
-    return [*jury.detectors, *(BASELINES if jury.thresholds else ())]

@@ -1,22 +1,30 @@
-"""Backplane datagrams: leases and offers there and back, all else refused."""
+"""Backplane datagrams: leases, offers and faults there and back, all else refused."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts import backplane
-from contracts.backplane import Datagram, Lease, Offer
+from contracts.backplane import Datagram, Fault, FaultEnded, FaultTaken, Lease, Offer
 from contracts.errors import MalformedDatagram
+from contracts.injections import CanFlood, FramesLost, ModuleSilent
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=255)
 ports = st.integers(1, 65535)
-datagrams: st.SearchStrategy[Datagram] = st.builds(
-    Lease,
-    charge_point_id=names,
-    connector=st.integers(1, 255),
-    bus_port=ports,
-    charger_id=st.none() | names,
-) | st.builds(Offer, charger_id=names, bus_port=ports, attached=st.booleans(), load=st.integers(0, 1000))
+faults = st.sampled_from([ModuleSilent(), FramesLost(share=0.5), CanFlood()])
+datagrams: st.SearchStrategy[Datagram] = (
+    st.builds(
+        Lease,
+        charge_point_id=names,
+        connector=st.integers(1, 255),
+        bus_port=ports,
+        charger_id=st.none() | names,
+    )
+    | st.builds(Offer, charger_id=names, bus_port=ports, attached=st.booleans(), load=st.integers(0, 1000))
+    | st.builds(Fault, id=st.uuids(), bus_port=ports, injection=faults, seed=st.integers(0, 1 << 60))
+    | st.builds(FaultEnded, id=st.uuids(), bus_port=ports)
+    | st.builds(FaultTaken, id=st.uuids(), bus_port=ports)
+)
 
 
 @given(datagrams)
@@ -36,6 +44,8 @@ MALFORMED = {
     "a nameless charge point": b'{"type":"lease","charge_point_id":"","connector":1,"bus_port":43200}',
     "connector 0": b'{"type":"lease","charge_point_id":"CP-1","connector":0,"bus_port":43200}',
     "connector 256": b'{"type":"lease","charge_point_id":"CP-1","connector":256,"bus_port":43200}',
+    "a fault of the meter": b'{"type":"fault","id":"7e1f3c52-0a51-4d7e-9a55-0d4c8a1f0001","bus_port":1,'
+    b'"injection":{"fault":"meter_gain","gain":2}}',
     "port 0": b'{"type":"lease","charge_point_id":"CP-1","connector":1,"bus_port":0}',
     "port 65536": b'{"type":"offer","charger_id":"c","bus_port":65536,"attached":true}',
     "a port in words": b'{"type":"offer","charger_id":"c","bus_port":"43200","attached":true}',

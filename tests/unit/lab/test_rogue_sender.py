@@ -5,8 +5,9 @@ import pytest
 from contracts.can_frames import CURRENT_ID, SET_LIMIT_ID
 from contracts.injections import CanFlood, CanFrames, CanLimit, CanReading, CanReplay
 from lab.rogue import sender as senders
-from lab.rogue.sender import BusInjection, Raw, Sender
+from lab.rogue.sender import FLOOD_TICK_S, MOST_AT_ONCE_S, BusInjection, Raw, Sender
 
+FLOOD = CanFlood(frames_per_s=1000.0, capacity_frames_per_s=900.0)
 TEN_A = Raw(CURRENT_ID, bytes.fromhex("0a00"))
 
 
@@ -65,3 +66,16 @@ def test_flood_fills_the_bus_at_its_rate() -> None:
 def test_who_started_a_module_stops_it() -> None:
     assert senders.restoring(senders.begun(CanFrames(can_id=0x200), 0.0)) == (Raw(0x201, b""),)
     assert senders.restoring(senders.begun(CanFrames(can_id=0x201), 0.0)) == ()
+
+
+def test_a_flood_keeps_its_rate() -> None:
+    frames = sent(senders.begun(FLOOD, 0.0), 10.0)
+    assert abs(len(frames) - 10_000) <= 1000 * FLOOD_TICK_S + 1
+
+
+def test_what_a_stall_held_up_is_not_sent_at_once() -> None:
+    sender, _ = senders.due(senders.begun(FLOOD, 0.0), 0.0)
+    sender, burst = senders.due(sender, 60.0)
+    assert len(burst) == 1000 * MOST_AT_ONCE_S
+    _, after = senders.due(sender, 60.0)
+    assert after == ()
