@@ -118,7 +118,7 @@ def main(line: list[str]) -> int:
 
 def _make(fleet: Fleet, out: Path, line: list[str], *, workers: int, shows_wire: bool) -> None:
     started_s = time.monotonic()
-    with tempfile.TemporaryDirectory(dir=out, prefix="parts-") as parts:
+    with tempfile.TemporaryDirectory(dir=out, prefix="parts-", ignore_cleanup_errors=True) as parts:
         directory = Path(parts)
         lived = simulate(
             fleet, BEGIN_AT, directory, workers=workers, shows_wire=shows_wire, tell=_Progress(started_s)

@@ -15,17 +15,19 @@ from csms.state import State
 from csms.transaction import Transaction
 from lab.simulated.agenda import Agenda
 
+TRANSACTIONS_EACH = 1_000_000
+"""So many ids has each charge point; OCPP's have 32 bits, which is enough for 2147 charge points."""
 _ROUTINE = frozenset({"MeterValues", "Heartbeat"})
 """Messages whose content other events tell as well."""
 
 
 class CentralSystem:
-    """Answers one charge point and commands it; `replica` keeps its transactions' ids from others'."""
+    """Answers one charge point and commands it; `number` keeps its transactions' ids from others'."""
 
     def __init__(
         self,
         charge_point_id: str,
-        replica: int,
+        number: int,
         agenda: Agenda,
         emit: Callable[[AnyEvent], None],
         *,
@@ -35,7 +37,10 @@ class CentralSystem:
         self._agenda = agenda
         self._emit = emit
         self._shows_wire = shows_wire
-        self.state = State(sqlite3.connect(":memory:", isolation_level=None), replica)
+        db = sqlite3.connect(":memory:", isolation_level=None)
+        self.state = State(db)
+        first = number * TRANSACTIONS_EACH
+        db.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'transactions'", (first,))
 
     def knows(self, id_tag: str) -> None:
         """Take an id tag on the list."""

@@ -68,7 +68,7 @@ def simulate(
                 lived = sum((future.result() for future in done), lived)
                 tell(sum(reached_s[:]) / (fleet.charge_points * fleet.lasts_in_all_s))
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
             raise
     return lived
 

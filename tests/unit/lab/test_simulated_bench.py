@@ -24,6 +24,7 @@ from contracts.events import (
 from csms import scenario_file
 from lab.life.session import Session
 from lab.simulated.bench import Bench
+from lab.simulated.charge_point import ChargePoint
 from lab.simulated.plan import ChargePointPlan, ScenarioRun
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
@@ -104,6 +105,15 @@ def test_neighbours_change_nothing() -> None:
     alone = events_of(attacked(), until_s=60)
     together = [e for e in events_of(attacked(), plan, until_s=60) if e.charge_point_id == "CP-1"]
     assert alone == together
+
+
+def test_transactions_of_many_charge_points_have_ids_of_their_own() -> None:
+    """Of 32 bits, which is what OCPP has for them."""
+    plans = [ChargePointPlan(charge_point_id=f"CP-{n}", sessions=[session()]) for n in range(500)]
+    some = [ChargePoint(plans[n], n, seed=1, begin_at=BEGIN_AT) for n in (0, 1, 30, 499)]
+    ids = [e.transaction_id for one in some for _, e in one.run(100) if isinstance(e, TransactionStarted)]
+    assert len(set(ids)) == 4
+    assert max(ids) < 2**31
 
 
 def test_session_charges_what_its_driver_wants() -> None:
