@@ -49,3 +49,14 @@ def test_the_last_flood_counts_and_each_ends_alone() -> None:
     assert None not in late(flooded)
     assert set(late(arbitration.ended(flooded, TWO))) == {None}
     assert set(late(arbitration.ended(arbitration.ended(flooded, TWO), ONE))) == {0.0}
+
+
+def test_others_wait_or_are_lost_the_more_the_fuller_the_bus_is() -> None:
+    draws = [number / 100 for number in range(100)]
+    lost = [
+        sum(arbitration.fate_s(CanFlood(frames_per_s=rate), draw) is None for draw in draws)
+        for rate in (100.0, 850.0, 895.0, 950.0)
+    ]
+    assert lost == sorted(lost)
+    assert lost[0] == 0
+    assert lost[-1] == 100
