@@ -197,7 +197,6 @@ def _add_scenarios(app: FastAPI, state: State, runner: ScenarioRunner) -> None:
                 },
             )
             for scenario in runner.scenarios.values()
-            if not scenario.injects  # those cannot be started here
         ]
 
     @app.get(

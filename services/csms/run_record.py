@@ -4,18 +4,29 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from contracts.events import AnyEvent, ScenarioLabel
+from contracts.events import AnyEvent, Reading, ScenarioLabel
+from contracts.injections import Injected
 from csms.state import State
 from csms.state.runs import Run, RunState
 
+EFFECT_A = 1.0
+"""A current that differs by more from the one at the first command shows the scenario's effect."""
+
 
 class RunRecord:
-    """Keeps `run` up to date; every change is durable, so that a crash leaves a label that can be ended."""
+    """Keeps `run` up to date; every change is durable, so that a crash leaves a label that can be ended.
+
+    When its effect showed first and last goes into the label of its end: by what injectors told, else by the
+    readings.
+    """
 
     def __init__(self, run: Run, state: State, publish: Callable[[AnyEvent], None]) -> None:
         self.run = run
         self._state = state
         self._publish = publish
+        self._before_a: dict[str, float] = {}
+        self._seen: tuple[datetime, datetime] | None = None
+        self._injected: tuple[datetime, datetime] | None = None
 
     def begin(self) -> None:
         """Keep it for the first time; the label starts only with the first command."""
@@ -28,6 +39,22 @@ class RunRecord:
         self._keep(replace(self.run, first_command_at=self.run.first_command_at or at, last_command_at=at))
         if is_first:
             self._label("started", at)
+
+    def read(self, reading: Reading) -> None:
+        """Take note of a reading of one of its charge points: it may show the effect."""
+        charge_point_id, current_a = reading.charge_point_id, reading.current_a
+        if charge_point_id is None or current_a is None:
+            return
+        first_at = self.run.first_command_at
+        if first_at is None or reading.at < first_at:
+            self._before_a[charge_point_id] = current_a
+        elif abs(current_a - self._before_a.get(charge_point_id, 0.0)) > EFFECT_A:
+            self._seen = _spanning(self._seen, reading.at)
+
+    def injected(self, word: Injected) -> None:
+        """Take note that an injection began or ended."""
+        if word.phase != "failed":
+            self._injected = _spanning(self._injected, word.at)
 
     def completed_cycle(self) -> None:
         """A charge point lived one cycle to its end."""
@@ -48,7 +75,8 @@ class RunRecord:
         self._state.runs.save(run)
 
     def _label(self, phase: str, at: datetime) -> None:
-        run = self.run
+        run, is_over = self.run, phase == "ended"
+        effect = (self._injected or self._seen) if is_over else None
         self._publish(
             ScenarioLabel(
                 at=at,
@@ -56,9 +84,16 @@ class RunRecord:
                 run_id=run.run_id,
                 scenario=run.scenario,
                 anomaly=run.anomaly,
-                phase="started" if phase == "started" else "ended",
+                phase="ended" if is_over else "started",
                 charge_point_ids=list(run.charge_point_ids),
                 parameters=run.parameters,
                 seed=run.seed,
+                physical_started_at=effect[0] if effect else None,
+                physical_ended_at=effect[1] if effect else None,
             )
         )
+
+
+def _spanning(span: tuple[datetime, datetime] | None, at: datetime) -> tuple[datetime, datetime]:
+    """Return the span widened to hold an instant."""
+    return (at, at) if span is None else (min(span[0], at), max(span[1], at))

@@ -136,11 +136,6 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     together: bool = False
 
     @property
-    def injects(self) -> bool:
-        """Whether it does more than send commands."""
-        return any(isinstance(step, Inject) for step in (*self.prepare, *self.steps))
-
-    @property
     def id_tags(self) -> frozenset[str]:
         """The tags that it starts transactions with."""
         return frozenset(

@@ -4,9 +4,13 @@ import asyncio
 import logging
 import random
 from collections.abc import Iterable
+from uuid import UUID
 
 from chassis import backoff
+from contracts.injections import Inject as Order
+from contracts.injections import Injected
 from csms import scenario
+from csms.injectors import Injectors
 from csms.run_record import RunRecord
 from csms.scenario import (
     CommandStep,
@@ -33,6 +37,10 @@ PATIENCE_S = 30.0
 """How long a remote start that was accepted may take to become a transaction (a driver has to plug in)."""
 
 
+def _not_told(_: Injected) -> None:
+    """What is harmless does not show in the truth."""
+
+
 class ScenarioDriver:
     """One charge point's part of a run."""
 
@@ -42,6 +50,7 @@ class ScenarioDriver:
         played: Scenario,
         record: RunRecord,
         targets: Targets,
+        injectors: Injectors,
         state: State,
         *,
         delay_s: float = 0.0,
@@ -50,6 +59,7 @@ class ScenarioDriver:
         self._scenario = played
         self._record = record
         self._targets = targets
+        self._injectors = injectors
         self._state = state
         self._delay_s = delay_s
         self._told = ""
@@ -90,24 +100,38 @@ class ScenarioDriver:
     async def _prepare(self) -> None:
         run = self._record.run
         rng = random.Random(f"{run.seed}/{self.charge_point_id}/prepare")
-        await self._perform(scenario.preparation(self._scenario, run.parameters, rng), is_harmless=True)
+        steps = scenario.preparation(self._scenario, run.parameters, rng)
+        await self._perform(steps, rng, is_harmless=True)
 
     async def _cycle(self, number: int) -> None:
         loop = asyncio.get_running_loop()
         started_s = loop.time()
         run = self._record.run
         rng = random.Random(f"{run.seed}/{self.charge_point_id}/{number}")
-        await self._perform(scenario.cycle(self._scenario, run.parameters, rng), is_harmless=False)
+        await self._perform(scenario.cycle(self._scenario, run.parameters, rng), rng, is_harmless=False)
         await asyncio.sleep(max(0.0, started_s + SHORTEST_CYCLE_S - loop.time()))
 
-    async def _perform(self, steps: Iterable[Step], *, is_harmless: bool) -> None:
+    async def _perform(self, steps: Iterable[Step], rng: random.Random, *, is_harmless: bool) -> None:
         for step in steps:
             if isinstance(step, Wait):
                 await self._wait(scenario.settled_number(step.seconds))
             elif isinstance(step, Inject):
-                raise StepFailed(f"nothing on this bench can inject {step.fault}")
+                await self._inject(step, rng, is_harmless=is_harmless)
             else:
                 await self._command(step, is_harmless=is_harmless)
+
+    async def _inject(self, step: Inject, rng: random.Random, *, is_harmless: bool) -> None:
+        order = Order(
+            id=UUID(int=rng.getrandbits(128)),
+            charge_point_id=self.charge_point_id,
+            connector=scenario.connector_of(step),
+            seconds=scenario.settled_number(step.seconds),
+            seed=self._record.run.seed,
+            injection=scenario.injection(step),
+        )
+        if not is_harmless:
+            self._record.commanded()
+        await self._injectors.begin(order, _not_told if is_harmless else self._record.injected)
 
     async def _command(self, step: CommandStep, *, is_harmless: bool) -> None:
         situation = await self._targets.situation(

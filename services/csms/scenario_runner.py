@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from contracts.errors import ContractError
-from contracts.events import AnyEvent
+from contracts.events import AnyEvent, Reading
 from csms import manual_frame
 from csms.connections import Connection
 from csms.default_plan import planned
+from csms.injectors import Injectors
 from csms.run_record import RunRecord
 from csms.scenario import Scenario, chosen_parameters
 from csms.scenario_driver import ScenarioDriver
@@ -52,6 +53,7 @@ class ScenarioRunner:
         self,
         scenarios: Mapping[str, Scenario],
         targets: Targets,
+        injectors: Injectors,
         state: State,
         publish: Callable[[AnyEvent], None],
         *,
@@ -59,6 +61,7 @@ class ScenarioRunner:
     ) -> None:
         self.scenarios = scenarios
         self._targets = targets
+        self._injectors = injectors
         self._state = state
         self._publish = publish
         self._follows_plan = follows_plan
@@ -99,6 +102,12 @@ class ScenarioRunner:
         record.end("finished", None)
         return record.run
 
+    def read(self, reading: Reading) -> None:
+        """Let the run that a charge point is in see its reading."""
+        live = self._by_charge_point.get(reading.charge_point_id or "")
+        if live is not None:
+            live.record.read(reading)
+
     def run_at(self, charge_point_id: str) -> Run | None:
         """Return the run that a charge point is in, or None."""
         live = self._by_charge_point.get(charge_point_id)
@@ -121,11 +130,6 @@ class ScenarioRunner:
         played = self.scenarios.get(scenario_name)
         if played is None:
             raise UnknownName(f"there is no scenario {scenario_name!r}")
-        if played.injects:
-            raise NotAllowed(
-                f"{scenario_name} needs injectors beside the CSMS's commands; there are simulated ones "
-                f"only: chargebench simulate --mix {scenario_name}"
-            )
         ids = list(dict.fromkeys(charge_point_ids))
         self._demand_ours(ids)
         values = chosen_parameters(played, parameters)
@@ -210,7 +214,7 @@ class ScenarioRunner:
         live = self._live[run.run_id] = _LiveRun(record)
         self._by_charge_point |= dict.fromkeys(charge_point_ids, live)
         live.drivers = [
-            ScenarioDriver(name, played, record, self._targets, self._state, delay_s=delay_s)
+            ScenarioDriver(name, played, record, self._targets, self._injectors, self._state, delay_s=delay_s)
             for name in charge_point_ids
         ]
         live.task = asyncio.create_task(self._drive(live), name=f"run {run.run_id}")
@@ -272,6 +276,7 @@ class ScenarioRunner:
         record: RunRecord | None = None,
         driver: ScenarioDriver | None = None,
     ) -> int:
+        self._injectors.withdraw(charge_point_id)
         if not self._targets.is_there(charge_point_id):
             return 0
         if record is not None and record.run.first_command_at is not None:

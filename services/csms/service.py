@@ -12,11 +12,12 @@ from chassis.http import add_metrics, served
 from chassis.metrics import Exposition
 from chassis.publisher import Publisher
 from chassis.settings import SettingsError
-from contracts.events import AnyEvent, SystemEvent
+from contracts.events import AnyEvent, Reading, SystemEvent
 from csms import scenario_file
 from csms.commander import Commander
 from csms.connections import Connections
 from csms.http_api import make_app
+from csms.injectors import Injectors
 from csms.metrics import METRICS, Parts, Traffic
 from csms.ocpp_server import OcppServer
 from csms.scenario import Scenario
@@ -66,11 +67,18 @@ async def running(settings: Settings) -> AsyncIterator[Csms]:
             allow_list=settings.scenario_allow_list,
             voltage_v=settings.scenario_voltage_v,
         )
+        injectors = await stack.enter_async_context(Injectors(settings.mqtt, settings.name))
         runner = ScenarioRunner(
-            scenarios, targets, state, publish, follows_plan=settings.scenario_plan == "default"
+            scenarios, targets, injectors, state, publish, follows_plan=settings.scenario_plan == "default"
         )
         runner.recover()
-        ocpp = OcppServer(settings, state, connections, publish, runner.arrived)
+
+        def publish_and_read(event: AnyEvent) -> None:
+            publish(event)
+            if isinstance(event, Reading):
+                runner.read(event)
+
+        ocpp = OcppServer(settings, state, connections, publish_and_read, runner.arrived)
 
         def health() -> dict[str, Any]:
             return {

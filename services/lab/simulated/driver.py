@@ -9,6 +9,7 @@ from chassis import backoff
 from contracts.events import Reading, ScenarioLabel
 from contracts.injections import Inject as Order
 from csms import scenario
+from csms.run_record import EFFECT_A
 from csms.scenario import (
     Command,
     CommandStep,
@@ -29,9 +30,6 @@ from lab.simulated.central_system import CentralSystem
 from lab.simulated.injector import Injector
 from lab.simulated.ocpp_line import OcppLine
 from lab.simulated.plan import ScenarioRun
-
-EFFECT_A = 1.0
-"""A current that differs by more from the one at the first command shows the scenario's effect."""
 
 
 @dataclass(slots=True)
