@@ -8,7 +8,7 @@ import psycopg
 from contracts import events, topics
 from contracts.events import AnyEvent, CanFrameSeen, TransactionEnded, TransactionStarted
 from memorybank import rollup
-from memorybank.detectors import found
+from memorybank.detectors.reversals import Reversals
 from memorybank.intake import take
 from memorybank.records import Poison
 from memorybank.store import Store
@@ -55,7 +55,7 @@ async def remember(url: str, happened: Sequence[AnyEvent] = ()) -> None:
     taken = take(topics.events_topic(source_of()), events.encode(batch(happened or three_minutes())))
     position = await store.position(taken.source, taken.boot)
     work = Work()
-    work.add(position.source_no, position.committed, "t", taken, Watch(found()), 0.0)
+    work.add(position.source_no, position.committed, "t", taken, Watch((Reversals(),)), 0.0)
     work.rows.poison.append(Poison(topic="t", reason="nonsense", payload=b"x"))
     await store.save(work)
     await store.aclose()
