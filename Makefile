@@ -7,7 +7,7 @@ CHARGE_POINTS ?= 2
 DURATION ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo top viewer backup restore test soak bench bench-large check format lock settings dashboards pictures verify-grafana clean distclean
+.PHONY: help demo top viewer backup restore test soak score bench bench-large check format lock settings dashboards pictures verify-grafana clean distclean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ test: $(VENV)/dev ## every test that can run here; what cannot is named
 soak: $(VENV)/dev ## break the bench, break its memory, watch a page: each for MINUTES=10 (SEED=1 TESTS=tests/soak/…)
 	@SOAK_MINUTES=$(or $(MINUTES),10) SOAK_SEED=$(or $(SEED),1) \
 	  $(BIN)/python -m pytest -m soak --timeout=0 -s $(or $(TESTS),tests/soak)
+
+score: $(VENV)/dev ## how well anomalies are found: build/score.html (ARGS="--events 10 --benign-days 6 --quick")
+	@exec $(BIN)/chargebench score $(ARGS)
 
 bench: $(VENV)/dev ## measure speed and size: one table, build/bench.json (PARTS="ingest chaos" SEED=1)
 	@PYTHONPATH=tests $(BIN)/python -m bench --seed $(or $(SEED),1) $(PARTS)

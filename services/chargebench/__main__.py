@@ -11,6 +11,8 @@ class Command(NamedTuple):
 
     module: str
     help: str
+    extra: str = "embedded"
+    """Of the distribution: what brings the libraries that it needs."""
 
 
 COMMANDS = {
@@ -20,7 +22,7 @@ COMMANDS = {
     "restore": Command("embedded.__main__", "put a backup in the place of the memory"),
     "simulate": Command("lab.simulated.__main__", "make a data set, much faster than real time"),
     "replay": Command("lab.replay.__main__", "what detectors would have told of recorded life"),
-    "score": Command("lab.score.__main__", "how well anomalies are found, beside trivial baselines"),
+    "score": Command("lab.score.__main__", "how well anomalies are found, beside trivial baselines", "score"),
 }
 """In the order in which --help lists them. Looked up by name, since the parts do not import each other."""
 
@@ -41,7 +43,15 @@ def main(arguments: list[str] | None = None) -> int:
     if command is None:
         print(f"chargebench: {name!r} is none of {', '.join(COMMANDS)} (see --help)", file=sys.stderr)
         return 2
-    perform: Callable[[list[str]], int] = importlib.import_module(command.module).main
+    try:
+        perform: Callable[[list[str]], int] = importlib.import_module(command.module).main
+    except ModuleNotFoundError as error:
+        print(
+            f"chargebench {name}: {error.name} is not installed; pip install 'chargebench[{command.extra}]', "
+            "or in the source tree: make .venv/dev",
+            file=sys.stderr,
+        )
+        return 2
     return perform(line)
 
 

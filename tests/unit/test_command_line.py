@@ -28,3 +28,19 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 def test_nonsense_ends_with_status_2(line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(line) == 2
     assert "chargebench" in capsys.readouterr().err
+
+
+def test_a_library_that_is_missing_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`make demo`'s environment has no scipy."""
+
+    def without(module: str) -> None:
+        raise ModuleNotFoundError(f"No module named {module}", name="scipy")
+
+    monkeypatch.setattr(importlib, "import_module", without)
+    assert main(["score"]) == 2
+    assert (
+        "chargebench score: scipy is not installed; pip install 'chargebench[score]'"
+        in capsys.readouterr().err
+    )
