@@ -4,7 +4,6 @@ import asyncio
 import random
 import re
 import uuid
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import cantools
 import msgspec
 import pytest
+from msgspec.structs import asdict
 from playwright.async_api import Page, expect
 
 from browser_parts import assert_accessible, stations
@@ -73,8 +73,7 @@ async def test_the_forms_know_the_contract(page: Page, bench: ConsoleBench) -> N
             Thermal(draw.uniform(-40, 120), draw.uniform(0, 100)),
         ]
         values = [
-            [frame.can_id, {field.name: float(getattr(frame, field.name)) for field in fields(frame)}]
-            for frame in frames
+            [frame.can_id, {name: float(value) for name, value in asdict(frame).items()}] for frame in frames
         ]
         script = "return argument.map(([id, values]) => it.toHex(it.encode(it.frameOf(id), values)))"
         assert await module(page, "can-frames", script, values) == [
