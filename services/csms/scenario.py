@@ -132,7 +132,7 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     number: Annotated[str, Meta(pattern="^([AH][1-9][0-9]?)?$")] = ""
     accepted: tuple[Word, ...] = ()
     hard_negative: bool = False
-    lasts_s: Annotated[float, Meta(gt=0, le=86_400)] = 300.0
+    lasts_s: Annotated[float, Meta(gt=0, le=86_400.0)] = 300.0
     together: bool = False
 
     @property
