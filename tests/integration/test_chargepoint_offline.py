@@ -287,6 +287,6 @@ async def test_end_is_not_forgotten_when_the_connection_breaks_at_that_moment(be
     """As when a whole bench is stopped at once; before Python 3.13 a task group would go on."""
     async with asyncio.timeout(10), bench.running():
         await until(lambda: bench.station.client.is_online, "the CSMS")
-        bench.station.client._peer._connection.transport.abort()
+        bench.station.client._peer._connection._connection.transport.abort()
         for _ in range(turns):
             await asyncio.sleep(0)
