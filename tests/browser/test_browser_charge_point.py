@@ -117,6 +117,9 @@ async def test_the_page_is_used_by_keys(page: Page, bench: ConsoleBench) -> None
         await page.keyboard.press("Tab")
         graph = page.get_by_role("slider")
         await expect(graph).to_be_focused()
+        await expect(page.locator("#present")).to_contain_text(
+            "20.0 A"
+        )  # before that there is no value to read
         await page.keyboard.press("Home")
         await expect(page.locator("#readout")).to_contain_text("20.0 A \u00b7 offered 32.0 A")
         assert "20.0 A" in (await graph.get_attribute("aria-valuetext") or "")
