@@ -13,11 +13,6 @@ class Meter(Struct, frozen=True):
     power_w: float = 0.0
     read_s: float | None = None
 
-    @property
-    def register_wh(self) -> int:
-        """The register as OCPP wants it: whole Wh, never more than what flowed."""
-        return int(self.energy_wh)
-
 
 def read(meter: Meter, power_w: float, now_s: float) -> Meter:
     """Return the meter after a reading of `power_w` (what flows back from the vehicle does not count)."""

@@ -100,7 +100,7 @@ class ModuleDefect(Injection, frozen=True, kw_only=True, tag="module_defect"):
 
 
 class ModuleReports(Injection, frozen=True, kw_only=True, tag="module_reports"):
-    """0x303 lies: a constant temperature; a state of charge that is shifted, or frozen (`soc_gain` 0)."""
+    """0x303 lies: a constant temperature; a state of charge that is shifted, or frozen."""
 
     place: ClassVar[InjectorPlace] = "module"
     temperature_c: float | None = None

@@ -7,11 +7,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn, get_args
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -22,6 +23,7 @@ from csms.scenario_file import ScenarioFileError
 from lab.score import picture, report
 from lab.score.baselines import BASELINES, SLOW
 from lab.score.scores import AT_THRESHOLD, WITHOUT, Gathered, Scores
+from lab.score.stretches import of_scenario
 from lab.score.work import OURS, Jury, Task, calibrated, outcomes
 from memorybank import detector_configuration as configuration
 from memorybank.detector import AnyDetector, Layer
@@ -46,11 +48,14 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         prog="chargebench score",
         description="Simulate runs of every scenario within benign life, and benign life alone, and judge the"
         " detectors beside trivial baselines: score.json, score.html, score.md. It takes a while;"
-        " fewer --events and --benign-days make it shorter and the intervals wider.",
+        " fewer --events, --benign-days and --negative-days make it shorter and the intervals wider.",
         epilog="Example: chargebench score --events 10 --benign-days 6 --only repeated-current-fluctuation",
     )
     parser.add_argument("--events", type=int, default=60, metavar="N", help="a scenario (default 60)")
     parser.add_argument("--benign-days", type=float, default=90.0, metavar="D", help="default 90")
+    parser.add_argument(
+        "--negative-days", type=float, default=4.0, metavar="D", help="of each hard negative, default 4"
+    )
     parser.add_argument("--calibration-days", type=float, default=6.0, metavar="D", help="default 6")
     parser.add_argument("--seeds-from", type=int, default=1000, metavar="S", help="default 1000: the test's")
     parser.add_argument("--only", metavar="NAMES", help="scenarios, comma-separated; default all")
@@ -94,15 +99,7 @@ def _scored(
     console.print(f"calibrating the baselines on {asked.calibration_days:g} days of benign life …")
     names = [name for name in BASELINES if name not in SLOW or not asked.quick]
     jury = Jury(_sets(detectors), calibrated(names, CALIBRATION_SEED, asked.calibration_days))
-    tasks = [
-        Task(scenario, seed)
-        for seed in range(asked.seeds_from, asked.seeds_from + asked.events)
-        for scenario in scenarios
-    ]
-    stretches = max(1, round(asked.benign_days / BENIGN_STRETCH_DAYS))
-    tasks += [
-        Task(None, asked.seeds_from + number, asked.benign_days / stretches) for number in range(stretches)
-    ]
+    tasks = list(_tasks(asked, scenarios, tuple(jury.detectors)))
     gathered = Gathered()
 
     def tell(done: int) -> None:
@@ -123,10 +120,33 @@ def _scored(
         "configuration": configuration.digest(detectors)[:16],
         "seeds_from": asked.seeds_from,
         "events": asked.events,
+        "negative_days": asked.negative_days,
         "took_s": round(time.monotonic() - started_s),
         "thresholds": dict(jury.thresholds),
     }
     return gathered, gathered.scores(made, get_args(Layer), names)
+
+
+def _tasks(asked: argparse.Namespace, scenarios: Iterable[Scenario], judges: Sequence[str]) -> Iterator[Task]:
+    """Yield what is lived, each with the judges that the report asks about it."""
+    first: int = asked.seeds_from
+    layers = tuple(name for name in judges if name.startswith(WITHOUT))
+    curve = tuple(name for name in judges if name.startswith(AT_THRESHOLD))
+    events = [scenario for scenario in scenarios if not scenario.hard_negative]
+    for number in range(asked.events):
+        for scenario in events:
+            of_curve = curve if scenario.name == SWING else ()
+            yield Task(scenario, first + number, (OURS, *layers, *of_curve))
+    for scenario in scenarios:
+        lived_days, number = 0.0, 0
+        while scenario.hard_negative and lived_days < asked.negative_days:
+            yield Task(scenario, first + number)
+            lived_days += of_scenario(scenario, first + number).days
+            number += 1
+    if asked.benign_days:
+        stretches = max(1, round(asked.benign_days / BENIGN_STRETCH_DAYS))
+        for number in range(stretches):
+            yield Task(None, first + number, (OURS, *curve), asked.benign_days / stretches)
 
 
 def _sets(detectors: tuple[AnyDetector, ...]) -> dict[str, tuple[AnyDetector, ...]]:
@@ -169,7 +189,9 @@ def _show(console: Console, scores: Scores) -> None:
         (report.COLUMNS, scores["rows"], report.cells),
         (report.BENIGN_COLUMNS, scores["benign"], report.benign_cells),
     ):
-        table = Table(*columns)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in columns:
+            table.add_column(column, no_wrap=column == columns[0])
         for row in rows:
             table.add_row(*cells(row))
         console.print(table)

@@ -24,10 +24,14 @@ TELL_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One stretch to be lived: a run of a scenario, or (None) so many days of benign life."""
+    """One stretch to be lived: a run of a scenario, or (None) so many days of benign life.
+
+    `judges` are those of the jury's sets of detectors that look at it; each costs as much as living it.
+    """
 
     scenario: Scenario | None
     seed: int
+    judges: tuple[str, ...] = (OURS,)
     days: float = 0.0
 
     @property
@@ -70,7 +74,7 @@ def outcome(task: Task, jury: Jury) -> Outcome:
         if task.scenario is None
         else stretches.of_scenario(task.scenario, task.seed)
     )
-    ours = {name: Ours(detectors) for name, detectors in jury.detectors.items()}
+    ours = {name: Ours(jury.detectors[name]) for name in task.judges}
     theirs = Baselines(jury.thresholds, task.seed, jury.thresholds) if jury.thresholds else None
     labels: list[ScenarioLabel] = []
     bench = _bench(stretch)

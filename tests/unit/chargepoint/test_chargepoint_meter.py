@@ -23,10 +23,6 @@ def test_what_flowed_in_a_silence_is_not_invented():
     assert read(read(Meter(), 3600.0, 0.0), 3600.0, 60.0).energy_wh == 0
 
 
-def test_the_register_is_whole_watt_hours_rounded_down():
-    assert Meter(41.999).register_wh == 41
-
-
 @given(st.floats(0, 1e9), st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1, 100))))
 def test_the_register_never_falls(energy_wh, readings):
     meter, now_s = Meter(energy_wh), 0.0
