@@ -8,7 +8,14 @@ from typing import Any
 
 from charger.ramp import ExponentialRamp, LinearRamp, Ramp
 from contracts import can_frames
-from contracts.events import CanFrameSeen, CommandSent, Event, Reading
+from contracts.events import (
+    CanFrameSeen,
+    CommandSent,
+    Event,
+    Reading,
+    TransactionEnded,
+    TransactionStarted,
+)
 from memorybank.detector import AnyDetector, Place, Sign
 
 START_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -59,6 +66,23 @@ def start(second: float, charge_point_id: str = "CP-1") -> CommandSent:
 
 def stop(second: float, charge_point_id: str = "CP-1") -> CommandSent:
     return command(second, "RemoteStopTransaction", charge_point_id, transactionId=1)
+
+
+def started(second: float, number: int, *, id_tag: str = "A", **more: Any) -> TransactionStarted:
+    """A transaction that the CSMS gave this number, which stands for its meter's watt-hours, too."""
+    known: dict[str, Any] = {"charge_point_id": "CP-1", "connector": 1, "meter_start_wh": 1000.0 * number}
+    return TransactionStarted(at=at(second), transaction_id=number, id_tag=id_tag, **(known | more))
+
+
+def ended(second: float, number: int, reason: str = "Remote", *, energy_wh: float = 0.0) -> TransactionEnded:
+    return TransactionEnded(
+        at=at(second),
+        charge_point_id="CP-1",
+        connector=1,
+        transaction_id=number,
+        meter_stop_wh=1000.0 * number + energy_wh,
+        reason=reason,
+    )
 
 
 def fluctuation(begin_s: float, period_s: float, high_a: float, cycles: int) -> Iterator[CommandSent]:
