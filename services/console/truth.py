@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from console.answers import ScenarioRun, ScenarioRuns
 from console.apis import Api, ApiError, Params
-from contracts.events import Anomaly
+from contracts.events import FLEET, Anomaly
 
 AFTERMATH_S = 60.0
 """A detector looks back so far: what it finds by then may still be a run's."""
@@ -27,12 +27,13 @@ class Truth(Struct, frozen=True, kw_only=True):
 async def told(csms: Api, anomaly: Anomaly) -> Truth:
     """Return the truth on an anomaly; where the CSMS does not answer, it is not known."""
     params: Params = {
-        "charge_point_id": anomaly.charge_point_id,
         "since": (anomaly.started_at - timedelta(seconds=AFTERMATH_S)).isoformat(),
         # What began after the detector spoke did not make it speak.
         "until": (anomaly.detected_at + timedelta(milliseconds=1)).isoformat(),
         "limit": _MAX_RUNS,
     }
+    if anomaly.charge_point_id != FLEET:
+        params["charge_point_id"] = anomaly.charge_point_id
     before: Params = {"until": anomaly.started_at.isoformat(), "limit": 1}
     try:
         runs = await csms.ask("GET", "/api/scenario-runs", ScenarioRuns, params=params)
@@ -46,8 +47,10 @@ async def told(csms: Api, anomaly: Anomaly) -> Truth:
 
 def judged(anomaly: Anomaly, runs: Sequence[ScenarioRun], *, remembers: bool) -> Truth:
     """Return what runs make of an anomaly; `remembers`: the CSMS knows of runs from then or before."""
-    where = anomaly.charge_point_id
+    where = "the fleet" if anomaly.charge_point_id == FLEET else anomaly.charge_point_id
     causes = [run for run in runs if run.anomaly is not None]
+    if anomaly.charge_point_id == FLEET and len({one for run in causes for one in run.charge_point_ids}) < 2:
+        causes = []  # what one charge point does is nothing of the fleet's
     if causes:
         named = [run for run in causes if run.anomaly == anomaly.kind]
         cause = (named or causes)[0]

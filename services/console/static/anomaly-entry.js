@@ -3,7 +3,7 @@
 import { element, icon } from "./dom.js";
 import { addressOf } from "./router.js";
 import { iconOf } from "./status.js";
-import { duration, instant, period, sentence } from "./words.js";
+import { duration, instant, period, placeName, sentence } from "./words.js";
 
 /** Keeps a list of entries, touching the page only where one changed. */
 export class AnomalyEntries {
@@ -66,5 +66,5 @@ function makeItem(anomaly, placed) {
 }
 
 function placeOf({ charge_point_id: chargePointId, connector }) {
-  return connector > 1 ? `${chargePointId} \u00B7 ${connector}` : chargePointId;
+  return connector > 1 ? `${chargePointId} \u00B7 ${connector}` : placeName(chargePointId);
 }

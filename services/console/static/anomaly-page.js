@@ -3,7 +3,7 @@
 import { AROUND_S, AnomalyParts } from "./anomaly-parts.js";
 import { Evidence } from "./evidence.js";
 import { Exports } from "./exports.js";
-import { STALE_S, sentence } from "./words.js";
+import { STALE_S, isOfFleet, placeName, sentence } from "./words.js";
 
 const AGAIN_MS = 10_000;
 const RETRY_MS = 3000;
@@ -29,7 +29,7 @@ export class AnomalyView {
     Object.assign(this, { root, context });
     this.#exports = new Exports({
       stretches: [{ label: "Two minutes before to two after", between: (nowS) => this.#stretch(nowS) }],
-      subject: () => this.#known && { chargePointId: this.#known.charge_point_id, connector: this.#known.connector || 1 },
+      subject: () => this.#known && !isOfFleet(this.#known) && { chargePointId: this.#known.charge_point_id, connector: this.#known.connector || 1 },
       nowS: () => context.stream.nowS(),
       picture: () => this.#evidence.save(`anomaly-${this.#id}.png`),
     });
@@ -37,7 +37,7 @@ export class AnomalyView {
   }
 
   get title() {
-    return this.#known ? `${sentence(this.#known.kind)}: ${this.#known.charge_point_id}` : "Anomaly";
+    return this.#known ? `${sentence(this.#known.kind)}: ${placeName(this.#known.charge_point_id)}` : "Anomaly";
   }
 
   show({ anomalyId }) {
@@ -92,7 +92,7 @@ export class AnomalyView {
       model.learn(detail.anomaly);
       this.#known = model.anomalies.get(this.#id);
       const { charge_point_id: chargePointId, connector } = this.#known;
-      if (this.#known.open) stream.follow({ chargePointId, connector: connector || 1 });
+      if (this.#known.open && !isOfFleet(this.#known)) stream.follow({ chargePointId, connector: connector || 1 });
     }
     this.#retryMs = trouble ? Math.min(MOST_RETRY_MS, this.#retryMs * 2) : RETRY_MS;
     if (trouble || this.#known.open || !detail.truth.known) {

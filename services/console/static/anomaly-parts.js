@@ -6,7 +6,7 @@ import { earlierOnes, recollection, signature } from "./recurrence.js";
 import { addressOf } from "./router.js";
 import { plain } from "./run-words.js";
 import { verdict } from "./verdict.js";
-import { duration, instant, number, period, sentence } from "./words.js";
+import { duration, instant, isOfFleet, number, period, sentence } from "./words.js";
 
 /** Where Grafana is, as the server knows it; a bench without one has no links to it. */
 const GRAFANA = document.querySelector('meta[name="chargebench-grafana"]').content;
@@ -82,9 +82,10 @@ export class AnomalyParts {
     );
     setText(this.#explanation, fullSentence(anomaly.explanation));
     const { charge_point_id: chargePointId, connector } = anomaly;
-    setText(this.#chargePoint, `Charge point ${chargePointId}`);
-    this.#chargePoint.href = addressOf({ view: "charge-point", chargePointId, connector });
-    this.#grafana.hidden = !GRAFANA;
+    const ofFleet = isOfFleet(anomaly);
+    setText(this.#chargePoint, ofFleet ? "The fleet" : `Charge point ${chargePointId}`);
+    this.#chargePoint.href = addressOf(ofFleet ? { view: "fleet" } : { view: "charge-point", chargePointId, connector });
+    this.#grafana.hidden = !GRAFANA || ofFleet;
     this.#grafana.href = grafanaAddress(anomaly, ended);
   }
 }

@@ -4,7 +4,7 @@ import { element, setText } from "./dom.js";
 import { EvidencePlot } from "./evidence-plot.js";
 import { savePicture } from "./picture.js";
 import { nearest } from "./scale.js";
-import { amperes, instant, number } from "./words.js";
+import { amperes, instant, isOfFleet, number } from "./words.js";
 
 const FINENESS_WORDS = { reading: "every reading", "10s": "10-second means", "1m": "one-minute means", "1h": "hourly means" };
 
@@ -75,7 +75,7 @@ export class Evidence {
     };
     this.root.dataset.severity = anomaly.severity;
     this.#band.hidden = !evidence || evidence.fineness === "reading";
-    setText(this.#fineness, evidence ? (samples.length ? (FINENESS_WORDS[evidence.fineness] ?? evidence.fineness) : "No reading is remembered of this time.") : "");
+    setText(this.#fineness, evidence ? (samples.length ? (FINENESS_WORDS[evidence.fineness] ?? evidence.fineness) : nothingShown(anomaly)) : "");
     this.#frame.setAttribute("aria-valuemax", String(Math.max(0, samples.length - 1)));
     this.#frame.dataset.samples = String(samples.length);
     this.#draw();
@@ -123,4 +123,10 @@ function readout({ atS, currentA, minA, maxA, commandedA }, { startedS, fineness
   ]
     .filter(Boolean)
     .join(" \u00B7 ");
+}
+
+function nothingShown(anomaly) {
+  return isOfFleet(anomaly)
+    ? "It is of all charge points together: no one waveform shows it."
+    : "No reading is remembered of this time.";
 }

@@ -4,7 +4,7 @@ import { element, icon } from "./dom.js";
 import { iconOf } from "./status.js";
 import { addressOf } from "./router.js";
 import { quantity, quantityText } from "./run-words.js";
-import { NONE, duration, instant, number, sentence } from "./words.js";
+import { NONE, duration, instant, number, placeName, sentence } from "./words.js";
 
 /** Return the signature of an anomaly beside that of its pattern, as rows of a table. */
 export function signature(anomaly, pattern) {
@@ -37,7 +37,7 @@ export function signature(anomaly, pattern) {
 /** Return the sentence that says how often the pattern was seen. */
 export function recollection(anomaly, pattern, earlier) {
   if (!pattern) return "No pattern is known that this one matches.";
-  const where = pattern.charge_point_id;
+  const where = placeName(pattern.charge_point_id);
   if (pattern.count <= 1) return `The first of its kind on ${where}.`;
   const newest = Math.max(...earlier.map((other) => Date.parse(other.started_at) / 1000), -Infinity);
   const times = newest <= anomaly.startedS ? `${ordinal(pattern.count)} time` : `Seen ${pattern.count} times`;

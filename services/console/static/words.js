@@ -34,6 +34,19 @@ export function sentence(name) {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
+/** What an anomaly of all charge points together has in the place of an identity. */
+const FLEET = "*";
+
+/** Whether an anomaly is of no charge point alone. */
+export function isOfFleet({ charge_point_id: chargePointId }) {
+  return chargePointId === FLEET;
+}
+
+/** A charge point's identity in a sentence, or the fleet. */
+export function placeName(chargePointId) {
+  return chargePointId === FLEET ? "the fleet" : chargePointId;
+}
+
 /** The short word for an anomaly, for badges. */
 export function anomalyWord(anomaly) {
   return /fluctuation|reversal/i.test(anomaly.kind) ? "Fluctuation" : sentence(anomaly.kind);

@@ -33,7 +33,7 @@ from console.top.words import (
     since,
     span,
 )
-from contracts.events import Anomaly
+from contracts.events import FLEET, Anomaly
 
 _LABEL_CELLS = 9
 _LEAST_TABLE = 4
@@ -207,7 +207,8 @@ def _anomalies(picture: Picture, now_s: float, width: int, height: int) -> list[
     lines = [line((f"Open anomalies{more}", "bold"), width=width)]
     for anomaly in shown:
         style = SEVERITY_STYLES[anomaly.severity]
-        named = f"{anomaly.charge_point_id} {kind(anomaly.kind)}"
+        place = "fleet" if anomaly.charge_point_id == FLEET else anomaly.charge_point_id
+        named = f"{place} {kind(anomaly.kind)}"
         ago = f" for {since(anomaly.started_at, now_s)}: {anomaly.explanation}"
         lines.append(line((f"▲ {anomaly.severity:<8} ", style), (named, "bold"), ago, width=width))
     return lines

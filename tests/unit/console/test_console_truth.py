@@ -1,8 +1,11 @@
 """Ground truth beside a verdict: which runs count."""
 
+import msgspec
+
 from console import truth
 from console.answers import ScenarioRun
 from console_parts import fluctuation
+from contracts.events import FLEET
 
 
 def run(scenario: str, provokes: str | None, ended_at: str | None = None) -> ScenarioRun:
@@ -48,3 +51,17 @@ def test_without_any_run_from_then_nothing_is_claimed() -> None:
     told = truth.judged(fluctuation(), [], remembers=False)
     assert (told.known, told.verdict) == (False, "unknown")
     assert truth.judged(fluctuation(), [], remembers=True).verdict == "false_positive"
+
+
+def test_a_finding_of_the_fleet_is_about_what_several_charge_points_did() -> None:
+    of_fleet = msgspec.structs.replace(fluctuation(), charge_point_id=FLEET, connector=0, kind="mass-step")
+    step = run("mass-step", "mass-step")
+    alone = msgspec.structs.replace(step, charge_point_ids=["CP-1"])
+    told = truth.judged(of_fleet, [alone], remembers=True)
+    assert told.verdict == "false_positive"
+    assert told.text.startswith("A false alarm: nothing was provoked on the fleet then")
+    told = truth.judged(
+        of_fleet, [msgspec.structs.replace(step, charge_point_ids=["CP-1", "CP-2"])], remembers=True
+    )
+    assert told.verdict == "true_positive"
+    assert "ran on the fleet" in told.text
