@@ -13,6 +13,7 @@ from contracts.events import (
     CommandSent,
     Event,
     Reading,
+    StatusChanged,
     TransactionEnded,
     TransactionStarted,
 )
@@ -83,6 +84,10 @@ def ended(second: float, number: int, reason: str = "Remote", *, energy_wh: floa
         meter_stop_wh=1000.0 * number + energy_wh,
         reason=reason,
     )
+
+
+def status(second: float, word: str, connector: int = 1) -> StatusChanged:
+    return StatusChanged(at=at(second), charge_point_id="CP-1", connector=connector, status=word)
 
 
 def fluctuation(begin_s: float, period_s: float, high_a: float, cycles: int) -> Iterator[CommandSent]:
