@@ -185,7 +185,7 @@ def dashboard() -> Json:
         refresh="30s",
         time_from="now-1h",
         variables=[
-            frame.charge_point_variable(many=True),
+            frame.charge_point_variable(many=True, with_fleet=True),
             frame.query_variable("anomaly", "Anomaly", SQL["anomalies_to_choose"], sort=0),
         ],
         annotations=frame.annotations(),

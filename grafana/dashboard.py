@@ -5,7 +5,7 @@ from typing import Any
 
 from grafana.fields import column, hidden, link, worded
 from grafana.panels import DATA_SOURCE, query
-from grafana.words import BENIGN_COLOR, SEVERITIES, TRUTH_COLOR, Json, by_word
+from grafana.words import BENIGN_COLOR, FLEET_NAMED, SEVERITIES, TRUTH_COLOR, Json, by_word
 
 TAG = "chargebench"
 WIDTH = 24
@@ -86,7 +86,7 @@ def console_link(charge_point: str) -> Json:
 def charge_point_column(*links: Json, **properties: Any) -> Json:
     """Return the column of a row's charge point: with these links, and the one to the console."""
     shown = [*links, console_link("__data.fields.charge_point_id")]
-    return column("charge_point_id", "Charge point", **properties, links=shown)
+    return column("charge_point_id", "Charge point", **properties, mappings=FLEET_NAMED, links=shown)
 
 
 def place_columns() -> tuple[Json, ...]:
@@ -147,9 +147,13 @@ def query_variable(name: str, label: str, sql: str, *, many: bool = False, sort:
     return variable | ({"current": {"text": "All", "value": "$__all"}} if many else {})
 
 
-def charge_point_variable(*, many: bool) -> Json:
-    """Return the variable that all dashboards share, so that a choice goes along from one to the other."""
-    return query_variable("charge_point", "Charge point", SHARED["charge_points_to_choose"], many=many)
+def charge_point_variable(*, many: bool, with_fleet: bool = False) -> Json:
+    """Return the variable that all dashboards share, so that a choice goes along from one to the other.
+
+    `with_fleet`: what is of all charge points together can be chosen too.
+    """
+    sql = SHARED["places_to_choose" if with_fleet else "charge_points_to_choose"]
+    return query_variable("charge_point", "Charge point", sql, many=many)
 
 
 def connector_variable() -> Json:

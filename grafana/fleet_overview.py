@@ -189,6 +189,6 @@ def dashboard() -> Json:
         ),
         refresh="10s",
         time_from="now-15m",
-        variables=[frame.charge_point_variable(many=True)],
+        variables=[frame.charge_point_variable(many=True, with_fleet=True)],
         annotations=frame.annotations(),
     )

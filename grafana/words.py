@@ -37,6 +37,9 @@ UPS = (("up", "green"), ("some silent", "orange"), ("silent", "red"))
 QUIET = "text"
 """The colour of a number that asks for nothing."""
 
+FLEET_NAMED: list[Json] = [{"type": "value", "options": {"*": {"text": "the fleet", "index": 0}}}]
+"""What is of all charge points together has "*" for a charge point."""
+
 
 def by_code(words: tuple[tuple[str, str], ...]) -> list[Json]:
     """Return the value mappings that show a code (its position) as its word in its colour."""

@@ -1,6 +1,6 @@
 -- The queries of "Anomaly explorer". An anomaly is in a time range when it touches it, and so is a run of a scenario.
 -- True is an anomaly that touches a run which provokes one, on its charge point, from the run's start to 60 s after its
--- end: detectors look back over a minute.
+-- end: detectors look back over a minute. An anomaly of the fleet ('*') is judged by the runs of several charge points.
 
 -- anomalies_to_choose --
 SELECT id AS "__value", to_char(started_at, 'MM-DD HH24:MI:SS') || ' ' || charge_point_id || ' ' || kind AS "__text"
@@ -39,6 +39,12 @@ WITH marks AS (
   WHERE anomaly IS NOT NULL AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
     AND started_at <= $__timeTo()::timestamptz
   UNION ALL
+  SELECT '*', min(started_at), false, NULL, max(coalesce(ended_at, 'infinity')) + interval '60 seconds'
+  FROM dash.truth_runs
+  WHERE anomaly IS NOT NULL AND '*' = ANY (ARRAY[${charge_point:sqlstring}]::text[]) AND started_at <= $__timeTo()::timestamptz
+  GROUP BY run_id
+  HAVING count(*) > 1
+  UNION ALL
   SELECT charge_point_id, coalesce(ended_at, 'infinity'), true, started_at, NULL
   FROM dash.anomalies
   WHERE started_at <= $__timeTo()::timestamptz AND coalesce(ended_at, 'infinity') >= $__timeFrom()::timestamptz
@@ -56,7 +62,8 @@ WHERE is_anomaly
 -- recall --
 -- The same sweep the other way: had an anomaly that began before the run's end not ended before its start?
 WITH runs AS MATERIALIZED (
-  SELECT charge_point_id, started_at, coalesce(ended_at, 'infinity') + interval '60 seconds' AS until
+  SELECT charge_point_id, started_at, coalesce(ended_at, 'infinity') + interval '60 seconds' AS until,
+         count(*) OVER (PARTITION BY run_id) > 1 AS is_of_several
   FROM dash.truth_runs
   WHERE anomaly IS NOT NULL AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
     AND started_at <= $__timeTo()::timestamptz AND coalesce(ended_at, 'infinity') >= $__timeFrom()::timestamptz
@@ -65,7 +72,12 @@ WITH runs AS MATERIALIZED (
          coalesce(ended_at, 'infinity') AS until
   FROM dash.anomalies
   WHERE coalesce(ended_at, 'infinity') >= (SELECT min(started_at) FROM runs)
-    AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
+    AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[]) AND charge_point_id <> '*'
+  UNION ALL
+  SELECT places.charge_point_id, started_at, false, NULL, coalesce(ended_at, 'infinity')
+  FROM dash.anomalies CROSS JOIN (SELECT DISTINCT charge_point_id FROM runs WHERE is_of_several) AS places
+  WHERE coalesce(ended_at, 'infinity') >= (SELECT min(started_at) FROM runs)
+    AND anomalies.charge_point_id = '*' AND '*' = ANY (ARRAY[${charge_point:sqlstring}]::text[])
   UNION ALL
   SELECT charge_point_id, until, true, started_at, NULL FROM runs
 ), judged AS (
@@ -125,7 +137,8 @@ WITH spans AS (
   FROM (
     SELECT charge_point_id, spans_of_it.code, spans_of_it.spans
     FROM (SELECT DISTINCT charge_point_id FROM dash.charge_points
-          WHERE charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])) AS known
+          WHERE charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
+          UNION SELECT charge_point_id FROM spans) AS known
     LEFT JOIN (SELECT charge_point_id, max(code) AS code, count(*) AS spans FROM spans GROUP BY 1) AS spans_of_it
       USING (charge_point_id)
     ORDER BY code DESC NULLS LAST, spans DESC, charge_point_id
@@ -192,7 +205,8 @@ ORDER BY 1, 2
 
 -- anomalies --
 WITH runs AS MATERIALIZED (
-  SELECT charge_point_id, scenario, started_at, coalesce(ended_at, 'infinity') + interval '60 seconds' AS until
+  SELECT charge_point_id, scenario, started_at, coalesce(ended_at, 'infinity') + interval '60 seconds' AS until,
+         count(*) OVER (PARTITION BY run_id) > 1 AS is_of_several
   FROM dash.truth_runs
   WHERE anomaly IS NOT NULL AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
     AND started_at <= $__timeTo()::timestamptz
@@ -216,7 +230,8 @@ SELECT detected_at AS "time", charge_point_id, connector::text AS connector, sev
 FROM newest LEFT JOIN LATERAL (
   SELECT scenario
   FROM runs
-  WHERE runs.charge_point_id = newest.charge_point_id AND runs.until >= newest.started_at
+  WHERE (runs.charge_point_id = newest.charge_point_id OR newest.charge_point_id = '*' AND runs.is_of_several)
+    AND runs.until >= newest.started_at
     AND runs.started_at <= coalesce(newest.ended_at, 'infinity')
   ORDER BY runs.started_at DESC
   LIMIT 1
@@ -225,7 +240,8 @@ ORDER BY detected_at DESC
 
 -- runs --
 WITH newest AS MATERIALIZED (
-  SELECT run_id, charge_point_id, scenario, anomaly, started_at, ended_at, parameters, seed
+  SELECT run_id, charge_point_id, scenario, anomaly, started_at, ended_at, parameters, seed,
+         count(*) OVER (PARTITION BY run_id) > 1 AS is_of_several
   FROM dash.truth_runs
   WHERE charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
     AND started_at <= $__timeTo()::timestamptz AND coalesce(ended_at, 'infinity') >= $__timeFrom()::timestamptz
@@ -238,7 +254,8 @@ WITH newest AS MATERIALIZED (
     FROM dash.anomalies
     WHERE coalesce(ended_at, 'infinity') >= (SELECT min(started_at) FROM newest)
       AND charge_point_id = ANY (ARRAY[${charge_point:sqlstring}]::text[])
-  ) AS a ON a.charge_point_id = r.charge_point_id AND a.until >= r.started_at
+  ) AS a ON a.charge_point_id = CASE WHEN a.charge_point_id = '*' AND r.is_of_several THEN '*' ELSE r.charge_point_id END
+        AND a.until >= r.started_at
         AND a.started_at <= coalesce(r.ended_at, 'infinity') + interval '60 seconds'
   GROUP BY 1, 2
 )

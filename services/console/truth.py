@@ -49,8 +49,8 @@ def judged(anomaly: Anomaly, runs: Sequence[ScenarioRun], *, remembers: bool) ->
     """Return what runs make of an anomaly; `remembers`: the CSMS knows of runs from then or before."""
     where = "the fleet" if anomaly.charge_point_id == FLEET else anomaly.charge_point_id
     causes = [run for run in runs if run.anomaly is not None]
-    if anomaly.charge_point_id == FLEET and len({one for run in causes for one in run.charge_point_ids}) < 2:
-        causes = []  # what one charge point does is nothing of the fleet's
+    if anomaly.charge_point_id == FLEET:  # what one charge point does is nothing of the fleet's
+        causes = [run for run in causes if len(run.charge_point_ids) > 1]
     if causes:
         named = [run for run in causes if run.anomaly == anomaly.kind]
         cause = (named or causes)[0]

@@ -101,7 +101,8 @@ def test_what_overlaps_is_one_region(memory):
 
 def test_the_charge_points_to_choose_are_all_that_were_seen(memory):
     (variable,) = [one for one in FLEET["templating"]["list"] if one["name"] == "charge_point"]
-    assert set(check_variable(memory.grafana, variable, {})) == set(EVERYONE)
+    # The attacked swing together, which is an anomaly of the fleet.
+    assert set(check_variable(memory.grafana, variable, {})) == {*EVERYONE, ALL}
 
 
 def test_the_connectors_to_choose_are_those_of_the_charge_point(memory):
@@ -237,6 +238,43 @@ def test_truth_and_verdict_stand_side_by_side(memory):
     assert seen["CP-1", "verdict"] == {0, 3}
     assert (seen["CP-2", "truth"], seen["CP-2", "verdict"]) == ({5}, {0})
     assert seen[IDLE[0], "truth"] == {4}
+
+
+def test_what_is_of_the_fleet_is_judged_by_the_runs_of_several_charge_points(postgres):
+    asyncio.run(recorded_run.record(postgres.writer_url, []))
+    end = datetime.now(UTC)
+    began_at = end - timedelta(minutes=20)
+    with psycopg.connect(postgres.writer_url) as connection:
+        for seq, (run, places) in enumerate([("both", ["CP-1", "CP-2"]), ("one", ["CP-3"])]):
+            at = began_at + seq * timedelta(minutes=10)
+            for late, phase in ((timedelta(0), "started"), (timedelta(minutes=2), "ended")):
+                connection.execute(
+                    "INSERT INTO truth.labels VALUES (%s, %s, 1, %s, 'step', 'mass-step', %s, %s, '{}', 1)",
+                    (at + late, 2 * seq + (phase == "ended"), run, phase, places),
+                )
+            connection.execute(
+                "INSERT INTO memory.anomalies VALUES (gen_random_uuid(), %s, 0, 'step', 'info', 'closed',"
+                " %s, %s, %s, %s, 9, 8, 100, '{}', 'two of two')",
+                (ALL, at + timedelta(minutes=1), *3 * [at + timedelta(minutes=1, seconds=10)]),
+            )
+    with opened(postgres, end) as memory:
+        (variable,) = [one for one in EXPLORER["templating"]["list"] if one["name"] == "charge_point"]
+        assert ALL in check_variable(memory.grafana, variable, {})
+        everything, hour = {"charge_point": ["CP-1", "CP-2", "CP-3", ALL]}, timedelta(hours=1)
+        precision = numbers(memory, EXPLORER, "Precision", everything, hour)
+        assert precision == {"precision": 0.5, "true": 1, "false": 1}
+        recall = numbers(memory, EXPLORER, "Recall", everything, hour)
+        assert (recall["found"], recall["missed"]) == (2, 1)
+        told = rows_of(frame_of(memory, EXPLORER, "Anomalies", everything, hour))
+        assert sorted(row["judgement"] for row in told) == ["false alarm", "true alarm"]
+        runs = rows_of(frame_of(memory, EXPLORER, "Runs of scenarios", everything, hour))
+        assert {row["charge_point_id"]: row["judgement"] for row in runs} == {
+            "CP-1": "found",
+            "CP-2": "found",
+            "CP-3": "missed",
+        }
+        lanes = frame_of(memory, EXPLORER, "Truth and verdict", everything, hour).fields[1:]
+        assert {(ALL, "verdict")} <= {(lane.labels["charge_point_id"], lane.labels["lane"]) for lane in lanes}
 
 
 def test_the_waveform_of_an_anomaly_stands_under_those_before_it(memory):

@@ -48,7 +48,7 @@ def graph(values: Sequence[float | None], highest: float, rows: int) -> list[str
 
 def scale_of(highest: float) -> float:
     """Return a round number that is not below it: the top of a scale."""
-    if not 0 < highest < 1e9:
+    if not 1e-9 < highest < 1e9:
         return 1.0
     power = 10.0 ** math.floor(math.log10(highest))
     return next(step * power for step in _STEPS if step * power >= highest or step == _STEPS[-1])

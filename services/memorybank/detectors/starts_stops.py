@@ -84,6 +84,8 @@ class StartsStops:
     """Sessions stopped from afar, one after the other: who pauses and comes back makes two (H9)."""
     storm_session_s: float = 60.0
     """Seconds up to which such a session is one that somebody cut off."""
+    storm_least_s: float = 4.5
+    """Seconds from which on such a session is one at all: shorter ones swing, which reversals tell of."""
     storm_pause_s: float = 660.0
     """Seconds between two of them, at most: the next driver of a busy place comes within ten minutes."""
     flood_sessions: int = 4
@@ -146,7 +148,7 @@ class StartsStops:
         lasted_s, energy_wh = at_s - state.started_s, ended.meter_stop_wh - state.meter_start_wh
         if 0.0 <= lasted_s <= self.flood_session_s and energy_wh <= self.nothing_wh:
             return state.flood
-        if 0.0 <= lasted_s <= self.storm_session_s and ended.reason in FROM_AFAR:
+        if self.storm_least_s <= lasted_s <= self.storm_session_s and ended.reason in FROM_AFAR:
             return state.storm
         return None
 

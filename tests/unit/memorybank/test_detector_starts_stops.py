@@ -106,7 +106,7 @@ def test_an_end_whose_start_is_unknown_says_nothing() -> None:
     assert seen(before, storm, [ended(66.0, 2, energy_wh=90.0)]) == []
 
 
-@given(lasts_s=st.floats(0.5, 59.0), pause_s=st.floats(0.5, 80.0), flows=st.booleans())
+@given(lasts_s=st.floats(5.0, 59.0), pause_s=st.floats(0.5, 80.0), flows=st.booleans())
 def test_a_row_is_told_at_every_pace_with_the_session_that_completes_it(
     lasts_s: float, pause_s: float, *, flows: bool
 ) -> None:
@@ -116,3 +116,7 @@ def test_a_row_is_told_at_every_pace_with_the_session_that_completes_it(
     assert signs[0].sign.kind == ("zero-energy-flood" if is_flood else "stop-storm")
     assert signs[0].second == pytest.approx(10.0 + least * lasts_s + (least - 1) * pause_s, abs=0.01)
     assert {told.sign.since for told in signs} == {at(10.0)}
+
+
+def test_sessions_of_two_seconds_are_a_swing_of_the_current_and_told_of_as_such() -> None:
+    assert not seen(sessions(30, lasts_s=2.0, pause_s=6.0, energy_wh=18.0))
