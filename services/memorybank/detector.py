@@ -9,7 +9,7 @@ and closing anomalies is the watch's work.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, get_args
 
 from msgspec import Struct
 
@@ -17,6 +17,7 @@ from contracts.events import Event, Severity
 
 Layer: TypeAlias = Literal["consistency", "residual", "periodicity", "fleet"]
 Scope: TypeAlias = Literal["connector", "charge_point", "fleet"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 S = TypeVar("S")
 
@@ -66,7 +67,11 @@ class Sign(Struct, frozen=True, kw_only=True):
 
 
 class Detector(Protocol[S]):
-    """A frozen dataclass whose fields are its thresholds, each documented with unit and reason."""
+    """A frozen dataclass whose fields are its thresholds, each documented with unit and reason.
+
+    What it is not given costs nothing: with `can_ids: ClassVar[frozenset[int]]` these frames alone are, with
+    `origins: ClassVar[frozenset[str]]` the readings of these; and `tick = no_tick` is never called.
+    """
 
     @property
     def name(self) -> str:
@@ -99,3 +104,8 @@ class Detector(Protocol[S]):
 
 
 AnyDetector: TypeAlias = Detector[Any]
+
+
+def no_tick(_detector: Any, _state: Any, _now: datetime) -> Sign | None:
+    """Be the tick of a detector to which an absence says nothing."""
+    return None

@@ -6,21 +6,29 @@ Where there is a memory that learns, it sees the same events and what was found 
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import InitVar, dataclass, field
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
 from msgspec import structs
 
-from contracts.events import FLEET, Anomaly, Event
+from contracts.events import FLEET, Anomaly, CanFrameSeen, Event, Reading
 from memorybank import lifecycle
-from memorybank.detector import AnyDetector, Place, Scope, Sign, nothing_learned
+from memorybank.detector import (
+    SCOPES,
+    AnyDetector,
+    Place,
+    Scope,
+    Sign,
+    nothing_learned,
+)
 from memorybank.event_clock import EventClock
 from memorybank.learning import Learning
 from memorybank.lifecycle import Life
 from memorybank.patterns import Pattern, Patterns, learned, recollection
+from memorybank.routing import Rank, Routes, Steps, rank, routes
 
 log = logging.getLogger("memorybank")
 
@@ -29,11 +37,6 @@ SILENCE_S = 120.0
 FORGET_S = 3600.0
 _RECALLS = "; "
 """Before what is recalled, which has none of it."""
-
-PlaceKey: TypeAlias = tuple[str, int]
-"""Charge point and connector; connector 0 is the whole charge point, FLEET and 0 are all of them."""
-
-_FLEET: PlaceKey = (FLEET, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +47,15 @@ class Finding:
     pattern: Pattern
 
 
-_Step: TypeAlias = tuple[int, Callable[[Any, Any], Sign | None]]
-"""A detector's place among those of its scope, and its step."""
-
-
-@dataclass(slots=True)
-class _Rank:
-    """The detectors of one scope, their ticks, and the steps of those that take a type of event."""
-
-    detectors: tuple[AnyDetector, ...]
-    ticks: tuple[Callable[[Any, datetime], Sign | None], ...]
-    steps: dict[type[Event], tuple[_Step, ...]]
-
-
 @dataclass(slots=True)
 class _Watched:
     """A place with the states of its scope's detectors and what is open there, by kind."""
 
     place: Place
-    rank: _Rank
+    rank: Rank
     states: list[Any]
     clock: EventClock
-    heard_s: float
+    heard_s: float = 0.0
     lives: dict[str, Life] = field(default_factory=dict)
 
 
@@ -84,75 +74,84 @@ class Watch:
     """How often a detector failed and began afresh."""
     _elsewhere: dict[UUID, Pattern | None] = field(default_factory=dict)
     """Of each open anomaly that was told of: the like of it at another charge point."""
-    _ranks: dict[Scope, _Rank] = field(init=False)
-    _taken: frozenset[type[Event]] = field(init=False)
-    _watched: dict[PlaceKey, _Watched] = field(default_factory=dict)
-    _connectors: dict[str, dict[PlaceKey, _Watched]] = field(default_factory=dict)
+    _ranks: dict[Scope, Rank] = field(init=False)
+    _routes: Routes = field(init=False)
+    _places: dict[str, dict[int, _Watched]] = field(default_factory=dict)
+    """By charge point and connector: 0 is the whole charge point; the fleet is FLEET's."""
 
     def __post_init__(self, detectors: Iterable[AnyDetector]) -> None:
         """Sort the detectors by scope and by what they take."""
         detectors = tuple(detectors)
-        self._ranks = {
-            scope: _rank(tuple(detector for detector in detectors if detector.scope == scope))
-            for scope in ("connector", "charge_point", "fleet")
-        }
-        self._taken = frozenset(kind for detector in detectors for kind in detector.takes)
+        self._ranks = {scope: rank(detectors, scope) for scope in SCOPES}
+        self._routes = routes(self._ranks.values())
 
     @property
     def places(self) -> int:
         """How many places are watched."""
-        return len(self._watched)
+        return sum(map(len, self._places.values()))
 
     def observe(self, event: Event, heard_s: float) -> list[Finding]:
         """Take an event, heard at `heard_s` of our clock; what one source tells of a place comes in order."""
-        told = self._observed(event, heard_s)
-        if self.learning is not None:
+        kind = type(event)
+        told = self._observed(event, heard_s) if kind in self._routes.by_type else None
+        if kind is Reading and self.learning is not None:
             self.learning.observe(event)
         return [self._found(anomaly) for anomaly in told] if told else []
 
     def _observed(self, event: Event, heard_s: float) -> list[Anomaly]:
         told: list[Anomaly] = []
-        if type(event) not in self._taken:
-            return told
-        charge_point_id, connector, ranks = event.charge_point_id, event.connector, self._ranks
+        if isinstance(event, CanFrameSeen):
+            route = self._routes.by_can_id.get(event.can_id, self._routes.by_type[CanFrameSeen])
+        elif isinstance(event, Reading):
+            route = self._routes.by_origin[event.origin]
+        else:
+            route = self._routes.by_type[type(event)]
+        of_connector, of_charge_point, of_fleet = route
+        charge_point_id, connector = event.charge_point_id, event.connector
         if charge_point_id is not None:
-            if ranks["connector"].detectors:
-                if connector:
-                    self._give((charge_point_id, connector), "connector", event, heard_s, told)
-                elif charge_point_id in self._connectors:
-                    for key in self._connectors[charge_point_id]:
-                        self._give(key, "connector", event, heard_s, told)
-            if ranks["charge_point"].detectors:
-                self._give((charge_point_id, 0), "charge_point", event, heard_s, told)
-        if ranks["fleet"].detectors:
-            self._give(_FLEET, "fleet", event, heard_s, told)
+            if of_connector and connector:
+                self._give(charge_point_id, connector, of_connector, event, heard_s, told)
+            elif of_connector:
+                for number in self._connectors(charge_point_id):
+                    self._give(charge_point_id, number, of_connector, event, heard_s, told)
+            if of_charge_point:
+                self._give(charge_point_id, 0, of_charge_point, event, heard_s, told)
+        if of_fleet:
+            self._give(FLEET, 0, of_fleet, event, heard_s, told)
         return told
+
+    def _connectors(self, charge_point_id: str) -> list[int]:
+        """Return the connectors of a charge point that are known."""
+        return [number for number in self._places.get(charge_point_id, ()) if number]
 
     def expire(self, now_s: float) -> list[Finding]:
         """Close the anomalies of places that fell silent; forget places of an hour ago."""
         findings: list[Finding] = []
-        for key, watched in list(self._watched.items()):
-            silent_s = now_s - watched.heard_s
-            if silent_s >= SILENCE_S:
-                findings += [self._found(lifecycle.closed(life)) for life in watched.lives.values()]
-                watched.lives.clear()
-            if silent_s >= FORGET_S:
-                del self._watched[key]
-                self._connectors.get(key[0], {}).pop(key, None)
-                if not self._connectors.get(key[0]):
-                    self._connectors.pop(key[0], None)
+        for charge_point_id, places in list(self._places.items()):
+            for connector, watched in list(places.items()):
+                silent_s = now_s - watched.heard_s
+                if silent_s >= SILENCE_S:
+                    findings += [self._found(lifecycle.closed(life)) for life in watched.lives.values()]
+                    watched.lives.clear()
+                if silent_s >= FORGET_S:
+                    del places[connector]
+            if not places:
+                del self._places[charge_point_id]
         return findings
 
     def resume(self, events: Iterable[Event], anomalies: Iterable[Anomaly], heard_s: float) -> None:
         """Take up after a restart: the last events before it, already told of, then what was open."""
         for event in events:
-            self._observed(event, heard_s)
-        for watched in self._watched.values():
-            watched.lives.clear()
+            if type(event) in self._routes.by_type:
+                self._observed(event, heard_s)
+        for places in self._places.values():
+            for watched in places.values():
+                watched.lives.clear()
         for anomaly in anomalies:
-            key = (anomaly.charge_point_id, anomaly.connector)
-            scope: Scope = "fleet" if key == _FLEET else "connector" if anomaly.connector else "charge_point"
-            watched = self._watched.get(key) or self._new(key, scope, anomaly.updated_at, heard_s)
+            charge_point_id, connector = anomaly.charge_point_id, anomaly.connector
+            known = self._places.get(charge_point_id, {}).get(connector)
+            watched = known or self._new(charge_point_id, connector, anomaly.updated_at)
+            watched.heard_s = known.heard_s if known else heard_s
             own_words = anomaly.explanation.rpartition(_RECALLS)[0] or anomaly.explanation
             life = lifecycle.resumed(structs.replace(anomaly, explanation=own_words))
             # What happened since is known: its quiet counts from the start, not from before it.
@@ -161,39 +160,47 @@ class Watch:
             if self.learning is not None:
                 self.learning.note(anomaly)
 
-    def _give(self, key: PlaceKey, scope: Scope, event: Event, heard_s: float, told: list[Anomaly]) -> None:
+    def _give(
+        self,
+        charge_point_id: str,
+        connector: int,
+        steps: Steps,
+        event: Event,
+        heard_s: float,
+        told: list[Anomaly],
+    ) -> None:
         """Step and tick the detectors of a place."""
         at = event.at
-        watched = self._watched.get(key)
-        if watched is None:
-            watched = self._new(key, scope, at, heard_s)
+        try:
+            watched = self._places[charge_point_id][connector]
+        except KeyError:
+            watched = self._new(charge_point_id, connector, at)
         watched.heard_s = heard_s
-        states, clock, rank = watched.states, watched.clock, watched.rank
+        clock = watched.clock
         ticks = not clock.late_at <= at < clock.due_at and clock.move(at)
-        for index, step in rank.steps.get(type(event), ()):
+        for index, step in steps:
             try:
-                sign = step(states[index], event)
+                sign = step(watched.states[index], event)
                 if sign is not None:
                     self._signed(watched, sign, clock.told(at), told)
             except Exception as error:  # noqa: BLE001 - a detector's bug must not stop the memory
                 self._failed(watched, index, error)
-        if ticks:
+        if ticks and (watched.rank.ticks or watched.lives):
             self._tick(watched, told)
 
     def _tick(self, watched: _Watched, told: list[Anomaly]) -> None:
-        now, states = watched.clock.now, watched.states
-        for index, tick in enumerate(watched.rank.ticks):
+        now = watched.clock.now
+        for index, tick in watched.rank.ticks:
             try:
-                sign = tick(states[index], now)
+                sign = tick(watched.states[index], now)
                 if sign is not None:
                     self._signed(watched, sign, now, told)
             except Exception as error:  # noqa: BLE001 - a detector's bug must not stop the memory
                 self._failed(watched, index, error)
-        if watched.lives:
-            for kind, life in list(watched.lives.items()):
-                if lifecycle.is_over(life, now):
-                    del watched.lives[kind]
-                    told.append(lifecycle.closed(life))
+        for kind, life in list(watched.lives.items()) if watched.lives else ():
+            if lifecycle.is_over(life, now):
+                del watched.lives[kind]
+                told.append(lifecycle.closed(life))
 
     def _signed(self, watched: _Watched, sign: Sign, at: datetime, told: list[Anomaly]) -> None:
         life = watched.lives.get(sign.kind)
@@ -212,13 +219,14 @@ class Watch:
         self.failures += 1
         watched.states[index] = detector.start(place)
 
-    def _new(self, key: PlaceKey, scope: Scope, at: datetime, heard_s: float) -> _Watched:
+    def _new(self, charge_point_id: str, connector: int, at: datetime) -> _Watched:
+        scope: Scope = "connector" if connector else "fleet" if charge_point_id == FLEET else "charge_point"
         rank = self._ranks[scope]
-        place = Place(*key, self.learning.expectation(*key) if self.learning else nothing_learned)
+        learned = self.learning.expectation(charge_point_id, connector) if self.learning else nothing_learned
+        place = Place(charge_point_id, connector, learned)
         states = [detector.start(place) for detector in rank.detectors]
-        watched = self._watched[key] = _Watched(place, rank, states, EventClock(at), heard_s)
-        if scope == "connector":
-            self._connectors.setdefault(key[0], {})[key] = watched
+        watched = _Watched(place, rank, states, EventClock(at))
+        self._places.setdefault(charge_point_id, {})[connector] = watched
         return watched
 
     def _found(self, anomaly: Anomaly) -> Finding:
@@ -237,15 +245,3 @@ class Watch:
         return Finding(
             structs.replace(anomaly, explanation=f"{anomaly.explanation}{_RECALLS}{recalled}"), pattern
         )
-
-
-def _rank(detectors: tuple[AnyDetector, ...]) -> _Rank:
-    kinds = {kind for detector in detectors for kind in detector.takes}
-    return _Rank(
-        detectors,
-        tuple(detector.tick for detector in detectors),
-        {
-            kind: tuple((i, detector.step) for i, detector in enumerate(detectors) if kind in detector.takes)
-            for kind in kinds
-        },
-    )

@@ -85,6 +85,7 @@ class FleetOscillation:
     layer: ClassVar[Layer] = "fleet"
     scope: ClassVar[Scope] = "fleet"
     takes: ClassVar[tuple[type[Event], ...]] = (Reading, CommandSent)
+    origins: ClassVar[frozenset[str]] = frozenset({"can"})
 
     def start(self, _place: Place) -> State:
         """Return the state before the first event."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from contracts.events import CommandSent, Event, Reading, Severity
-from memorybank.detector import Layer, Place, Scope, Sign
+from memorybank.detector import Layer, Place, Scope, Sign, no_tick
 from memorybank.detectors.sent_limits import SentLimits, SentProfile
 
 KIND = "profile-throttling"
@@ -77,6 +77,8 @@ class ProfileThrottling:
     layer: ClassVar[Layer] = "residual"
     scope: ClassVar[Scope] = "connector"
     takes: ClassVar[tuple[type[Event], ...]] = (Reading, CommandSent)
+    origins: ClassVar[frozenset[str]] = frozenset({"can"})
+    tick = no_tick
 
     def start(self, place: Place) -> State:
         """Return the state before the first event."""
@@ -104,10 +106,6 @@ class ProfileThrottling:
             state.peak_a = max(state.peak_a, event.current_a or 0.0)
             return None
         return self._judged(state, event, limit_a)
-
-    def tick(self, _state: State, _now: datetime) -> Sign | None:
-        """Nothing is told by an absence: without readings nothing is known to be kept back."""
-        return None
 
     def _overridden(self, limits: SentLimits) -> SentProfile | None:
         for profile in limits.profiles:

@@ -4,12 +4,11 @@ Who replays a module's frames beside it doubles them; who replays them in its pl
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import ClassVar
 
 from contracts.can_frames import OUTPUT_ID
 from contracts.events import CanFrameSeen, Event
-from memorybank.detector import Layer, Place, Scope, Sign
+from memorybank.detector import Layer, Place, Scope, Sign, no_tick
 from memorybank.detectors.frame_rate import FrameRate
 from memorybank.detectors.telling import Telling
 
@@ -58,6 +57,8 @@ class ReadingReplay:
     layer: ClassVar[Layer] = "residual"
     scope: ClassVar[Scope] = "connector"
     takes: ClassVar[tuple[type[Event], ...]] = (CanFrameSeen,)
+    can_ids: ClassVar[frozenset[int]] = frozenset({OUTPUT_ID})
+    tick = no_tick
 
     def start(self, _place: Place) -> State:
         """Return the state before the first frame."""
@@ -93,10 +94,6 @@ class ReadingReplay:
             explanation="; ".join(said),
             pattern={"before": float(state.before)},
         )
-
-    def tick(self, _state: State, _now: datetime) -> Sign | None:
-        """Nothing is told by an absence."""
-        return None
 
     def _remember(self, state: State, data: str, at_s: float) -> None:
         """Add a 0x301 to the history and look whether the last ones were there before."""

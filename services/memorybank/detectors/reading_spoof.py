@@ -4,12 +4,11 @@ A module sends 0x301 and then 0x300, once a second each, and both say the same.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import ClassVar
 
 from contracts.can_frames import CURRENT_ID, OUTPUT_ID
 from contracts.events import CanFrameSeen, Event, Severity
-from memorybank.detector import Layer, Place, Scope, Sign
+from memorybank.detector import Layer, Place, Scope, Sign, no_tick
 from memorybank.detectors.frame_rate import FrameRate
 from memorybank.detectors.telling import Telling
 
@@ -72,6 +71,8 @@ class ReadingSpoof:
     layer: ClassVar[Layer] = "residual"
     scope: ClassVar[Scope] = "connector"
     takes: ClassVar[tuple[type[Event], ...]] = (CanFrameSeen,)
+    can_ids: ClassVar[frozenset[int]] = frozenset({OUTPUT_ID, CURRENT_ID})
+    tick = no_tick
 
     def start(self, _place: Place) -> State:
         """Return the state before the first frame."""
@@ -89,10 +90,6 @@ class ReadingSpoof:
             at_s = event.at.timestamp()
             self._reading(state, event.data, at_s)
             return self._judged(state, at_s)
-        return None
-
-    def tick(self, _state: State, _now: datetime) -> Sign | None:
-        """Nothing is told by an absence."""
         return None
 
     def _output(self, state: State, event: CanFrameSeen) -> None:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import ClassVar
 
 from contracts.events import CommandSent, Event, Reading, Severity
-from memorybank.detector import Layer, Place, Scope, Sign
+from memorybank.detector import Layer, Place, Scope, Sign, no_tick
 from memorybank.detectors.cadence import KEEP, Cadence
 from memorybank.detectors.wished import Wished
 from memorybank.detectors.zigzag import ZigZag
@@ -87,6 +87,7 @@ class Reversals:
     layer: ClassVar[Layer] = "periodicity"
     scope: ClassVar[Scope] = "connector"
     takes: ClassVar[tuple[type[Event], ...]] = (Reading, CommandSent)
+    tick = no_tick
 
     def start(self, _place: Place) -> State:
         """Return the state before the first event."""
@@ -109,10 +110,6 @@ class Reversals:
         if at_s - state.told_s < _TOLD_AGAIN_S and not has_turned:
             return None
         return self._judged(state)
-
-    def tick(self, _state: State, _now: datetime) -> Sign | None:
-        """Nothing is told by an absence."""
-        return None
 
     def _move(self, state: State, reading: Reading, at_s: float) -> bool:
         """Move the zigzags and the wishes on to a reading; return whether the current turned."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from contracts.events import CommandSent, Event, Reading, Severity
-from memorybank.detector import Layer, Place, Scope, Sign
+from memorybank.detector import Layer, Place, Scope, Sign, no_tick
 from memorybank.detectors.sent_limits import SentLimits
 
 KIND = "stealth-drift"
@@ -79,6 +79,8 @@ class StealthDrift:
     layer: ClassVar[Layer] = "residual"
     scope: ClassVar[Scope] = "connector"
     takes: ClassVar[tuple[type[Event], ...]] = (Reading, CommandSent)
+    origins: ClassVar[frozenset[str]] = frozenset({"can"})
+    tick = no_tick
 
     def start(self, _place: Place) -> State:
         """Return the state before the first event."""
@@ -103,10 +105,6 @@ class StealthDrift:
         if state.asked.steps < self.steps and state.told.steps < self.steps:
             return None
         return self._judged(state, event.at.timestamp())
-
-    def tick(self, _state: State, _now: datetime) -> Sign | None:
-        """Nothing is told by an absence."""
-        return None
 
     def _note(self, creep: Creep, at_s: float, limit_a: float) -> None:
         """Add a change of the limit to its sum, or begin anew where it is none of a creep."""
