@@ -53,6 +53,18 @@ def hear(heard: Heard, frame: Frame) -> tuple[Heard, Report | None]:
     return heard, None
 
 
+def report_of(frames: tuple[Frame, ...]) -> Report | None:
+    """Return the report that all frames of an instant make, as `hear` would; None: it is not those four."""
+    if len(frames) != 4:
+        return None
+    output, status, thermal, current = frames
+    if not (isinstance(output, Output) and isinstance(status, Status)):
+        return None
+    if not (isinstance(thermal, Thermal) and isinstance(current, Current)):
+        return None
+    return Report(_current_a(current, output), output, status, thermal)
+
+
 def _current_a(current: Current, output: Output | None) -> float:
     """0x301 refines 0x300; where they contradict each other, the base protocol's 0x300 counts."""
     if output is not None and can_frames.reading(output.current_a) == current:

@@ -97,6 +97,8 @@ def step(connector: Connector, event: Event) -> tuple[Connector, tuple[Action, .
 class _Step:
     """One step on its way: the state so far and the actions so far."""
 
+    __slots__ = ("actions", "connector")
+
     def __init__(self, connector: Connector) -> None:
         self.connector = connector
         self.actions: list[Action] = []
@@ -242,7 +244,8 @@ def _compare(run: _Step, state: ModuleState) -> None:
         return
     reports = connector.reports_since_start
     if state is ModuleState.CHARGING:
-        run.become(stopped_by_other=False, reports_since_start=None)
+        if connector.stopped_by_other or reports is not None:
+            run.become(stopped_by_other=False, reports_since_start=None)
     elif connector.stopped_by_other:
         return
     elif reports is None:
@@ -264,7 +267,7 @@ def _judge(run: _Step) -> None:
     if (
         not connector.module.present
         or connector.stopped_by_other
-        or can_frames.limit(connector.limit_a).limit_a == 0
+        or connector.limit_a < 1  # 0x210 tells whole amperes
         or (reports is None and connector.module.offers_nothing)
         or (reports is not None and reports >= REPORTS_UNTIL_STARTED)
     ):

@@ -80,3 +80,19 @@ def has_come_back(module: Module, report: ModuleReported) -> bool:
         return False
     ahead = (after.counter - before.counter) & 0xFF
     return ahead > report.now_s - module.status_s + _LOST_FRAMES or after.closures < before.closures
+
+
+def is_told_again(module: Module, report: ModuleReported) -> bool:
+    """Return whether a report says to a connector's machine what it knows: only numbers are others."""
+    known, told = module.status, report.status
+    if known is None or told is None or has_come_back(module, report):
+        return False
+    enough_a = CURRENT_AGAIN_A if module.has_no_current else NO_CURRENT_A
+    offers_nothing = report.offered_a is not None and report.offered_a < NO_CURRENT_A
+    return (
+        told.state is known.state
+        and told.faults == known.faults
+        and told.vehicle_limited is known.vehicle_limited
+        and (report.current_a < enough_a) is module.has_no_current
+        and offers_nothing is module.offers_nothing
+    )

@@ -51,15 +51,20 @@ def heard(module: Module, frame: Frame) -> Module:
     return module
 
 
+def steps(elapsed_s: float) -> tuple[int, float]:
+    """Return in how many equal steps a module goes so far, and how long each is: about 0.1 s."""
+    number = max(1, round(elapsed_s / STEP_S))
+    return number, elapsed_s / number
+
+
 def advanced(module: Module, elapsed_s: float) -> Module:
-    """Return the module so much later, in equal steps of about 0.1 s; a module at rest takes one step."""
+    """Return the module so much later, in equal steps; a module at rest takes one step."""
     stage = module.stage
-    remaining = max(1, round(elapsed_s / STEP_S))
-    dt_s = elapsed_s / remaining
+    remaining, dt_s = steps(elapsed_s)
     while remaining:
-        steps = remaining if stage.at_rest else 1
-        stage = power_stage.step(stage, (), dt_s * steps)
-        remaining -= steps
+        taken = remaining if stage.at_rest else 1
+        stage = power_stage.step(stage, (), dt_s * taken)
+        remaining -= taken
     return replace(module, stage=stage)
 
 

@@ -90,18 +90,14 @@ class PowerStage(Struct, frozen=True):
     @property
     def offered_a(self) -> float:
         """What the module would allow now: the limit within its rated current, derated by its temperature."""
-        if self.faults:
-            return 0.0
-        derating = (OFF_AT_C - self.temperature_c) / (OFF_AT_C - FULL_POWER_TO_C)
-        return min(self.limit_a, self.ratings.rated_a * max(0.0, min(1.0, derating)))
+        return 0.0 if self.faults else derated_a(self.limit_a, self.ratings, self.temperature_c)
 
     @property
     def target_a(self) -> float:
         """The current that it nears: nothing unless it charges, and never more than the vehicle takes."""
         if self.state is not ModuleState.CHARGING:
             return 0.0
-        set_a = _set_a(self.offered_a, self.ratings.set_error_share)
-        return min(set_a, self.accepted_a) * self.defects.regulator_gain
+        return regulated_a(self.ratings, self.defects, self.offered_a, self.accepted_a)
 
     @property
     def accepted_a(self) -> float:
@@ -140,6 +136,26 @@ def step(stage: PowerStage, commands: Iterable[Command], dt_s: float) -> PowerSt
     return _protected(_later(stage, dt_s))
 
 
+def derated_a(limit_a: float, ratings: Ratings, temperature_c: float) -> float:
+    """Return what a module without a fault would allow: the limit within its rated current, derated."""
+    derating = (OFF_AT_C - temperature_c) / (OFF_AT_C - FULL_POWER_TO_C)
+    return min(limit_a, ratings.rated_a * max(0.0, min(1.0, derating)))
+
+
+def regulated_a(ratings: Ratings, defects: Defects, offered_a: float, accepted_a: float) -> float:
+    """Return the current to which a charging module regulates, of what it offers and the vehicle accepts."""
+    return min(_set_a(offered_a, ratings.set_error_share), accepted_a) * defects.regulator_gain
+
+
+def warmed_c(
+    ratings: Ratings, defects: Defects, temperature_c: float, current_a: float, dt_s: float
+) -> float:
+    """Return the temperature after `dt_s` with this current."""
+    load = current_a / ratings.rated_a
+    settled_c = ratings.ambient_c + HEAT_RISE_C * load * load / defects.cooling_share
+    return settled_c + (temperature_c - settled_c) * math.exp(-dt_s / HEAT_TIME_S)
+
+
 def _obeyed(stage: PowerStage, command: Command) -> PowerStage:
     match command:
         case SetLimit(limit_a):
@@ -171,14 +187,11 @@ def _later(stage: PowerStage, dt_s: float) -> PowerStage:
         current_a = _moved_a(stage, dt_s)
         mean_a = (stage.current_a + current_a) / 2
         car = vehicle.charged(car, vehicle.power_w(car, mean_a) * dt_s / 3600)
-    load = current_a / ratings.rated_a
-    settled_c = ratings.ambient_c + HEAT_RISE_C * load * load / defects.cooling_share
-    cooled = math.exp(-dt_s / HEAT_TIME_S)
     return replace(
         stage,
         vehicle=car,
         current_a=current_a,
-        temperature_c=settled_c + (stage.temperature_c - settled_c) * cooled,
+        temperature_c=warmed_c(ratings, defects, stage.temperature_c, current_a, dt_s),
         keepalive_age_s=None if stage.keepalive_age_s is None else stage.keepalive_age_s + dt_s,
     )
 

@@ -73,16 +73,25 @@ def plugged(vehicle: Vehicle) -> Vehicle:
 
 def accepted_a(vehicle: Vehicle) -> float:
     """Return the most current that the car would take now: its curve's power, in its steps of current."""
-    power_w = vehicle.peak_w * _between(vehicle.power_over_soc, vehicle.soc_percent)
-    current_a = power_w / (voltage_v(vehicle, 0.0) * vehicle.phases)
+    return accepted_at_a(vehicle, vehicle.soc_percent, open_v(vehicle, vehicle.soc_percent))
+
+
+def accepted_at_a(vehicle: Vehicle, soc_percent: float, open_v: float) -> float:
+    """Return the most current that the car would take so full, at that open-circuit voltage."""
+    power_w = vehicle.peak_w * _between(vehicle.power_over_soc, soc_percent)
+    current_a = power_w / (open_v * vehicle.phases)
     step_a = vehicle.request_step_a
     return math.floor(current_a / step_a) * step_a if step_a else current_a
 
 
+def open_v(vehicle: Vehicle, soc_percent: float) -> float:
+    """Return the voltage at the terminals of the car's battery, so full, while nothing flows."""
+    return vehicle.full_v * _between(vehicle.voltage_over_soc, soc_percent)
+
+
 def voltage_v(vehicle: Vehicle, current_a: float) -> float:
     """Return the voltage at the battery's terminals while `current_a` flows into it."""
-    share = _between(vehicle.voltage_over_soc, vehicle.soc_percent)
-    return vehicle.full_v * share + vehicle.internal_ohm * current_a
+    return open_v(vehicle, vehicle.soc_percent) + vehicle.internal_ohm * current_a
 
 
 def power_w(vehicle: Vehicle, current_a: float) -> float:
@@ -92,8 +101,12 @@ def power_w(vehicle: Vehicle, current_a: float) -> float:
 
 def charged(vehicle: Vehicle, energy_wh: float) -> Vehicle:
     """Return the car with that energy in its battery, full at most."""
-    soc_percent = vehicle.soc_percent + energy_wh / vehicle.capacity_wh * 100
-    return replace(vehicle, soc_percent=min(100.0, soc_percent))
+    return replace(vehicle, soc_percent=charged_percent(vehicle, vehicle.soc_percent, energy_wh))
+
+
+def charged_percent(vehicle: Vehicle, soc_percent: float, energy_wh: float) -> float:
+    """Return the state of charge of the car with that energy more in its battery, full at most."""
+    return min(100.0, soc_percent + energy_wh / vehicle.capacity_wh * 100)
 
 
 def _between(curve: Curve, x: float) -> float:

@@ -127,11 +127,15 @@ Frame: TypeAlias = Start | Stop | SetLimit | Keepalive | Current | Output | Stat
 
 def _scaled(value: float, factor: float, low: int, high: int) -> int:
     """Return `value / factor` rounded half away from zero, saturated to low … high."""
-    if math.isnan(value):
-        raise MalformedFrame("a signal is not a number")
-    if math.isinf(value):
+    try:
+        steps = math.floor(abs(value) / factor + 0.5)
+    except ValueError as error:
+        raise MalformedFrame("a signal is not a number") from error
+    except OverflowError:  # it is infinite
         return high if value > 0 else low
-    return max(low, min(high, math.floor(abs(value) / factor + 0.5) * (1 if value >= 0 else -1)))
+    if value < 0:
+        steps = -steps
+    return low if steps < low else min(steps, high)
 
 
 def reading(current_a: float) -> Current:
@@ -188,17 +192,17 @@ def _pack(frame: Frame) -> bytes:
 
 def as_heard(frame: Frame) -> Frame:
     """Return the frame as it arrives, in the resolution of its signals: `decode(*encode(frame))`, faster."""
-    match frame:
-        case Output(current_a, voltage_v, offered_a):
-            return Output(
-                _scaled(current_a, 0.01, -(2**31), 2**31 - 1) / 100,
-                _scaled(voltage_v, 0.1, 0, 0xFFFF) / 10,
-                _scaled(offered_a, 0.1, 0, 0xFFFF) / 10,
-            )
-        case Thermal(temperature_c, soc_percent):
-            return Thermal(
-                _scaled(temperature_c, 0.1, -0x8000, 0x7FFF) / 10, _scaled(soc_percent, 0.1, 0, 1000) / 10
-            )
+    if isinstance(frame, Output):
+        return Output(
+            _scaled(frame.current_a, 0.01, -(2**31), 2**31 - 1) / 100,
+            _scaled(frame.voltage_v, 0.1, 0, 0xFFFF) / 10,
+            _scaled(frame.offered_a, 0.1, 0, 0xFFFF) / 10,
+        )
+    if isinstance(frame, Thermal):
+        return Thermal(
+            _scaled(frame.temperature_c, 0.1, -0x8000, 0x7FFF) / 10,
+            _scaled(frame.soc_percent, 0.1, 0, 1000) / 10,
+        )
     return frame
 
 

@@ -4,9 +4,11 @@ Rows stand in blocks of an hour of arrival. So the parts of many charge points a
 beside block, and are read again in the order of arrival by sorting one block at a time.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -32,12 +34,12 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: Arrow's type, what it says (with its unit), and how it is taken from a row."""
+    """A column: Arrow's type, what it says (with its unit), and how its values are taken from rows."""
 
     name: str
     type: DataType
     about: str
-    of: Callable[[Row], Any]
+    of: Callable[[Sequence[Row]], Iterable[Any]]
 
     @property
     def is_instant(self) -> bool:
@@ -60,7 +62,7 @@ class Table:
 
     def batch(self, rows: Sequence[Row]) -> RecordBatch:
         """Return rows as Arrow has them."""
-        arrays = [_array([column.of(row) for row in rows], column) for column in self.columns]
+        arrays = [_array(list(column.of(rows)), column) for column in self.columns]
         return RecordBatch.from_arrays(arrays, schema=self.schema)
 
 
@@ -84,15 +86,19 @@ def _array(values: list[Any], column: Column) -> Array:
 
 
 def _field(name: str, kind: DataType, about: str) -> Column:
-    return Column(name, kind, about, lambda row: getattr(row.event, name))
+    of = attrgetter(f"event.{name}")
+    return Column(name, kind, about, partial(map, of))
 
 
 def _time(name: str, about: str) -> Column:
-    def of(row: Row) -> int | None:
-        at = getattr(row.event, name)
-        return None if at is None else micros(at)
+    of = attrgetter(f"event.{name}")
+    return Column(
+        name, _INSTANT, about, lambda rows: [None if at is None else micros(at) for at in map(of, rows)]
+    )
 
-    return Column(name, _INSTANT, about, of)
+
+def _kind(row: Row) -> str:
+    return str(row.event.__struct_config__.tag)
 
 
 def _measured(name: str, about: str) -> Column:
@@ -100,16 +106,20 @@ def _measured(name: str, about: str) -> Column:
 
 
 def _json(name: str, about: str) -> Column:
-    return Column(name, _TEXT, about, lambda row: _ENCODER.encode(getattr(row.event, name)).decode())
+    of = attrgetter(f"event.{name}")
+    return Column(name, _TEXT, about, lambda rows: [_ENCODER.encode(of(row)).decode() for row in rows])
 
 
 _ENCODER = msgspec.json.Encoder()
 _AT = _time("at", "when it happened, by the clock of whoever tells it")
 _CHARGE_POINT = _field("charge_point_id", _TEXT, "the charge point's identity")
 _HEAD = (
-    Column("arrived_at", _INSTANT, "when whoever watches had it", lambda row: row.arrived_us),
+    Column("arrived_at", _INSTANT, "when whoever watches had it", partial(map, attrgetter("arrived_us"))),
     Column(
-        "seq", _INT, "the event's number at its charge point, in the order of arrival", lambda row: row.seq
+        "seq",
+        _INT,
+        "the event's number at its charge point, in the order of arrival",
+        partial(map, attrgetter("seq")),
     ),
     _AT,
     _CHARGE_POINT,
@@ -141,8 +151,8 @@ EVENTS = Table(
     "what else was seen: commands, transactions, statuses, OCPP messages, system events",
     (
         *_HEAD,
-        Column("kind", _TEXT, "the kind of event", lambda row: str(row.event.__struct_config__.tag)),
-        Column("event", _TEXT, "the whole event, JSON", lambda row: encoded(row.event)),
+        Column("kind", _TEXT, "the kind of event", partial(map, _kind)),
+        Column("event", _TEXT, "the whole event, JSON", lambda rows: [encoded(row.event) for row in rows]),
     ),
 )
 LABELS = Table(

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from charger import module as modules
 from charger import power_stage
 from charger.module import Module
+from charger.running import Running, running
 from contracts.can_frames import Frame, Keepalive, ModuleState
 
 SETTLED_A = 0.2
@@ -17,20 +18,28 @@ class ModuleNode:
     """A module at the instant to which it was advanced last."""
 
     def __init__(self, module: Module) -> None:
-        self.module = module
         self._stepped_at_s = 0.0
-        self._target_a = 0.0
-        self._is_settled = False
+        self._running: Running | None = None
+        """While it charges in the plain way; then the value is made when somebody asks."""
+        self._is_value_old = False
+        self.become(module)
+
+    @property
+    def module(self) -> Module:
+        """The module as a value."""
+        if self._running is not None and self._is_value_old:
+            self._value, self._is_value_old = self._running.module(), False
+        return self._value
 
     @property
     def at_rest(self) -> bool:
         """Whether nothing flows and nothing can."""
-        return self.module.stage.at_rest
+        return self._running is None and self._value.stage.at_rest
 
     def become(self, module: Module) -> None:
         """Be this module from now on."""
-        self.module = module
         stage = module.stage
+        self._value, self._is_value_old, self._running = module, False, running(module)
         self._target_a = stage.target_a
         self._is_settled = (
             stage.state is ModuleState.CHARGING and abs(self._target_a - stage.current_a) <= SETTLED_A
@@ -42,26 +51,58 @@ class ModuleNode:
         self._stepped_at_s = now_s
         if elapsed_s <= 0:
             return
-        module, before_a = self.module, self._target_a
+        before_a = self._target_a
+        if self._running is None or not self._run(self._running, elapsed_s):
+            self._step(elapsed_s)
+        if self._is_settled and abs(self._target_a - before_a) > SETTLED_A * elapsed_s:
+            self._is_settled = False
+
+    def _step(self, elapsed_s: float) -> None:
+        module = self.module
         if self._is_settled:
             self.become(replace(module, stage=power_stage.step(module.stage, (), elapsed_s)))
         else:
             self.become(modules.advanced(module, elapsed_s))
-        if self._is_settled and abs(self._target_a - before_a) > SETTLED_A * elapsed_s:
-            self._is_settled = False
+
+    def _run(self, run: Running, elapsed_s: float) -> bool:
+        """Let time pass for a module that charges; False: it cannot, and nothing was done."""
+        if self._is_settled:
+            if not run.later(elapsed_s):
+                return False
+        else:
+            self._value, self._is_value_old = self.module, False
+            steps, dt_s = modules.steps(elapsed_s)
+            for _ in range(steps):
+                if not run.later(dt_s):
+                    self._running = running(self._value)
+                    return False
+        self._is_value_old = True
+        self._target_a = run.target_a
+        self._is_settled = abs(run.target_a - run.current_a) <= SETTLED_A
+        return True
 
     def hear(self, frame: Frame, now_s: float) -> None:
         """Obey a frame of the bus."""
-        module = self.module
-        if isinstance(frame, Keepalive) and (self._is_settled or module.stage.at_rest):
+        if isinstance(frame, Keepalive) and (self._is_settled or self.at_rest):
             # It changes nothing where all is well; the instant is the next step's business.
-            self.module = replace(module, stage=replace(module.stage, keepalive_age_s=0.0))
+            self._kept_alive()
             return
         self.advance(now_s)
         self.become(modules.heard(self.module, frame))
 
+    def _kept_alive(self) -> None:
+        if self._running is not None:
+            self._running.keepalive_age_s = 0.0
+            self._is_value_old = True
+        else:
+            stage = replace(self._value.stage, keepalive_age_s=0.0)
+            self._value = replace(self._value, stage=stage)
+
     def publish(self, now_s: float) -> tuple[Frame, ...]:
         """Return the readings of this instant."""
         self.advance(now_s)
-        self.module, frames = modules.published(self.module)
+        if self._running is not None:
+            self._is_value_old = True
+            return self._running.published()
+        self._value, frames = modules.published(self._value)
         return frames

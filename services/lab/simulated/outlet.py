@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from chargepoint import bridge, connector, injected, messages, meter
+from chargepoint import module as modules
 from chargepoint.bridge import Heard, Report
 from chargepoint.configuration import Configuration
 from chargepoint.connector import Connector
@@ -40,6 +41,8 @@ from lab.rogue.sender import Raw
 from lab.simulated.agenda import Agenda
 from lab.simulated.bus import Bus
 from lab.simulated.module_node import ModuleNode
+
+_NOTHING = Heard()
 
 
 class Owner(Protocol):
@@ -92,14 +95,16 @@ class Outlet:
         self._owner = owner
         self._shows_wire = shows_wire
         self._agenda = agenda
-        self._heard = Heard()
+        self._heard = _NOTHING
+        self._unmoved: Connector | None = None
+        """The connector, while reports change nothing but what it knows of its module."""
         self._keepalives = 0
         self._sampled_s = float("-inf")
 
     def boot(self) -> None:
         """Begin anew: nothing is known of the module, which is told to stop."""
         self.connector = connector.booted(plugged=self.connector.plugged, operative=self.connector.operative)
-        self._heard = Heard()
+        self._heard = _NOTHING
         self.send(Stop())
 
     def handle(self, event: Event) -> None:
@@ -110,6 +115,18 @@ class Outlet:
             self._perform(action)
         if (before.transaction is None) != (self.connector.transaction is None):
             self._owner.transaction_changed(self.number)
+
+    def _step(self, report: ModuleReported) -> None:
+        """Step the machine; where nothing came of the same report before, nothing comes of it again."""
+        before = self.connector
+        if not modules.is_told_again(before.module, report):
+            self.handle(report)
+            return
+        heard = replace(before, module=modules.reported(before.module, report))
+        if before is self._unmoved or connector.step(before, report) == (heard, ()):
+            self.connector = self._unmoved = heard
+        else:
+            self.handle(report)
 
     def tick(self) -> None:
         """Keep the module alive; comes every second."""
@@ -146,11 +163,9 @@ class Outlet:
         if self._shows_wire:
             for frame in frames:
                 self._seen(Raw(*can_frames.encode(frame)), sent=False)
-        heard, report = self._heard, None
-        for frame in frames:
-            heard, report = bridge.hear(heard, can_frames.as_heard(frame))
-        self._heard = heard
+        report = bridge.report_of(tuple(map(can_frames.as_heard, frames)))
         if report is not None:
+            self._heard = _NOTHING
             self._reported(report)
 
     def _take(self, frame: Frame) -> None:
@@ -187,7 +202,7 @@ class Outlet:
     def _reported(self, report: Report) -> None:
         now_s, output, owner = self._agenda.now_s, report.output, self._owner
         self.meter = meter.read(self.meter, bridge.power_w(report, owner.supply), now_s)
-        self.handle(
+        self._step(
             ModuleReported(now_s, report.current_a, output.offered_a if output else None, report.status)
         )
         transaction = self.connector.transaction

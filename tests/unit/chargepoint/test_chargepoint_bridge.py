@@ -47,6 +47,14 @@ def values(report, measurands=tuple(MEASURANDS)):
 WHOLE = Report(99.61, OUTPUT, STATUS, THERMAL)
 
 
+def test_the_four_frames_of_an_instant_make_the_report_that_hearing_them_makes():
+    frames = (OUTPUT, STATUS, THERMAL, Current(100))
+    assert [bridge.report_of(frames)] == heard(*frames) == [WHOLE]
+    spoofed = (OUTPUT, STATUS, THERMAL, Current(50))
+    assert [bridge.report_of(spoofed)] == heard(*spoofed)
+    assert bridge.report_of(frames[1:]) is bridge.report_of(frames[::-1]) is None
+
+
 def test_a_0x300_completes_the_report():
     assert heard(OUTPUT, STATUS, THERMAL, Current(100)) == [WHOLE]
 
