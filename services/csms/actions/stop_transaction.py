@@ -43,7 +43,12 @@ def answer(payload: Payload, context: Context) -> Answer:
         events.append(transaction.ended_event(stop.transaction))
     if stop.oddity is not None:
         events.append(
-            context.noted(stop.oddity, transaction_id=request.transaction_id, reason=request.reason)
+            context.noted(
+                stop.oddity,
+                stop.transaction.connector if stop.transaction is not None else None,
+                transaction_id=request.transaction_id,
+                reason=request.reason,
+            )
         )
     if "idTag" not in payload:
         return Answer({}, tuple(events))

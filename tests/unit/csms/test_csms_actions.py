@@ -190,6 +190,25 @@ def test_meter_values_report_what_they_cannot_use(ask):
     assert refused.detail == {"measurand": "Voltage", "value": "abc", "unit": "", "reason": "not a number"}
 
 
+@pytest.mark.parametrize(("connector", "odd"), [(1, False), (2, True), (0, False)])
+def test_values_that_name_another_connector_than_their_transaction_s_are_reported(ask, connector, odd):
+    ask("StartTransaction", START)
+    values = {"timestamp": "2026-06-01T12:00:00Z", "sampledValue": [{"value": "900"}]}
+    answer = ask("MeterValues", {"connectorId": connector, "transactionId": 1, "meterValue": [values]})
+    assert answer.events[0].connector == connector
+    reported = [(event.name, event.connector, event.detail) for event in answer.events[1:]]
+    detail = {"transaction_id": 1, "named_connector": 2}
+    assert reported == ([("transaction_at_another_connector", 1, detail)] if odd else [])
+
+
+def test_a_second_stop_that_differs_is_reported_at_its_connector(ask):
+    ask("StartTransaction", START | {"connectorId": 2})
+    stop = {"transactionId": 1, "meterStop": 900, "timestamp": "2026-06-01T12:00:00Z"}
+    ask("StopTransaction", stop)
+    odd = ask("StopTransaction", stop | {"meterStop": 950}).events[-1]
+    assert (odd.name, odd.connector) == ("transaction_stopped_twice", 2)
+
+
 @pytest.mark.parametrize("action", ["DiagnosticsStatusNotification", "FirmwareStatusNotification"])
 def test_progress_is_noted(ask, action):
     assert names(ask(action, {"status": "Idle"}))
