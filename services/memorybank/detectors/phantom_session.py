@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from contracts.events import Event, Reading, Severity, StatusChanged
-from memorybank.detector import Layer, Place, Scope, Sign
+from memorybank.detector import Layer, Place, Scope, Sign, no_tick
 from memorybank.detectors.telling import Telling
 
 KIND = "phantom-session"
@@ -53,6 +53,8 @@ class PhantomSession:
     layer: ClassVar[Layer] = "consistency"
     scope: ClassVar[Scope] = "connector"
     takes: ClassVar[tuple[type[Event], ...]] = (Reading, StatusChanged)
+    origins: ClassVar[frozenset[str]] = frozenset({"can"})
+    tick = no_tick
 
     def start(self, _place: Place) -> State:
         """Return the state before the first event."""
@@ -66,7 +68,7 @@ class PhantomSession:
                 state.nothing_at = None
             return None
         transaction_id, current_a = event.transaction_id, event.current_a
-        if transaction_id is None or current_a is None or event.origin != "can":
+        if transaction_id is None or current_a is None:
             return None
         if transaction_id != state.transaction_id:
             state.transaction_id, state.flowed_at, state.nothing_at = transaction_id, _LONG_AGO, None
@@ -76,10 +78,6 @@ class PhantomSession:
                 state.flowed_at, state.flowed_a = event.at, current_a
             return None
         return self._judged(state, event, current_a)
-
-    def tick(self, _state: State, _now: datetime) -> Sign | None:
-        """Nothing is told by an absence: without readings nobody knows what flows."""
-        return None
 
     def _judged(self, state: State, reading: Reading, current_a: float) -> Sign | None:
         """Return what a session shows in which nothing flows now."""

@@ -88,7 +88,6 @@ BENIGN: dict[str, Iterable[Event]] = {
     "nothing is offered": charging(session(defect, offered_a=0.0)),
     "the battery is full": charging(session(defect, soc_percent=99.0)),
     "no transaction runs": charging(session(defect, transaction_id=None)),
-    "what MeterValues say": charging(session(defect, origin="ocpp")),
     "the vehicle takes less and less": charging(session(lambda second: max(0.5, 20.0 - second / 4))),
     "a little flows": charging(session(lambda second: 6.0 if second > FAILS_S else 80.0)),
     "a pause of some seconds": charging(session(lambda second: 0.0 if 60 <= second < 70 else 80.0)),
