@@ -12,6 +12,7 @@ from typing import ClassVar, NamedTuple
 from contracts.events import Event, Reading, Severity
 from memorybank.detector import Layer, Place, Scope, Sign
 from memorybank.detectors.flowed import Flowed
+from memorybank.detectors.telling import Standing
 
 SCALED, ROLLED_BACK, FROZEN, SWAPPED = (
     "meter-scaling",
@@ -25,9 +26,6 @@ _AHEAD_S = 10.0
 _SAME_S = 0.1
 _MILLISECOND_S = 0.001
 """OCPP's instants are cut to milliseconds, so they are a bit before those of the bus."""
-_AGAIN_S = 15.0
-_HOLDS_S = 75.0
-"""So long one comparison speaks: the slowest MeterValues come once a minute."""
 _ANCHOR_WH = 250.0
 _PROBE_WH = 30.0
 _UNIT = 1000.0
@@ -55,10 +53,8 @@ class State:
     """The one from before the fault."""
     well_at: datetime | None = None
     """When the last well comparison was."""
-    sign: Sign | None = None
+    standing: Standing = field(default_factory=Standing)
     """What the last comparison showed."""
-    shown_s: float = float("-inf")
-    told_s: float = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +95,7 @@ class Registers:
 
     def tick(self, state: State, now: datetime) -> Sign | None:
         """Tell again what the last MeterValues showed, which may be a minute old."""
-        if state.sign is None:
-            return None
-        now_s = now.timestamp()
-        if now_s - state.told_s < _AGAIN_S or now_s - state.shown_s > _HOLDS_S:
-            return None
-        state.told_s = now_s
-        return state.sign
+        return state.standing.again(now)
 
     def _reached(self, state: State) -> Sign | None:
         """Compare the MeterValues that came before their instant's reading did."""
@@ -121,6 +111,7 @@ class Registers:
         if flowed is None or event.energy_wh is None:
             return None
         flowed_wh, flowed_w, since_s = flowed
+        shown = state.standing.sign
         now = _Point(event.energy_wh, flowed_wh, state.flowed.unsure_wh)
         told_w = flowed_w if event.power_w is None or since_s > _SAME_S else event.power_w
         if flowed_w >= self.least_w and abs(told_w - flowed_w) > self.tolerance * flowed_w:
@@ -130,30 +121,20 @@ class Registers:
             sign, state.anchor = None, now
         elif self._agree(state.anchor, now):
             risen_wh = flowed_wh - state.anchor.flowed_wh
-            if state.sign is not None and risen_wh < _PROBE_WH:
+            if shown is not None and risen_wh < _PROBE_WH:
                 return None  # so little flowed that a standing register looks well
             sign = None
-            if state.sign is not None or risen_wh >= _ANCHOR_WH:
+            if shown is not None or risen_wh >= _ANCHOR_WH:
                 state.anchor = now
         elif state.before is not None and self._agree(state.before, now):
             sign, state.anchor, state.before = None, now, None
         else:
-            if state.sign is None:
+            if shown is None:
                 state.before = state.anchor
             sign, state.anchor = self._wrong(state, event.at, state.anchor, now), now
-        return self._shown(state, event.at, sign)
-
-    def _shown(self, state: State, at: datetime, sign: Sign | None) -> Sign | None:
-        """Keep what a comparison showed; return it if it is to be told now."""
-        state.sign = sign
         if sign is None:
-            state.well_at = at
-            return None
-        state.shown_s = at_s = at.timestamp()
-        if 0.0 <= at_s - state.told_s < _AGAIN_S:
-            return None
-        state.told_s = at_s
-        return sign
+            state.well_at = event.at
+        return state.standing.show(at_s, sign)
 
     def _agree(self, then: _Point, now: _Point) -> bool:
         """Return whether the register rose by what flowed, or by what may have flowed unseen beside it."""
@@ -163,11 +144,12 @@ class Registers:
         return -slack_wh <= apart_wh <= slack_wh + now.unsure_wh - then.unsure_wh
 
     def _scaled(self, state: State, at: datetime, told_w: float, flowed_w: float) -> Sign:
+        shown = state.standing.sign
         gain, apart_w = told_w / flowed_w, abs(told_w - flowed_w)
         grade: Severity = "critical" if apart_w >= _GRAVE_W else "warning"
         return Sign(
             kind=SCALED,
-            since=state.sign.since if state.sign else state.well_at or at,
+            since=shown.since if shown else state.well_at or at,
             score=round(abs(gain - 1) / self.tolerance, 2),
             threshold=1.0,
             deviation=round(apart_w, 1),
@@ -180,6 +162,7 @@ class Registers:
         )
 
     def _wrong(self, state: State, at: datetime, then: _Point, now: _Point) -> Sign:
+        shown = state.standing.sign
         rose_wh, flowed_wh = now.register_wh - then.register_wh, now.flowed_wh - then.flowed_wh
         first = state.before or then
         due_wh = first.register_wh + now.flowed_wh - first.flowed_wh
@@ -187,8 +170,8 @@ class Registers:
         grade: Severity = "critical" if apart_wh >= _GRAVE_WH else "warning"
         way = f"fell by {-rose_wh:.0f}" if rose_wh < 0.0 else f"rose by {rose_wh:.0f}"
         return Sign(
-            kind=state.sign.kind if state.sign else _kind(now.register_wh, due_wh, rose_wh, flowed_wh),
-            since=state.sign.since if state.sign else state.well_at or at,
+            kind=shown.kind if shown else _kind(now.register_wh, due_wh, rose_wh, flowed_wh),
+            since=shown.since if shown else state.well_at or at,
             score=round(abs(rose_wh - flowed_wh) / (self.tolerance_wh + self.tolerance * flowed_wh), 2),
             threshold=1.0,
             deviation=round(apart_wh, 1),

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from memorybank.detector import Sign
+
 _AGAIN_S = 10.0
 _CALM_S = 60.0
+_STANDS_S = 75.0
+"""MeterValues come once a minute at most, and some late."""
 
 
 @dataclass(slots=True)
@@ -29,3 +33,30 @@ class Telling:
     def since(self) -> datetime:
         """Since when it lasts."""
         return datetime.fromtimestamp(self.since_s, UTC)
+
+
+@dataclass(slots=True)
+class Standing:
+    """What messages that come once a minute showed last: it stands until the next; changed in place."""
+
+    sign: Sign | None = None
+    shown_s: float = float("-inf")
+    told_s: float = float("-inf")
+
+    def show(self, at_s: float, sign: Sign | None) -> Sign | None:
+        """Take what a message shows; return it if it is to be told now."""
+        self.sign, self.shown_s = sign, at_s
+        if sign is None or 0.0 <= at_s - self.told_s < _AGAIN_S:
+            return None
+        self.told_s = at_s
+        return sign
+
+    def again(self, now: datetime) -> Sign | None:
+        """Return what stands, if it is to be told again now."""
+        if self.sign is None:
+            return None
+        now_s = now.timestamp()
+        if now_s - self.told_s < _AGAIN_S or now_s - self.shown_s > _STANDS_S:
+            return None
+        self.told_s = now_s
+        return self.sign
