@@ -19,6 +19,9 @@ from csms.authorisation import BENCH_TAG
 FIRST_PROFILE_ID = 900_000_000
 """Charging profiles with this id or a higher one were set by scenarios."""
 
+PRESENT_TAG = "present_tag"
+"""The fault by which somebody holds an id tag to the reader."""
+
 Word: TypeAlias = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,49}$")]
 Text: TypeAlias = Annotated[str, Meta(min_length=1, max_length=2000)]
 Reference: TypeAlias = Annotated[str, Meta(pattern=r"^\$[a-z][a-z0-9_]*$")]
@@ -137,10 +140,11 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def id_tags(self) -> frozenset[str]:
-        """The tags that it starts transactions with."""
-        return frozenset(
-            step.id_tag for step in (*self.prepare, *self.steps) if isinstance(step, RemoteStart)
-        )
+        """The tags that it starts transactions with: from afar, or at the reader."""
+        steps = (*self.prepare, *self.steps)
+        from_afar = {step.id_tag for step in steps if isinstance(step, RemoteStart)}
+        injected = [step for step in steps if isinstance(step, Inject) and step.fault == PRESENT_TAG]
+        return frozenset(from_afar | {str(step.values["id_tag"]) for step in injected})
 
 
 class WrongParameters(ContractError):  # noqa: N818 - named after what was given

@@ -6,6 +6,7 @@ from typing import Any
 
 from contracts.events import AnyEvent, SystemEvent
 from contracts.ocpp_messages import Payload
+from csms.authorisation import IdTag
 from csms.limits import Limits
 from csms.state import State
 from csms.transaction import Transaction
@@ -25,6 +26,15 @@ class Context:
     def limits(self) -> Limits:
         """What this charge point was told to keep to."""
         return self.state.limits.get(self.charge_point_id)
+
+    def tag(self, id_tag: str) -> IdTag | None:
+        """Return a tag of the list, or one that a scenario shows here while it runs; else None."""
+        known = self.state.id_tags.get(id_tag)
+        if known is not None:
+            return known
+        intervention = self.state.runs.intervention(self.charge_point_id)
+        is_scenarios = intervention is not None and intervention.starts_with(id_tag)
+        return IdTag(id_tag=id_tag) if is_scenarios else None
 
     def transaction_at(self, connector: int, transaction_id: int | None) -> Transaction | None:
         """Return the transaction that a message names, or else the connector's newest active one."""

@@ -22,7 +22,7 @@ def answer(payload: Payload, context: Context) -> Answer:
         at=instant_of(payload, context.now),
         meter_start_wh=int32_of(payload, "meterStart"),
     )
-    tag = state.id_tags.get(request.id_tag)
+    tag = context.tag(request.id_tag)
     started = state.transactions.started_before(request)
     info = authorisation.id_tag_info(
         tag,

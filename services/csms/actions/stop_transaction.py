@@ -52,6 +52,6 @@ def answer(payload: Payload, context: Context) -> Answer:
         )
     if "idTag" not in payload:
         return Answer({}, tuple(events))
-    tag = state.id_tags.get(payload["idTag"])
+    tag = context.tag(payload["idTag"])
     info = authorisation.id_tag_info(tag, context.now, accept_unknown=context.accept_unknown_tags)
     return Answer({"idTagInfo": info}, tuple(events))

@@ -201,6 +201,27 @@ def test_values_that_name_another_connector_than_their_transaction_s_are_reporte
     assert reported == ([("transaction_at_another_connector", 1, detail)] if odd else [])
 
 
+def test_a_tag_that_is_shown_is_reported_with_what_came_of_it(ask, state):
+    state.id_tags.put(IdTag(id_tag="CARD-1"))
+    for id_tag, status in (("CARD-1", "Accepted"), ("CARD-2", "Invalid")):
+        (shown,) = ask("Authorize", {"idTag": id_tag}).events
+        assert (shown.name, shown.detail) == ("id_tag_shown", {"id_tag": id_tag, "status": status})
+
+
+def test_a_tag_that_a_scenario_shows_may_charge_there_while_it_runs(ask, state):
+    def status(charge_point_id):
+        return ask("Authorize", {"idTag": "cloned-tag"}, charge_point_id).payload["idTagInfo"]["status"]
+
+    state.runs.intervened("CP-1", Intervention("run", frozenset({"CLONED-TAG"})))
+    assert (status("CP-1"), status("CP-2")) == ("Accepted", "Invalid")
+    assert (
+        ask("StartTransaction", START | {"idTag": "CLONED-TAG"}).payload["idTagInfo"]["status"] == "Accepted"
+    )
+    assert [one.run_id for one in state.transactions.active("CP-1")] == ["run"]
+    state.runs.undone("CP-1")
+    assert status("CP-1") == "Invalid"
+
+
 def test_a_second_stop_that_differs_is_reported_at_its_connector(ask):
     ask("StartTransaction", START | {"connectorId": 2})
     stop = {"transactionId": 1, "meterStop": 900, "timestamp": "2026-06-01T12:00:00Z"}

@@ -225,6 +225,10 @@ def test_a_preparation_is_read_and_checked_like_the_steps(written):
         scenario_file.load(written(prepared.replace('"MINE"', "7")))
 
 
+def test_a_tag_that_a_scenario_shows_at_the_reader_is_one_of_its_tags():
+    assert scenario_file.load(SCENARIOS / "credential-replay.toml").id_tags == {"CLONED-TAG"}
+
+
 def test_the_catalogue_is_whole():
     """Every anomaly and every hard negative of the catalogue has a file."""
     known, errors = scenario_file.load_directory(SCENARIOS)

@@ -206,6 +206,27 @@ def test_scenario_injects_and_its_label_says_from_when_to_when(tmp_path: Path) -
     assert sum(0 < current_a < 60 for current_a in told) >= 59
 
 
+def test_a_cloned_tag_charges_wherever_it_is_shown_and_is_worth_nothing_afterwards() -> None:
+    plans = [
+        ChargePointPlan(
+            charge_point_id=f"CP-{number}",
+            runs=(scenario_run("credential-replay", start_s=20.0, parameters={"charge_s": 20.0}),),
+        )
+        for number in (1, 2)
+    ]
+    events = events_of(*plans, until_s=90)
+    shown = [e for e in events if isinstance(e, SystemEvent) and e.name == "id_tag_shown"]
+    assert [(one.charge_point_id, one.detail["status"]) for one in shown] == [
+        ("CP-1", "Accepted"),
+        ("CP-2", "Accepted"),
+    ]
+    begun = [event for event in events if isinstance(event, TransactionStarted)]
+    ended = [event for event in events if isinstance(event, TransactionEnded)]
+    assert {one.id_tag for one in begun} == {"CLONED-TAG"}
+    assert [one.reason for one in ended] == ["Remote", "Remote"]
+    assert min(one.meter_stop_wh for one in ended) > 50
+
+
 def test_reset_boots_the_charge_point_again(tmp_path: Path) -> None:
     """The transaction ends, the connection is made again, and everything is as after a boot."""
     text = INJECTING.split("[parameters.gain]", maxsplit=1)[0] + '[[steps]]\ndo = "reset"\n'
