@@ -49,6 +49,7 @@ class Delivery:
     topic: str
     payload: bytes
     ack: Callable[[], None]
+    qos: int = 1
 
 
 class MqttLink:
@@ -242,7 +243,7 @@ class MqttLink:
 
         if not self._received_now:
             self._loop.call_soon(self._hand_on)
-        self._received_now.append(Delivery(message.topic, bytes(message.payload), ack))
+        self._received_now.append(Delivery(message.topic, bytes(message.payload), ack, qos))
 
     def _hand_on(self) -> None:
         # Not from within paho: what this raised there would leave a packet half read.

@@ -26,3 +26,7 @@ class MalformedTopic(ContractError):  # noqa: N818
 
 class MalformedInjection(ContractError):  # noqa: N818
     """An injection that is none; the message names the place."""
+
+
+class MalformedVerdict(ContractError):  # noqa: N818
+    """What a foreign detector says is no verdict; the message names the place."""

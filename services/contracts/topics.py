@@ -20,6 +20,7 @@ CHANNELS: tuple[Channel, ...] = ("events", "truth")
 
 _EVENTS = re.compile(rf"{ROOT}/(events|truth)/([0-9]{{2}})/([a-z]+)/([^/]+)")
 _COMMITTED = re.compile(rf"{ROOT}/committed/([a-z]+)/([^/]+)/(events|truth)/([0-9]{{2}})")
+_VERDICTS = re.compile(rf"{ROOT}/verdicts/([^/]+)/([^/]+)")
 _NAME = re.compile(r"[a-z]+:.+", re.DOTALL)
 
 
@@ -121,6 +122,16 @@ def injected_topic(charge_point_id: str) -> str:
 def verdicts_topic(detector: str, charge_point_id: str) -> str:
     """Return the topic on which a detector of somebody else's tells of its anomalies (QoS 1)."""
     return f"{ROOT}/verdicts/{quote(detector, safe='')}/{quote(charge_point_id, safe='')}"
+
+
+def verdict_from_topic(topic: str) -> tuple[str, str]:
+    """Return the detector and the charge point of a topic of verdicts, or raise MalformedTopic."""
+    match = _VERDICTS.fullmatch(topic)
+    if match is not None:
+        detector, charge_point_id = unquote(match[1]), unquote(match[2])
+        if verdicts_topic(detector, charge_point_id) == topic:
+            return detector, charge_point_id
+    raise MalformedTopic(f"{topic!r:.300} is no topic of verdicts")
 
 
 ALL_INJECTIONS = f"{ROOT}/injections/+"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from iotcore.iotcore import IotCoreBroker
 
-ACCOUNTS = ("csms", "chargepoint", "memorybank", "console", "lab")
+ACCOUNTS = ("csms", "chargepoint", "memorybank", "console", "lab", "detector")
 
 
 def write_configuration(path: Path, port: int, passwords: dict[str, str]) -> None:

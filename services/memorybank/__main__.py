@@ -21,6 +21,7 @@ from memorybank.reader import Reader
 from memorybank.retention import Keep, Retention
 from memorybank.settings import Settings
 from memorybank.store import Store
+from memorybank.verdicts import Verdicts
 
 log = logging.getLogger("memorybank")
 
@@ -48,7 +49,9 @@ async def run(settings: Settings) -> None:
             detectors = settings.detectors()
             log.info("%d detectors, configuration %s", len(detectors), digest(detectors)[:12])
             parts.ingest = Ingest(settings, store, remembered, detectors, tell)
+            parts.verdicts = Verdicts(settings.mqtt, settings.share, store)
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(parts.verdicts.run(), name="verdicts")
                 if parts.retention is not None:
                     tasks.create_task(parts.retention.run(), name="retention")
                 await parts.ingest.run()

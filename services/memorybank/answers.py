@@ -178,6 +178,21 @@ class Pattern(BaseModel):
     signature: dict[str, float]
 
 
+class Verdict(BaseModel):
+    """What a detector of somebody else's said; `heard_at` is when the MemoryBank heard it first."""
+
+    id: int
+    detector: str
+    charge_point_id: str
+    connector: int
+    kind: str
+    at: datetime
+    ended_at: datetime | None
+    score: float | None
+    explanation: str
+    heard_at: datetime
+
+
 class Source(BaseModel):
     """Who numbers events: everything up to `committed_seq` is stored, `gaps` numbers are lost."""
 
@@ -266,3 +281,7 @@ class Sessions(Page[Session]):
 
 class Sources(Page[Source]):
     """Sources, by name."""
+
+
+class Verdicts(Page[Verdict]):
+    """What foreign detectors said, newest first."""

@@ -137,7 +137,7 @@ def _add_findings(memory: APIRouter, reader: Reader) -> None:
             raise HTTPException(404, "no anomaly of that id is remembered, or it shows no pattern")
         return found
 
-    def wanted_patterns(
+    def wanted_by_kind(
         charge_point_id: ChargePointId = None,
         since: Since = None,
         until: Until = None,
@@ -147,9 +147,24 @@ def _add_findings(memory: APIRouter, reader: Reader) -> None:
 
     @memory.get("/patterns", summary="Learned patterns, latest seen first", response_model=answers.Patterns)
     def patterns(
-        filters: Annotated[Filters, Depends(wanted_patterns)], limit: Limit = 100, after: After = None
+        filters: Annotated[Filters, Depends(wanted_by_kind)], limit: Limit = 100, after: After = None
     ) -> Any:
         return reader.patterns(filters, limit=limit, after=after)
+
+    @memory.get(
+        "/verdicts",
+        summary="What detectors of somebody else's said, newest first",
+        response_model=answers.Verdicts,
+    )
+    def verdicts(
+        filters: Annotated[Filters, Depends(wanted_by_kind)],
+        detector: Annotated[
+            str | None, Query(pattern=_NAME, description="Only what this one said", examples=["steps"])
+        ] = None,
+        limit: Limit = 100,
+        after: After = None,
+    ) -> Any:
+        return reader.verdicts(filters, detector=detector, limit=limit, after=after)
 
 
 def _add_happenings(memory: APIRouter, reader: Reader) -> None:

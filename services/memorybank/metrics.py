@@ -9,6 +9,7 @@ from memorybank.annotator import Annotator
 from memorybank.ingest import Ingest
 from memorybank.retention import Retention
 from memorybank.store import Store
+from memorybank.verdicts import OUTCOMES, Verdicts
 
 
 @dataclass(slots=True)
@@ -19,6 +20,7 @@ class Parts:
     retention: Retention | None = None
     """None: another one of those who share the work does it."""
     ingest: Ingest | None = None
+    verdicts: Verdicts | None = None
     annotator: Annotator | None = None
     """None: Grafana is told nothing."""
 
@@ -35,6 +37,7 @@ class Parts:
             "lag_s": self.ingest.lag_s if self.ingest else None,
             "dropped": self.ingest.consumer.dropped if self.ingest else 0,
             "gaps": self.ingest.gaps if self.ingest else 0,
+            "verdicts": self.verdicts.by_outcome if self.verdicts else {},
             "annotations": _annotations(self.annotator),
         }
 
@@ -102,6 +105,13 @@ METRICS: tuple[Metric[Parts], ...] = (
         "refused_sessions_total",
         "Sessions that were not learned from: an anomaly was near, or too many waited",
         lambda ingest: ingest.learning.refused_sessions,
+    ),
+    Metric(
+        "verdicts_total",
+        "Messages of foreign detectors, by what became of them",
+        lambda parts: None if parts.verdicts is None else parts.verdicts.by_outcome,
+        "outcome",
+        OUTCOMES,
     ),
     _ingest(
         "waiting_messages",

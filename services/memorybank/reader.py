@@ -42,6 +42,7 @@ ORDERS = {
     "metrics": Order("metrics", at=Instant, source_no=int, seq=int),
     "charge_points": Order("charge points", charge_point_id=str, connector=int),
     "patterns": Order("patterns", last_seen_at=Instant, id=UUID),
+    "verdicts": Order("verdicts", at=Instant, id=int),
     "sources": Order("sources", source=str, source_no=int),
     "gaps": Order("gaps", noticed_at=Instant, source_no=int, first_seq=int),
     "poison": Order("poison", id=int),
@@ -169,6 +170,18 @@ class Reader:
         """Return learned patterns, the latest seen first."""
         known = filters.narrowing("patterns", "charge_point_id", "since", "until", "kind")
         return self._list("patterns", known, limit, after)
+
+    def verdicts(
+        self,
+        filters: Filters = EVERYTHING,
+        *,
+        detector: str | None = None,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Page:
+        """Return what foreign detectors said, or one of them, the newest first."""
+        known = filters.narrowing("verdicts", "charge_point_id", "since", "until", "kind")
+        return self._list("verdicts", {**known, "detector": detector}, limit, after)
 
     def sources(self, *, limit: int = 1000, after: str | None = None) -> Page:
         """Return who numbers events and how far they are stored, by name and then by boot."""

@@ -1,7 +1,7 @@
 """What is forgotten, and when: whole partitions by age and by size on disk.
 
 A dropped partition costs nothing and gives its disk back at once; rows deleted one by one would do neither.
-Sessions, anomalies, patterns and labels stay.
+Sessions, anomalies, patterns and labels stay. What foreign detectors said is bounded in number as well.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ _QUERIES = {name: text.decode() for name, text in queries("retention.sql").items
 _NUMBERED = ("events", "metrics")
 _KEPT_SHORT = (*_NUMBERED, "metrics_10s")
 _KEPT_LONG = ("metrics_1m", "metrics_1h")
+_MOST_VERDICTS = 1_000_000
 _EVERY_S = 600.0
 _AGAIN_S = 60.0
 _ROWS = 20_000
@@ -213,12 +214,13 @@ def _delete_old(connection: Connection, keep: Keep, now: datetime) -> list[str]:
                 pass
         except _HELD:
             problems.append(f"{parent}_other waits for the writer")
-    if keep.days:
-        for name in ("poison", "pulses"):
-            try:
-                connection.execute(_statement(f"delete_{name}"), {"before": now - timedelta(days=keep.days)})
-            except _HELD:
-                problems.append(f"{name} waits for the writer")
+    before = now - timedelta(days=keep.days) if keep.days else None
+    for name in ("poison", "pulses", "verdicts"):
+        parameters = {"before": before, "most": _MOST_VERDICTS}
+        try:
+            connection.execute(_statement(f"delete_{name}"), parameters)
+        except _HELD:
+            problems.append(f"{name} waits for the writer")
     return problems
 
 

@@ -22,10 +22,11 @@ from psycopg.types.json import set_json_dumps
 
 from chassis.backoff import delays_s
 from contracts.events import Anomaly
+from contracts.verdicts import Verdict
 from memorybank import migrations, retention, rollup, tables
 from memorybank.errors import StoreUnavailable
 from memorybank.keepalive import as_writer
-from memorybank.records import Row
+from memorybank.records import Poison, Row
 from memorybank.share import Share
 from memorybank.sql import queries
 from memorybank.tables import Connection, Position, Remembered
@@ -104,6 +105,16 @@ class Store:
                 tables.save(connection, work, self._share)
 
         await self._until_done(save)
+
+    async def save_verdicts(self, verdicts: list[Verdict], poison: list[Poison], heard_at: datetime) -> None:
+        """Return when what foreign detectors said is committed; what is there already is not added again."""
+        await self._until_done(
+            partial(tables.save_verdicts, verdicts=verdicts, poison=poison, heard_at=heard_at)
+        )
+
+    async def verdict_detectors(self) -> list[str]:
+        """Return the foreign detectors of which there are verdicts."""
+        return await self._until_done(tables.verdict_detectors)
 
     async def roll_up(self) -> int:
         """Add readings to the rollups, as many as half a second allows; return how many numbers are left."""

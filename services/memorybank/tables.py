@@ -9,6 +9,7 @@ as proof: they would stop a double row, and never see one.
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from contracts.events import FLEET, Anomaly, AnyEvent, Reading
+from contracts.verdicts import Verdict
 from memorybank.baselines import Baseline
 from memorybank.errors import StoreConflict
 from memorybank.learning import Proposal, Version
@@ -152,6 +154,22 @@ def save(connection: Connection, work: Work, share: Share) -> None:
         if work.learned is not None:
             _put_learned(cursor, work.learned, share.partitions[0])
         _put_poison(cursor, work.rows.poison)
+
+
+def save_verdicts(
+    connection: Connection, verdicts: Iterable[Verdict], poison: list[Poison], heard_at: datetime
+) -> None:
+    """Store what foreign detectors said, in one transaction; a verdict that is there may get its end."""
+    rows = [{**msgspec.structs.asdict(verdict), "heard_at": heard_at} for verdict in verdicts]
+    with connection.transaction(), connection.cursor() as cursor:
+        if rows:
+            cursor.executemany(_QUERIES["save_verdict"], rows)
+        _put_poison(cursor, poison)
+
+
+def verdict_detectors(connection: Connection) -> list[str]:
+    """Return the foreign detectors of which there are verdicts."""
+    return [name for (name,) in connection.execute(_QUERIES["load_verdict_detectors"])]
 
 
 def _put(cursor: psycopg.Cursor[Any], query: str, items: Iterable[Any]) -> None:

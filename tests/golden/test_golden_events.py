@@ -27,6 +27,7 @@ from contracts.events import (
     TransactionEnded,
     TransactionStarted,
 )
+from contracts.verdicts import Verdict, decode_verdict
 
 FOLDER = Path(__file__).parent / "events"
 AT = datetime(2026, 3, 1, 12, 30, 45, 250_000, tzinfo=UTC)
@@ -147,6 +148,17 @@ DATAGRAMS: dict[str, Lease | Offer] = {
     "offer": Offer(charger_id="charger-1", bus_port=43201, attached=True, load=3),
 }
 
+VERDICT = Verdict(
+    detector="swings",
+    kind="repeated-current-fluctuation",
+    charge_point_id="CP-1",
+    connector=1,
+    at=AT,
+    ended_at=AT + timedelta(seconds=61),
+    score=3.0,
+    explanation="3 times to half of 100 A and back within a minute",
+)
+
 DECODERS = {
     "batch": events.decode_batch,
     "committed": events.decode_committed,
@@ -162,7 +174,7 @@ def test_every_kind_of_event_has_a_golden_file() -> None:
     """No kind without a file, no file without a kind."""
     kinds = {kind.__struct_config__.tag for kind in typing.get_args(AnyEvent)}
     assert set(EVENTS) == kinds
-    assert {path.stem for path in FOLDER.iterdir()} == {*EVENTS, *MESSAGES, *DATAGRAMS}
+    assert {path.stem for path in FOLDER.iterdir()} == {*EVENTS, *MESSAGES, *DATAGRAMS, "verdict"}
 
 
 def test_the_golden_events_give_every_field() -> None:
@@ -191,6 +203,10 @@ def test_event_of_a_golden_file_is_read_whole(kind: str) -> None:
 def test_message_is_encoded_and_read_as_ever(name: str) -> None:
     assert events.encode(MESSAGES[name]) == golden(name)
     assert DECODERS[name](golden(name)) == MESSAGES[name]
+
+
+def test_verdict_of_a_foreign_detector_is_read_as_ever() -> None:
+    assert decode_verdict(golden("verdict")) == VERDICT
 
 
 @pytest.mark.parametrize("name", DATAGRAMS)

@@ -19,6 +19,7 @@ ROLLUP = (
     " temperature_n temperature_max soc_max energy_max"
 )
 DASH = {
+    "verdicts": "id detector charge_point_id connector kind at ended_at score explanation heard_at",
     "metrics": "at charge_point_id connector origin current_a offered_a voltage_v power_w energy_wh"
     " temperature_c soc_percent commanded_a acknowledged_a",
     "metrics_10s": ROLLUP,

@@ -147,6 +147,18 @@ WHERE (%(charge_point_id)s::text IS NULL OR charge_point_id = %(charge_point_id)
 ORDER BY last_seen_at DESC, id DESC
 LIMIT %(limit)s;
 
+-- verdicts --
+SELECT id, detector, charge_point_id, connector, kind, at, ended_at, score, explanation, heard_at
+FROM memory.verdicts
+WHERE (%(charge_point_id)s::text IS NULL OR charge_point_id = %(charge_point_id)s)
+  AND (%(kind)s::text IS NULL OR kind = %(kind)s)
+  AND (%(detector)s::text IS NULL OR detector = %(detector)s)
+  AND (%(since)s::timestamptz IS NULL OR at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
+  AND (%(after_at)s::timestamptz IS NULL OR (at, id) < (%(after_at)s, %(after_id)s::bigint))
+ORDER BY at DESC, id DESC
+LIMIT %(limit)s;
+
 -- sources --
 SELECT source, boot, source_no, committed_seq, gaps, duplicates, ahead, events, metrics, first_event_at, last_event_at,
        last_stored_at, lag_s

@@ -91,6 +91,11 @@ WHERE s.source_no = n.source_no AND s.dropped_seq < n.seq;
 -- delete_pulses --
 DELETE FROM memory.pulses WHERE at < %(before)s;
 
+-- delete_verdicts --
+-- By age, and all but the latest so many: nobody bounds what foreign detectors say but us
+DELETE FROM memory.verdicts
+WHERE at < %(before)s OR id <= (SELECT max(id) - %(most)s FROM memory.verdicts);
+
 -- forget_sources --
 -- Sources that nothing was heard of for long and that have no rows left; what they lost goes with them
 WITH gone AS (

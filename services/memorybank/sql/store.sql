@@ -254,6 +254,19 @@ FROM jsonb_to_recordset(%(version)s::jsonb -> 'proposals') AS c(charge_point_id 
   phase text, proposed_at timestamptz, known_mean float8, known_sd float8, mean float8, version integer)
 ON CONFLICT DO NOTHING;
 
+-- save_verdict --
+-- Told again it is the same one; a later end and a higher score are taken over
+INSERT INTO memory.verdicts AS v (detector, charge_point_id, connector, kind, at, ended_at, score, explanation, heard_at)
+VALUES (%(detector)s, %(charge_point_id)s, %(connector)s, %(kind)s, %(at)s, %(ended_at)s, %(score)s, %(explanation)s,
+  %(heard_at)s)
+ON CONFLICT (detector, charge_point_id, connector, kind, at) DO UPDATE SET
+  ended_at = greatest(v.ended_at, excluded.ended_at), score = greatest(v.score, excluded.score),
+  explanation = coalesce(nullif(excluded.explanation, ''), v.explanation)
+WHERE (greatest(v.ended_at, excluded.ended_at), greatest(v.score, excluded.score)) IS DISTINCT FROM (v.ended_at, v.score);
+
+-- load_verdict_detectors --
+SELECT DISTINCT detector FROM memory.verdicts;
+
 -- save_poison --
 INSERT INTO memory.poison AS p (topic, source_no, seq, reason, payload, digest)
 VALUES (%(topic)s, %(source_no)s, %(seq)s, %(reason)s, %(payload)s, %(digest)s)

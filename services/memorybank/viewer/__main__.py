@@ -91,6 +91,8 @@ def _show(reader: Reader, screen: Screen, asked: argparse.Namespace) -> None:
         pages.anomalies(reader, screen, asked.filters, asked.anomalies)
     elif asked.sessions:
         pages.sessions(reader, screen, asked.filters, asked.sessions)
+    elif asked.verdicts:
+        pages.verdicts(reader, screen, asked.filters, asked.verdicts)
     elif asked.stats:
         pages.statistics(reader, screen, asked.filters)
     elif sys.stdin.isatty() and not asked.json:

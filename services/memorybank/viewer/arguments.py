@@ -73,6 +73,9 @@ def _parser(now: datetime) -> argparse.ArgumentParser:
     questions.add_argument("--anomalies", type=_number, metavar="N", help="the newest N anomalies")
     questions.add_argument("--sessions", type=_number, metavar="N", help="the newest N sessions")
     questions.add_argument(
+        "--verdicts", type=_number, metavar="N", help="the newest N verdicts of detectors that are not ours"
+    )
+    questions.add_argument(
         "--stats", action="store_true", help="charge points, patterns, sources, what is lost, sizes"
     )
     questions.add_argument(
@@ -147,7 +150,7 @@ def _refuse_strangers(asked: argparse.Namespace) -> None:
     ):
         if given and not fits:
             raise WrongQuestion(f"{name} goes with {needed}")
-    strange = [name for name in ("summary", "sessions", "stats", "check") if getattr(asked, name)]
+    strange = [name for name in ("summary", "sessions", "verdicts", "stats", "check") if getattr(asked, name)]
     if asked.follow and (strange or writes):
         raise WrongQuestion("--follow goes alone, with --events or with --anomalies")
     if asked.home is not None and asked.database is not None:

@@ -86,6 +86,17 @@ _PATTERNS = (
     Column("latest (UTC)", "last_seen_at"),
     Column("signature", "signature", folds=True),
 )
+_VERDICTS = (
+    Column("when (UTC)", "at"),
+    Column("detector", "detector"),
+    _CHARGE_POINT,
+    _CONNECTOR,
+    Column("kind", "kind"),
+    Column("score", "score", 1, drop=2),
+    Column("ended (UTC)", "ended_at", drop=3),
+    Column("heard (UTC)", "heard_at", drop=4),
+    Column("explanation", "explanation", folds=True, drop=1),
+)
 _SOURCES = (
     Column("source", "source", folds=True),
     Column("stored up to", "committed_seq", 0),
@@ -167,6 +178,11 @@ def _anomaly(fact: Mapping[str, Any]) -> Block:
 def sessions(reader: Reader, screen: Screen, filters: Filters, count: int) -> None:
     """Show the newest sessions."""
     screen.table("Sessions", _SESSIONS, rows(reader.sessions, filters, count=count))
+
+
+def verdicts(reader: Reader, screen: Screen, filters: Filters, count: int) -> None:
+    """Show the newest verdicts of detectors that are not ours."""
+    screen.table("Verdicts of other detectors", _VERDICTS, rows(reader.verdicts, filters, count=count))
 
 
 def statistics(reader: Reader, screen: Screen, filters: Filters = EVERYTHING) -> None:

@@ -35,6 +35,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
         "sessions": Table(at="started_at"),
         "anomalies": Table(at="started_at", has_kind=True, has_severity=True),
         "patterns": Table(has_kind=True),
+        "verdicts": Table(at="at", has_kind=True),
         "metrics_10s": Table(at="at", is_derived=True),
         "metrics_1m": Table(at="at", is_derived=True),
         "metrics_1h": Table(at="at", is_derived=True),
