@@ -22,7 +22,7 @@ from remembered import NASTY, remember, three_minutes
 from viewer_parts import at_terminal, environ, view
 
 EVERYTHING = {
-    "sources", "gaps", "charge_points", "sessions", "anomalies", "patterns", "metrics", "events",
+    "sources", "gaps", "charge_points", "sessions", "anomalies", "patterns", "verdicts", "metrics", "events",
 }  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def test_an_export_can_be_narrowed(remembering: Postgres, tmp_path: Path) -> Non
     assert exported["about"]["filters"] == {"charge_point_id": "CP-1", "since": middle.replace("+00:00", "Z")}
     export(file, "--kind", "can_frame_seen", url=remembering.reader_url)
     exported = json.loads(file.read_bytes())
-    assert set(exported) == {"exported_at", "about", "anomalies", "patterns", "events"}
+    assert set(exported) == {"exported_at", "about", "anomalies", "patterns", "verdicts", "events"}
     assert len(exported["events"]) == 50
     export(file, "--table", "sessions", url=remembering.reader_url)
     assert set(json.loads(file.read_bytes())) == {"exported_at", "about", "sessions"}
