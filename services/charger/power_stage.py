@@ -138,8 +138,10 @@ def step(stage: PowerStage, commands: Iterable[Command], dt_s: float) -> PowerSt
 
 def derated_a(limit_a: float, ratings: Ratings, temperature_c: float) -> float:
     """Return what a module without a fault would allow: the limit within its rated current, derated."""
+    if temperature_c <= FULL_POWER_TO_C:
+        return min(limit_a, ratings.rated_a)
     derating = (OFF_AT_C - temperature_c) / (OFF_AT_C - FULL_POWER_TO_C)
-    return min(limit_a, ratings.rated_a * max(0.0, min(1.0, derating)))
+    return min(limit_a, ratings.rated_a * max(0.0, derating))
 
 
 def regulated_a(ratings: Ratings, defects: Defects, offered_a: float, accepted_a: float) -> float:

@@ -2,12 +2,12 @@
 
 Frozen values cost more than the laws that make them, and a simulated charge point charges for weeks. The
 laws are those of power_stage and vehicle, in the same order, so that every number is the same to the last
-bit. Whatever is not plain charging it leaves to them: other states, faults, tapers in steps.
+bit. Whatever is not plain charging it leaves to them: other states, faults, tapers in steps, injections.
 """
 
 from msgspec.structs import replace
 
-from charger import injected, noise, power_stage, vehicle
+from charger import noise, power_stage, vehicle
 from charger.module import Module
 from charger.power_stage import OFF_AT_C, OVER_CURRENT_RATIO
 from contracts import can_frames
@@ -16,9 +16,7 @@ from contracts.can_frames import (
     Faults,
     Frame,
     ModuleState,
-    Output,
     Status,
-    Thermal,
 )
 
 
@@ -27,7 +25,7 @@ def running(module: Module) -> "Running | None":
     stage = module.stage
     if stage.state is not ModuleState.CHARGING or not stage.contactor_closed or stage.faults:
         return None
-    if stage.taper is not None or stage.defects.internal:
+    if module.injected is not None or stage.taper is not None or stage.defects.internal:
         return None
     return Running(module)
 
@@ -46,7 +44,6 @@ class Running:
         self._overshoot = stage.overshoot
         self._sensor = module.sensor
         self._counter = module.counter
-        self._injected = module.injected
         self.current_a = stage.current_a
         self.keepalive_age_s = stage.keepalive_age_s
         self._look()
@@ -72,9 +69,7 @@ class Running:
             saw_tooth=self._saw_tooth,
             overshoot=self._overshoot,
         )
-        return replace(
-            self._module, stage=stage, sensor=self._sensor, counter=self._counter, injected=self._injected
-        )
+        return replace(self._module, stage=stage, sensor=self._sensor, counter=self._counter)
 
     def later(self, dt_s: float) -> bool:
         """Be `dt_s` later, in one step; False: a protection would act, so nothing was done."""
@@ -106,25 +101,22 @@ class Running:
         return True
 
     def published(self) -> tuple[Frame, ...]:
-        """Return the readings of this instant, as module.published does."""
+        """Return the readings of this instant, those of module.published as they arrive."""
         module, stage, current_a = self._module, self._stage, self.current_a
         draw, self._sensor = noise.normal(self._sensor)
         measured_a = current_a + module.bias_a + module.noise_sd_a * draw
-        frames: tuple[Frame, ...] = (
-            Output(measured_a, self._open_v + self._car.internal_ohm * current_a, self._offered_a),
+        self._counter += 1
+        return (
+            can_frames.output(measured_a, self._open_v + self._car.internal_ohm * current_a, self._offered_a),
             Status(
                 ModuleState.CHARGING,
                 contactor_closed=True,
                 vehicle_limited=self._accepted_a < self._offered_a,
                 faults=Faults.NONE,
-                counter=self._counter & 0xFF,
+                counter=(self._counter - 1) & 0xFF,
                 closures=stage.closures,
                 hot_openings=stage.hot_openings,
             ),
-            Thermal(self._temperature_c, self._soc_percent),
+            can_frames.thermal(self._temperature_c, self._soc_percent),
             can_frames.reading(measured_a),
         )
-        self._counter += 1
-        if self._injected is not None:
-            self._injected, frames = injected.published(self._injected, frames)
-        return frames

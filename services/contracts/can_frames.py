@@ -193,17 +193,24 @@ def _pack(frame: Frame) -> bytes:
 def as_heard(frame: Frame) -> Frame:
     """Return the frame as it arrives, in the resolution of its signals: `decode(*encode(frame))`, faster."""
     if isinstance(frame, Output):
-        return Output(
-            _scaled(frame.current_a, 0.01, -(2**31), 2**31 - 1) / 100,
-            _scaled(frame.voltage_v, 0.1, 0, 0xFFFF) / 10,
-            _scaled(frame.offered_a, 0.1, 0, 0xFFFF) / 10,
-        )
+        return output(frame.current_a, frame.voltage_v, frame.offered_a)
     if isinstance(frame, Thermal):
-        return Thermal(
-            _scaled(frame.temperature_c, 0.1, -0x8000, 0x7FFF) / 10,
-            _scaled(frame.soc_percent, 0.1, 0, 1000) / 10,
-        )
+        return thermal(frame.temperature_c, frame.soc_percent)
     return frame
+
+
+def output(current_a: float, voltage_v: float, offered_a: float) -> Output:
+    """Return 0x301 in the resolution of its signals."""
+    return Output(
+        _scaled(current_a, 0.01, -(2**31), 2**31 - 1) / 100,
+        _scaled(voltage_v, 0.1, 0, 0xFFFF) / 10,
+        _scaled(offered_a, 0.1, 0, 0xFFFF) / 10,
+    )
+
+
+def thermal(temperature_c: float, soc_percent: float) -> Thermal:
+    """Return 0x303 in the resolution of its signals."""
+    return Thermal(_scaled(temperature_c, 0.1, -0x8000, 0x7FFF) / 10, _scaled(soc_percent, 0.1, 0, 1000) / 10)
 
 
 def _status(state: int, flags: int, faults: int, counter: int, closures: int, hot_openings: int) -> Status:

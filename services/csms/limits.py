@@ -103,6 +103,8 @@ class Book:
 
         Connector 0 has the station's own limit alone. Relative profiles count from the transaction's start.
         """
+        if not self.in_force and not self.ended:
+            return None
         if self.known_from is not None and at < self.known_from:
             return None
         charging_since = transaction.started_at if transaction else at

@@ -1,7 +1,6 @@
 """MeterValues to readings: units converted, phases joined, each value that is none refused by itself."""
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -121,7 +120,7 @@ def _supply(samples: Sequence[Payload], values: Mapping[str, float]) -> Supply:
 
 
 def _values(samples: Sequence[Payload], refused: list[RefusedSample]) -> dict[str, float]:
-    by_place: defaultdict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    found: dict[str, list[tuple[str, str, float]]] = {}
     for sample in samples:
         measurand = sample.get("measurand", "Energy.Active.Import.Register")
         quantity = _QUANTITIES.get(measurand)
@@ -132,15 +131,19 @@ def _values(samples: Sequence[Payload], refused: list[RefusedSample]) -> dict[st
             unit = sample.get("unit", "")
             refused.append(RefusedSample(measurand, sample["value"][:50], unit, value))
             continue
-        by_place[measurand][sample.get("location", "Outlet")][sample.get("phase", "")] = value
+        place = sample.get("location", "Outlet"), sample.get("phase", ""), value
+        found.setdefault(measurand, []).append(place)
     return {
-        _QUANTITIES[measurand].field: _joined(places, _QUANTITIES[measurand])
-        for measurand, places in by_place.items()
+        _QUANTITIES[measurand].field: places[0][2] if len(places) == 1 else _joined(places, quantity)
+        for measurand, places in found.items()
+        if (quantity := _QUANTITIES[measurand])
     }
 
 
-def _joined(places: Mapping[str, Mapping[str, float]], quantity: _Quantity) -> float:
-    phases = next(places[location] for location in _LOCATIONS if location in places)
+def _joined(found: Sequence[tuple[str, str, float]], quantity: _Quantity) -> float:
+    """Return one value of those at (location, phase)."""
+    nearest = min(_LOCATIONS.index(location) for location, _, _ in found)
+    phases = {phase: value for location, phase, value in found if _LOCATIONS.index(location) == nearest}
     if "" in phases:  # a value for all phases together
         return phases[""]
     to_neutral = {phase: value for phase, value in phases.items() if phase in ("L1", "L2", "L3")} or {

@@ -9,6 +9,9 @@ IDS_PER_REPLICA = 100_000_000
 KEPT_ENDED = 100_000
 """Ended transactions beyond so many are forgotten, the oldest first; the MemoryBank keeps them all."""
 
+KNOWN = 10_000
+"""So many transactions are held beside the file: every MeterValues asks for its own."""
+
 _PRUNE_EVERY = 1000
 _PROVISIONAL = ", ".join(f"'{reason}'" for reason in sorted(PROVISIONAL_REASONS))
 _COLUMNS = (
@@ -22,6 +25,7 @@ class TransactionStore:
 
     def __init__(self, db: sqlite3.Connection, replica: int = 0) -> None:
         self._db = db
+        self._known: dict[int, Transaction] = {}
         first, last = replica * IDS_PER_REPLICA, (replica + 1) * IDS_PER_REPLICA - 1
         row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'transactions'").fetchone()
         if row is None:
@@ -77,6 +81,7 @@ class TransactionStore:
 
     def ended(self, transaction: Transaction) -> None:
         """Keep a transaction's end."""
+        self._known.pop(transaction.transaction_id, None)
         self._db.execute(
             "UPDATE transactions SET ended_at = ?, meter_stop_wh = ?, reason = ? WHERE transaction_id = ?",
             (
@@ -89,7 +94,14 @@ class TransactionStore:
 
     def get(self, transaction_id: int) -> Transaction | None:
         """Return a transaction, or None."""
-        return self._first("WHERE transaction_id = ?", transaction_id)
+        known = self._known.get(transaction_id)
+        if known is None:
+            known = self._first("WHERE transaction_id = ?", transaction_id)
+            if known is not None:
+                if len(self._known) >= KNOWN:
+                    self._known.clear()
+                self._known[transaction_id] = known
+        return known
 
     def active(self, charge_point_id: str, connector: int | None = None) -> list[Transaction]:
         """Return the transactions that have not ended, the newest last; of one connector or of all."""
@@ -120,6 +132,7 @@ class TransactionStore:
         )
 
     def _prune(self) -> None:
+        self._known.clear()
         self._db.execute(
             "DELETE FROM transactions WHERE transaction_id IN (SELECT transaction_id FROM transactions "
             "WHERE ended_at IS NOT NULL ORDER BY transaction_id DESC LIMIT -1 OFFSET ?)",

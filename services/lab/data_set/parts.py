@@ -57,13 +57,14 @@ def write(part: Part, rows: Iterable[Row], blocks: Blocks) -> None:
         def batches() -> Iterator[RecordBatch]:
             """Keep what is no reading on the way."""
             block, held = blocks.first, list[Row]()
+            end_us = (block + 1) * BLOCK_US
             for row in rows:
                 if not isinstance(row.event, Reading):
                     lines.write(_ENCODER.encode(row) + b"\n")
                     continue
-                while row.arrived_us // BLOCK_US > block:
+                while row.arrived_us >= end_us:
                     yield READINGS.batch(held)
-                    block, held = block + 1, []
+                    block, held, end_us = block + 1, [], end_us + BLOCK_US
                 held.append(row)
             while block < blocks.first + blocks.count:
                 yield READINGS.batch(held)

@@ -23,23 +23,22 @@ class Bus:
         self._node = node
         self._listen = listen
         self._rogues: dict[UUID, Sender] = {}
+        self.is_shared = False
+        """Whether a rogue node is on it."""
         self._draws = random.Random(0)
         self._heard_a = 0.0
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether a rogue node is on it."""
-        return bool(self._rogues)
 
     def began(self, injection_id: UUID, injection: BusInjection, seed: int, heard_a: float) -> None:
         """Put a rogue node on it."""
         self._draws = random.Random(seed)
         self._rogues[injection_id] = senders.begun(injection, self._agenda.now_s, heard_a)
+        self.is_shared = True
         self._await(injection_id)
 
     def ended(self, injection_id: UUID) -> None:
         """Take a rogue node off it, after its last frames."""
         rogue = self._rogues.pop(injection_id, None)
+        self.is_shared = bool(self._rogues)
         for raw in senders.restoring(rogue) if rogue else ():
             self._listen(raw)
             self._obey(raw)

@@ -69,13 +69,15 @@ class CentralSystem:
 
     def answer(self, call: Call) -> Payload:
         """Answer a call of the charge point."""
-        now = self._agenda.now
-        self._observe(Exchange(sent=False, message=call, action=call.action))
+        now, is_shown = self._agenda.now, self._shows_wire or call.action not in _ROUTINE
+        if is_shown:
+            self._observe(Exchange(sent=False, message=call, action=call.action))
         answer = ACTIONS[call.action](call.payload, Context(self.charge_point_id, now, self.state))
         for event in answer.events:
             self._emit(event)
-        result = CallResult(call.unique_id, answer.payload)
-        self._observe(Exchange(sent=True, message=result, action=call.action, round_trip_s=0.0))
+        if is_shown:
+            result = CallResult(call.unique_id, answer.payload)
+            self._observe(Exchange(sent=True, message=result, action=call.action, round_trip_s=0.0))
         return answer.payload
 
     def sent(self, call: Call) -> None:
@@ -139,7 +141,5 @@ class CentralSystem:
         )
 
     def _observe(self, exchange: Exchange) -> None:
-        if not self._shows_wire and exchange.action in _ROUTINE:
-            return
         for event in message_events.events_of(exchange, self.charge_point_id, self._agenda.now):
             self._emit(event)

@@ -84,11 +84,13 @@ class ChargePoint:
         while True:
             due_s = min(self._publish_s, self._tick_s, self._limits_s)
             next_s = agenda.next_s
-            if min(due_s, next_s) >= until_s:
-                return
             if next_s <= due_s:
+                if next_s >= until_s:
+                    return
                 agenda.do_next()
             else:
+                if due_s >= until_s:
+                    return
                 agenda.now_s = due_s
                 if due_s == self._publish_s:
                     self._publish_s += READING_PERIOD_S

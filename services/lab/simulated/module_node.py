@@ -6,6 +6,7 @@ from charger import module as modules
 from charger import power_stage
 from charger.module import Module
 from charger.running import Running, running
+from contracts import can_frames
 from contracts.can_frames import Frame, Keepalive, ModuleState
 
 SETTLED_A = 0.2
@@ -83,26 +84,28 @@ class ModuleNode:
 
     def hear(self, frame: Frame, now_s: float) -> None:
         """Obey a frame of the bus."""
-        if isinstance(frame, Keepalive) and (self._is_settled or self.at_rest):
-            # It changes nothing where all is well; the instant is the next step's business.
-            self._kept_alive()
-            return
-        self.advance(now_s)
-        self.become(modules.heard(self.module, frame))
+        if not isinstance(frame, Keepalive) or not self.kept_alive():
+            self.advance(now_s)
+            self.become(modules.heard(self.module, frame))
 
-    def _kept_alive(self) -> None:
-        if self._running is not None:
+    def kept_alive(self) -> bool:
+        """Hear a keepalive where it changes nothing but its age; False: it is to be heard as a frame."""
+        # Its instant is the next step's business.
+        if self._is_settled and self._running is not None:
             self._running.keepalive_age_s = 0.0
             self._is_value_old = True
-        else:
+            return True
+        if self._is_settled or self.at_rest:
             stage = replace(self._value.stage, keepalive_age_s=0.0)
             self._value = replace(self._value, stage=stage)
+            return True
+        return False
 
     def publish(self, now_s: float) -> tuple[Frame, ...]:
-        """Return the readings of this instant."""
+        """Return the readings of this instant, as they arrive."""
         self.advance(now_s)
         if self._running is not None:
             self._is_value_old = True
             return self._running.published()
         self._value, frames = modules.published(self._value)
-        return frames
+        return tuple(map(can_frames.as_heard, frames))

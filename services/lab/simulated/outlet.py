@@ -130,7 +130,8 @@ class Outlet:
 
     def tick(self) -> None:
         """Keep the module alive; comes every second."""
-        self.send(Keepalive(self._keepalives & 0xFFFF))
+        if self._shows_wire or self.bus.is_shared or not self.node.kept_alive():
+            self.send(Keepalive(self._keepalives & 0xFFFF))
         self._keepalives += 1
         known, now_s = self.connector, self._agenda.now_s
         if known.waiting or known.reservation or now_s - known.module.heard_s > SILENCE_S:
@@ -163,7 +164,7 @@ class Outlet:
         if self._shows_wire:
             for frame in frames:
                 self._seen(Raw(*can_frames.encode(frame)), sent=False)
-        report = bridge.report_of(tuple(map(can_frames.as_heard, frames)))
+        report = bridge.report_of(frames)
         if report is not None:
             self._heard = _NOTHING
             self._reported(report)

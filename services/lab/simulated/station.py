@@ -91,16 +91,11 @@ class Station:
     @property
     def is_idle(self) -> bool:
         """Whether nothing flows, nothing is on its way, and no transaction runs."""
-        return (
-            self.line.is_quiet
-            and not self._queue
-            and all(
-                outlet.connector.transaction is None
-                and outlet.connector.waiting is None
-                and outlet.node.at_rest
-                for outlet in self.outlets
-            )
-        )
+        for outlet in self.outlets:
+            known = outlet.connector
+            if known.transaction is not None or known.waiting is not None or not outlet.node.at_rest:
+                return False
+        return self.line.is_quiet and not self._queue
 
     def boot(self) -> None:
         """Come to life, as a charge point does that is switched on or was reset."""
@@ -250,7 +245,7 @@ class Station:
 
     def tick(self) -> None:
         """Ask smart charging again, which comes every second, where a profile looks at the clock."""
-        if any(_looks_at_clock(one.profile) for one in self.profiles):
+        if self.profiles and any(_looks_at_clock(one.profile) for one in self.profiles):
             self.refresh_limits()
 
     def _load(self, outlet: Outlet) -> Load:

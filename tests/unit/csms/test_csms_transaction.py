@@ -175,6 +175,20 @@ def test_old_ended_transactions_are_forgotten_and_active_ones_kept(state, monkey
     assert kept == {1, 7, 8, 9, 10}
 
 
+def test_a_transaction_asked_for_again_is_as_it_is_now(state, monkeypatch):
+    monkeypatch.setattr("csms.state.transactions.KNOWN", 2)
+    started = [state.transactions.started(START) for _ in range(3)]
+    for _ in range(2):
+        assert [state.transactions.get(one.transaction_id) for one in started] == started
+    ended = transaction.stale(started[2], NOW)
+    state.transactions.ended(ended)
+    assert state.transactions.get(ended.transaction_id) == ended
+    monkeypatch.setattr("csms.state.transactions.KEPT_ENDED", 0)
+    monkeypatch.setattr("csms.state.transactions._PRUNE_EVERY", 1)
+    state.transactions.started(START)
+    assert state.transactions.get(ended.transaction_id) is None
+
+
 def test_the_newest_transactions_are_listed_by_charge_point_and_activity(state):
     first = state.transactions.started(START)
     second = state.transactions.started(replace(START, charge_point_id="CP-2"))
