@@ -7,7 +7,7 @@ and closing anomalies is the watch's work.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, get_args
 
@@ -20,6 +20,7 @@ Scope: TypeAlias = Literal["connector", "charge_point", "fleet"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 S = TypeVar("S")
+C = TypeVar("C")
 
 
 class Expected(Struct, frozen=True):
@@ -46,6 +47,17 @@ class Place:
     charge_point_id: str
     connector: int
     expected: Expectation = nothing_learned
+    cores: dict[type[Any], Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def core(self, kind: type[C]) -> C:
+        """Return what the place's detectors share: the one of its kind, made when it is first asked for.
+
+        Each of them gives it every event, so it must know the event that it was given last.
+        """
+        if kind not in self.cores:
+            self.cores[kind] = kind()
+        core: C = self.cores[kind]
+        return core
 
 
 class Sign(Struct, frozen=True, kw_only=True):

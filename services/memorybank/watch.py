@@ -47,6 +47,15 @@ class Finding:
     pattern: Pattern
 
 
+@dataclass(frozen=True, slots=True)
+class _Recalled:
+    """The pattern that an anomaly shows, the like of it at another charge point, and both in words."""
+
+    pattern: Pattern
+    elsewhere: Pattern | None
+    words: str
+
+
 @dataclass(slots=True)
 class _Watched:
     """A place with the states of its scope's detectors and what is open there, by kind."""
@@ -72,8 +81,8 @@ class Watch:
     learning: Learning | None = None
     failures: int = 0
     """How often a detector failed and began afresh."""
-    _elsewhere: dict[UUID, Pattern | None] = field(default_factory=dict)
-    """Of each open anomaly that was told of: the like of it at another charge point."""
+    _recalled: dict[UUID, _Recalled] = field(default_factory=dict)
+    """Of each open anomaly that was told of."""
     _ranks: dict[Scope, Rank] = field(init=False)
     _routes: Routes = field(init=False)
     _places: dict[str, dict[int, _Watched]] = field(default_factory=dict)
@@ -217,6 +226,7 @@ class Watch:
         detector, place = watched.rank.detectors[index], watched.place
         log.error("%s failed on %s", detector.name, place.charge_point_id, exc_info=error)
         self.failures += 1
+        place.cores.clear()
         watched.states[index] = detector.start(place)
 
     def _new(self, charge_point_id: str, connector: int, at: datetime) -> _Watched:
@@ -237,11 +247,11 @@ class Watch:
             pattern = learned(self.patterns.of(anomaly.charge_point_id, anomaly.kind), anomaly)
             self.patterns.keep(pattern)
         self.shown[anomaly.id] = pattern.id
-        if anomaly.id not in self._elsewhere:
-            self._elsewhere[anomaly.id] = self.patterns.elsewhere(anomaly)
-        recalled = recollection(pattern, self._elsewhere[anomaly.id])
+        known = self._recalled.get(anomaly.id)
+        if known is None or known.pattern is not pattern:
+            elsewhere = known.elsewhere if known else self.patterns.elsewhere(anomaly)
+            known = _Recalled(pattern, elsewhere, f"{_RECALLS}{recollection(pattern, elsewhere)}")
+            self._recalled[anomaly.id] = known
         if anomaly.phase == "closed":
-            del self.shown[anomaly.id], self._elsewhere[anomaly.id]
-        return Finding(
-            structs.replace(anomaly, explanation=f"{anomaly.explanation}{_RECALLS}{recalled}"), pattern
-        )
+            del self.shown[anomaly.id], self._recalled[anomaly.id]
+        return Finding(structs.replace(anomaly, explanation=anomaly.explanation + known.words), pattern)

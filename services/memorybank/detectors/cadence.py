@@ -65,7 +65,8 @@ class Cadence:
             periods += 1
             index -= 1
         self.run = periods + 2
-        self.period_s = sum(at_s[-1 - i] - at_s[-3 - i] for i in range(periods)) / periods
+        # The sum of so many periods, of rises and of falls, leaves the first and last of each.
+        self.period_s = (at_s[-1] - at_s[-1 - periods] + at_s[-2] - at_s[-2 - periods]) / periods
 
     @property
     def duty(self) -> float:

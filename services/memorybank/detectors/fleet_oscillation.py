@@ -36,20 +36,6 @@ class Riser:
     is_commanded: bool = False
 
 
-@dataclass(slots=True)
-class State:
-    """The fleet's rises and the sums of its power, second by second; changed in place."""
-
-    onsets: Onsets = field(default_factory=Onsets)
-    waiting: deque[Onset] = field(default_factory=lambda: deque(maxlen=_MOST_RISERS))
-    risers: dict[Key, Riser] = field(default_factory=dict)
-    regular: set[Key] = field(default_factory=set)
-    totals: Totals = field(default_factory=Totals)
-    shown_s: float = float("-inf")
-    told_s: float = float("-inf")
-    since_s: float = 0.0
-
-
 @dataclass(frozen=True, slots=True)
 class Chorus:
     """Connectors that swing together."""
@@ -59,6 +45,24 @@ class Chorus:
     coherence: float
     """Length of the mean of their phases: 1 is one phase, 0 is every phase."""
     since_s: float
+
+
+@dataclass(slots=True)
+class State:
+    """The fleet's rises and the sums of its power, second by second; changed in place."""
+
+    onsets: Onsets
+    totals: Totals
+    waiting: deque[Onset] = field(default_factory=lambda: deque(maxlen=_MOST_RISERS))
+    risers: dict[Key, Riser] = field(default_factory=dict)
+    regular: set[Key] = field(default_factory=set)
+    chorus: Chorus | None = None
+    """Those that swing together, as found at `found_s`; the same until a rise comes or one is overdue."""
+    found_s: float = float("inf")
+    overdue_s: float = 0.0
+    shown_s: float = float("-inf")
+    told_s: float = float("-inf")
+    since_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +91,9 @@ class FleetOscillation:
     takes: ClassVar[tuple[type[Event], ...]] = (Reading, CommandSent)
     origins: ClassVar[frozenset[str]] = frozenset({"can"})
 
-    def start(self, _place: Place) -> State:
+    def start(self, place: Place) -> State:
         """Return the state before the first event."""
-        return State()
+        return State(place.core(Onsets), place.core(Totals))
 
     def step(self, state: State, event: Reading | CommandSent) -> Sign | None:
         """Take the fleet's next reading or command."""
@@ -109,7 +113,9 @@ class FleetOscillation:
             self._rise(state, state.onsets.caused(state.waiting.popleft()))
         if len(state.regular) < self.commanded:
             return None
-        chorus = self._chorus(state, now_s)
+        if not state.found_s <= now_s <= state.overdue_s:
+            state.chorus, state.found_s = self._chorus(state, now_s), now_s
+        chorus = state.chorus
         if chorus is None:
             return None
         if not 0.0 <= now_s - state.shown_s <= _CALM_S:
@@ -122,6 +128,7 @@ class FleetOscillation:
 
     def _rise(self, state: State, onset: Onset) -> None:
         """Take a connector's rise; find whether it rises regularly."""
+        state.found_s = float("inf")
         riser = state.risers.get(onset.key)
         if riser is None:
             if len(state.risers) >= _MOST_RISERS:
@@ -149,12 +156,15 @@ class FleetOscillation:
     def _chorus(self, state: State, now_s: float) -> Chorus | None:
         """Return the largest group of one period and phase, if it is one of the fleet."""
         swinging: list[Riser] = []
+        state.overdue_s = float("inf")
         for key in list(state.regular):
             riser = state.risers[key]
-            if not -60.0 <= now_s - riser.at_s[-1] <= 1.5 * riser.period_s + 2 * _LATE_S:
+            overdue_s = riser.at_s[-1] + 1.5 * riser.period_s + 2 * _LATE_S
+            if not riser.at_s[-1] - 60.0 <= now_s <= overdue_s:
                 state.regular.discard(key)
             else:
                 swinging.append(riser)
+                state.overdue_s = min(state.overdue_s, overdue_s)
         if len(swinging) < self.commanded:
             return None
         periods_s = sorted(riser.period_s for riser in swinging)

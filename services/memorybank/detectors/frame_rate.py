@@ -21,12 +21,16 @@ class FrameRate:
     def add(self, at_s: float) -> None:
         """Take a frame."""
         gap_s = at_s - self.at_s
-        left = max(0.0, self.level - gap_s * self.leak_per_s) if gap_s >= 0.0 else 0.0
-        self.level = min(self.most, left + 1.0)
+        self.at_s = at_s
+        level = self.level - gap_s * self.leak_per_s + 1.0
+        if level <= 1.0 or gap_s < 0.0:
+            level = 1.0
+        elif level > self.most:
+            level = self.most
+        self.level = level
         if 0.0 <= gap_s < _LONG_S:
             self.gap_s += (gap_s - self.gap_s) * 0.2
-        self.at_s = at_s
 
     def exceeds(self, level: float, at_s: float) -> bool:
         """Return whether the bucket is fuller than that at an instant."""
-        return self.level - (at_s - self.at_s) * self.leak_per_s > level
+        return self.level > level and self.level - (at_s - self.at_s) * self.leak_per_s > level

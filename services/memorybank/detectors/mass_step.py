@@ -31,14 +31,14 @@ _FORGET_S = 6 * 3600.0
 class State:
     """The fleet's onsets of the last seconds, how often they come, and its power; changed in place."""
 
-    onsets: Onsets = field(default_factory=Onsets)
+    onsets: Onsets
+    totals: Totals
     waiting: deque[Onset] = field(default_factory=lambda: deque(maxlen=_KEPT_ONSETS))
     recent: deque[Onset] = field(default_factory=lambda: deque(maxlen=_KEPT_ONSETS))
     ticked_s: float = 0.0
     seen_s: float = 0.0
     seen: dict[int, float] = field(default_factory=lambda: {1: 0.0, -1: 0.0})
     """Starts (1) and stops (-1) that belonged to no step, fading."""
-    totals: Totals = field(default_factory=lambda: Totals(keep=45))
     shown_s: float = float("-inf")
     told_s: float = float("-inf")
     since_s: float = 0.0
@@ -72,9 +72,9 @@ class MassStep:
     takes: ClassVar[tuple[type[Event], ...]] = (Reading, CommandSent)
     origins: ClassVar[frozenset[str]] = frozenset({"can"})
 
-    def start(self, _place: Place) -> State:
+    def start(self, place: Place) -> State:
         """Return the state before the first event."""
-        return State()
+        return State(place.core(Onsets), place.core(Totals))
 
     def step(self, state: State, event: Reading | CommandSent) -> Sign | None:
         """Take the fleet's next reading or command."""
@@ -104,7 +104,9 @@ class MassStep:
         if due:
             state.recent.extend(due)
             for direction in (1, -1):
-                self._judge(state, direction, [onset for onset in due if onset.direction == direction])
+                own = [onset for onset in due if onset.direction == direction]
+                if own:
+                    self._judge(state, direction, own)
         if now_s - state.shown_s > self.lasts_s or now_s - state.told_s < _TOLD_AGAIN_S:
             return None
         state.told_s = now_s

@@ -4,17 +4,23 @@ A second's readings come spread over that second, and a linear ramp takes many; 
 sharp for every ramp law, and the command's own instant is sharper still.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from contracts.events import CommandSent, Reading
+from msgspec import Struct, structs
+
+from contracts.events import CommandSent, Event, Reading
 
 STEEP_A = 2.5
 """Amperes within a second from which a movement is fast: a taper has 1 A/s, a sensor less noise than that."""
 IDLE_A = STEEP_A
 """A current up to which it is nothing yet, or nothing any more."""
 _MOST_CONNECTORS = 20_000
-_GAP_S = 5.0
+_LATE = timedelta(seconds=60)
+"""A reading that is older than the one before is late; by more, a clock was set back."""
+_AT_ONCE = timedelta(0)
+_GAP = timedelta(seconds=5)
 """After such a gap nothing is known of when a current moved, unless it was nothing before."""
 _CAUSE_S = 8.0
 """A movement so long after a command is not of it."""
@@ -26,7 +32,7 @@ Key: TypeAlias = tuple[str, int]
 class Line:
     """A connector's last reading and commands."""
 
-    at_s: float
+    at: datetime
     current_a: float
     power_w: float
     moving: int = 0
@@ -34,8 +40,7 @@ class Line:
     down_command_s: float = float("-inf")
 
 
-@dataclass(frozen=True, slots=True)
-class Onset:
+class Onset(Struct, frozen=True):
     """The current of a connector begins to rise (`direction` 1) or to fall (-1)."""
 
     key: Key
@@ -59,11 +64,16 @@ class Onsets:
     lines: dict[Key, Line] = field(default_factory=dict)
     total_w: float = 0.0
     """The sum of the last powers."""
+    last: Event | None = None
+    """What was taken last: whoever shares this gives it again."""
+    onset: Onset | None = None
+    """What that showed."""
 
     def command(self, command: CommandSent) -> None:
         """Take note of a command that can move a current."""
-        if command.outcome != "Accepted" or command.charge_point_id is None:
+        if command is self.last or command.outcome != "Accepted" or command.charge_point_id is None:
             return
+        self.last = command
         directions = _directions(command)
         if not directions:
             return
@@ -79,31 +89,38 @@ class Onsets:
 
     def reading(self, reading: Reading) -> Onset | None:
         """Take a reading; return the movement that it shows the onset of."""
+        if reading is not self.last:
+            self.last, self.onset = reading, self._moved(reading)
+        return self.onset
+
+    def _moved(self, reading: Reading) -> Onset | None:
         current_a = reading.current_a
         if current_a is None or reading.charge_point_id is None or reading.connector is None:
             return None
-        key, at_s = (reading.charge_point_id, reading.connector), reading.at.timestamp()
-        power_w = reading.power_w
+        key, at, power_w = (reading.charge_point_id, reading.connector), reading.at, reading.power_w
         if power_w is None:
             power_w = current_a * (reading.voltage_v or 0.0)
         line = self.lines.get(key)
         if line is None:
-            self._add(key, Line(at_s, current_a, power_w))
+            self._add(key, Line(at, current_a, power_w))
             return None
-        gap_s = at_s - line.at_s
-        if gap_s <= 0.0 and gap_s > -60.0:
+        before_at, before_a = line.at, line.current_a
+        if at <= before_at and at > before_at - _LATE:
             return None
-        change_a, before_a, before = current_a - line.current_a, line.current_a, line.moving
         self.total_w += power_w - line.power_w
-        line.at_s, line.current_a, line.power_w = at_s, current_a, power_w
-        line.moving = 0 if -STEEP_A < change_a < STEEP_A else 1 if change_a > 0.0 else -1
-        if line.moving in (0, before) or not (0.0 < gap_s <= _GAP_S or abs(before_a) <= IDLE_A):
+        line.at, line.current_a, line.power_w = at, current_a, power_w
+        change_a = current_a - before_a
+        if -STEEP_A < change_a < STEEP_A:
+            line.moving = 0
+            return None
+        before, line.moving = line.moving, 1 if change_a > 0.0 else -1
+        if line.moving == before or not (_AT_ONCE < at - before_at <= _GAP or abs(before_a) <= IDLE_A):
             return None
         if line.moving > 0:
             is_whole = before_a <= IDLE_A
         else:
             is_whole = reading.transaction_id is None or reading.commanded_a == 0.0 or current_a <= IDLE_A
-        return self.caused(Onset(key, at_s, line.moving, is_whole))
+        return self.caused(Onset(key, at.timestamp(), line.moving, is_whole))
 
     def caused(self, onset: Onset) -> Onset:
         """Return the onset with its command, as far as that is known by now."""
@@ -112,7 +129,7 @@ class Onsets:
             return onset
         command_s = line.up_command_s if onset.direction > 0 else line.down_command_s
         follows = -1.0 <= onset.at_s - command_s <= _CAUSE_S
-        return replace(onset, command_s=command_s) if follows else onset
+        return structs.replace(onset, command_s=command_s) if follows else onset
 
     def _add(self, key: Key, line: Line) -> None:
         if len(self.lines) >= _MOST_CONNECTORS:

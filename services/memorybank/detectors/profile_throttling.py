@@ -5,7 +5,7 @@ vehicle. What controls limits for a reason moves them again, and did so before: 
 shared connection. A session whose begin is delayed had no current yet.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -29,7 +29,7 @@ class State:
     place: Place
     low_a: float
     """What is next to nothing here."""
-    limits: SentLimits = field(default_factory=SentLimits)
+    limits: SentLimits
     voltage_v: float = _NOMINAL_V
     usual_a: float = 0.0
     """The highest limit seen at the place."""
@@ -82,7 +82,7 @@ class ProfileThrottling:
 
     def start(self, place: Place) -> State:
         """Return the state before the first event."""
-        return State(place, self.low_a)
+        return State(place, self.low_a, place.core(SentLimits))
 
     def step(self, state: State, event: Reading | CommandSent) -> Sign | None:
         """Take the connector's next reading or command."""
@@ -90,20 +90,22 @@ class ProfileThrottling:
             if state.limits.note(event, state.voltage_v) is not None or "Profile" in event.command:
                 state.overridden = self._overridden(state.limits)
             return None
-        if event.origin != "can" or event.commanded_a is None:
+        limit_a = event.commanded_a
+        if event.origin != "can" or limit_a is None:
             return None
         if event.transaction_id != state.transaction_id:
             state.transaction_id, state.moves, state.peak_a = event.transaction_id, -1, 0.0
             state.held_a = float("inf")
         if event.transaction_id is None:
             return None  # between sessions a limit keeps nothing back
-        limit_a = event.commanded_a
         if event.voltage_v:
             state.voltage_v = event.voltage_v
-        if abs(limit_a - state.held_a) > _SAME_A:
+        if limit_a != state.held_a and abs(limit_a - state.held_a) > _SAME_A:
             self._moved(state, event, limit_a)
         if limit_a > state.low_a and state.overridden is None:
-            state.peak_a = max(state.peak_a, event.current_a or 0.0)
+            current_a = event.current_a
+            if current_a is not None and current_a > state.peak_a:
+                state.peak_a = current_a
             return None
         return self._judged(state, event, limit_a)
 

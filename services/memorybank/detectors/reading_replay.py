@@ -3,6 +3,7 @@
 Who replays a module's frames beside it doubles them; who replays them in its place repeats them.
 """
 
+from binascii import unhexlify
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -70,9 +71,9 @@ class ReadingReplay:
             return None
         at_s = event.at.timestamp()
         state.outputs.add(at_s)
-        if not event.data.startswith(_NO_CURRENT):  # an open contactor has no noise
+        if event.data[:8] != _NO_CURRENT:  # an open contactor has no noise
             self._remember(state, event.data, at_s)
-        is_dense = state.outputs.exceeds(self.surplus, at_s)
+        is_dense = state.outputs.level > self.surplus
         is_recorded = at_s - state.repeated_s <= self.lasts_s
         if not (is_dense or is_recorded) or not state.telling.is_due(at_s, at_s):
             return None
@@ -98,13 +99,15 @@ class ReadingReplay:
     def _remember(self, state: State, data: str, at_s: float) -> None:
         """Add a 0x301 to the history and look whether the last ones were there before."""
         history = state.history
-        history += bytes.fromhex(data[:4])
+        history += unhexlify(data[: 2 * _RECORD_BYTES])
+        state.count += 1
+        if state.count % _LOOK_EVERY:
+            return
         excess = len(history) - (self.remembered + self.repeated + _LOOK_EVERY) * _RECORD_BYTES
         if excess > 0:
             del history[:excess]
         length = self.repeated * _RECORD_BYTES
-        state.count += 1
-        if state.count % _LOOK_EVERY or len(history) < 2 * length:
+        if len(history) < 2 * length:
             return
         last = bytes(history[-length:])
         found = history.rfind(last, 0, -1)

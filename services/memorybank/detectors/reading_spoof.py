@@ -3,7 +3,9 @@
 A module sends 0x301 and then 0x300, once a second each, and both say the same.
 """
 
+from binascii import unhexlify
 from dataclasses import dataclass, field
+from struct import Struct
 from typing import ClassVar
 
 from contracts.can_frames import CURRENT_ID, OUTPUT_ID
@@ -18,7 +20,9 @@ _CALM_S = 10.0
 _LONG_S = 2.0
 _BRIM = 1.5
 """How much fuller than it takes a bucket gets."""
-_READING_DIGITS, _OUTPUT_DIGITS = 4, 16
+_READING, _OUTPUT = Struct("<H"), Struct("<i4x")
+"""The current in 0x300, in A, and in 0x301, in 0.01 A."""
+_READING_DIGITS, _OUTPUT_DIGITS = 2 * _READING.size, 2 * _OUTPUT.size
 
 
 @dataclass(slots=True)
@@ -84,42 +88,53 @@ class ReadingSpoof:
 
     def step(self, state: State, event: CanFrameSeen) -> Sign | None:
         """Take the bus's next frame."""
-        if event.can_id == OUTPUT_ID and len(event.data) == _OUTPUT_DIGITS:
-            self._output(state, event)
-        elif event.can_id == CURRENT_ID and len(event.data) == _READING_DIGITS:
-            at_s = event.at.timestamp()
-            self._reading(state, event.data, at_s)
-            return self._judged(state, at_s)
+        data = event.data
+        if event.can_id == CURRENT_ID:
+            if len(data) == _READING_DIGITS:
+                return self._reading(state, float(_READING.unpack(unhexlify(data))[0]), event.at.timestamp())
+        elif event.can_id == OUTPUT_ID and len(data) == _OUTPUT_DIGITS:
+            self._output(state, _OUTPUT.unpack(unhexlify(data))[0] / 100, event.at.timestamp())
         return None
 
-    def _output(self, state: State, event: CanFrameSeen) -> None:
+    def _output(self, state: State, output_a: float, at_s: float) -> None:
         """Take the module's own word, and hold what stood alone before against it."""
-        at_s, before_a = event.at.timestamp(), state.output_a
-        state.output_a = max(0.0, _amperes(event.data[:8]) / 100)
-        gap_s = min(_LONG_S, max(0.0, at_s - state.output_s))
+        if output_a < 0.0:  # noqa: PLR1730 - the call of max would cost as much as all of this
+            output_a = 0.0
+        before_a, state.output_a = state.output_a, output_a
+        gap_s = at_s - state.output_s
+        if gap_s > _LONG_S:
+            gap_s = _LONG_S
+        elif gap_s < 0.0:
+            gap_s = 0.0
         state.output_gap_s += (gap_s - state.output_gap_s) * 0.2
         state.output_s = at_s
         if state.alone_a is not None and before_a is not None:
             # Its own 0x301 may be lost: then it lies between the one before and this one.
-            low_a, high_a = sorted((before_a, state.output_a))
+            low_a, high_a = sorted((before_a, output_a))
             self._compare(state, state.alone_a, max(low_a, min(high_a, state.alone_a)), at_s)
         state.is_paired, state.alone_a = True, None
 
-    def _reading(self, state: State, data: str, at_s: float) -> None:
+    def _reading(self, state: State, current_a: float, at_s: float) -> Sign | None:
         state.readings.add(at_s)
-        if state.output_a is None:
-            return  # a plain module has no 0x301
-        current_a = float(_amperes(data))
-        if state.is_paired:
+        if state.output_a is None:  # a plain module has no 0x301
+            pass
+        elif state.is_paired:
             self._compare(state, current_a, state.output_a, at_s)
         else:
             state.alone.add(at_s)
             state.alone_a = current_a
         state.is_paired = False
+        if (
+            state.readings.level > self.surplus
+            or state.alone.level > self.alone
+            or state.against.level > self.against
+        ):
+            return self._judged(state, at_s)
+        return None
 
     def _compare(self, state: State, current_a: float, true_a: float, at_s: float) -> None:
-        apart_a = abs(current_a - true_a)
-        if apart_a > max(self.tolerance_a, self.tolerance * true_a):
+        apart_a = current_a - true_a if current_a > true_a else true_a - current_a
+        if apart_a > self.tolerance_a and apart_a > self.tolerance * true_a:
             state.against.add(at_s)
             if at_s - state.telling.shown_s > _CALM_S:
                 state.apart_a = 0.0
@@ -127,8 +142,6 @@ class ReadingSpoof:
 
     def _judged(self, state: State, at_s: float) -> Sign | None:
         is_dense = state.readings.level > self.surplus
-        if not (is_dense or state.alone.level or state.against.level):
-            return None
         is_alone, is_against = (
             state.alone.exceeds(self.alone, at_s),
             state.against.exceeds(self.against, at_s),
@@ -163,11 +176,6 @@ class ReadingSpoof:
                 "every_s": round(state.readings.gap_s, 2),
             },
         )
-
-
-def _amperes(digits: str) -> int:
-    """Return the little-endian number of a 0x300 (two bytes), or of a 0x301 in 0.01 A (four, with sign)."""
-    return int.from_bytes(bytes.fromhex(digits), "little", signed=len(digits) == 8)
 
 
 DETECTOR = ReadingSpoof()

@@ -109,11 +109,20 @@ class Reversals:
         has_turned = self._move(state, event, at_s)
         if at_s - state.told_s < _TOLD_AGAIN_S and not has_turned:
             return None
-        return self._judged(state)
+        wished = state.wished
+        if (
+            wished.by_csms.run >= self.alternations
+            or wished.by_charge_point.run >= self.starts_and_stops
+            or len(state.swings.at_s) >= self.threshold
+        ):
+            return self._judged(state)
+        return None
 
     def _move(self, state: State, reading: Reading, at_s: float) -> bool:
         """Move the zigzags and the wishes on to a reading; return whether the current turned."""
-        current_a = max(-_BOUND_A, min(_BOUND_A, reading.current_a or 0.0))
+        current_a = reading.current_a or 0.0
+        if not -_BOUND_A <= current_a <= _BOUND_A:
+            current_a = math.copysign(_BOUND_A, current_a)
         gap_s = at_s - state.at_s
         ripples, swings, wished = state.ripples, state.swings, state.wished
         state.duty += ((state.current_a > state.middle_a) - state.duty) * _FADING

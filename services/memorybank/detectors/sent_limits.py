@@ -1,18 +1,20 @@
 """The limit that the CSMS asked of a connector, from the commands that the charge point accepted."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from contracts.charging_profile import Purpose
 from contracts.events import CommandSent
 
+_STATION, _TX, _TX_DEFAULT = Purpose.CHARGE_POINT_MAX.value, Purpose.TX.value, Purpose.TX_DEFAULT.value
 _MOST_PROFILES = 4
 """Kept at once: one of each purpose, and one that overrides."""
 
 
-@dataclass(frozen=True, slots=True)
-class SentProfile:
+class SentProfile(Struct, frozen=True):
     """What counts of a profile: its first period's limit, in amperes."""
 
     profile_id: int
@@ -25,10 +27,21 @@ class SentProfile:
 class SentLimits:
     """The profiles in force, the newest last; changed in place. A schedule counts by its first period."""
 
-    profiles: list[SentProfile] = field(default_factory=list)
+    profiles: tuple[SentProfile, ...] = ()
+    limit_a: float | None = None
+    """What they allow together, or None where they say nothing: OCPP 1.6, section 3.13."""
+    last: CommandSent | None = None
+    """The command that was taken last: whoever shares this gives it again."""
+    noted: SentProfile | None = None
+    """The profile that it set."""
 
     def note(self, command: CommandSent, voltage_v: float) -> SentProfile | None:
         """Take a command; return the profile that it set, if any. Watts become amperes by `voltage_v`."""
+        if command is not self.last:
+            self.last, self.noted = command, self._noted(command, voltage_v)
+        return self.noted
+
+    def _noted(self, command: CommandSent, voltage_v: float) -> SentProfile | None:
         if command.outcome not in ("Accepted", "Unknown"):
             return None
         if command.command == "ClearChargingProfile":
@@ -40,44 +53,51 @@ class SentLimits:
             sent = _sent(command.parameters["csChargingProfiles"], voltage_v)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError):
             return None
+        if self.profiles and sent == self.profiles[-1]:
+            return sent
         place = (sent.purpose, sent.stack_level)
         kept = [
             other
             for other in self.profiles
             if other.profile_id != sent.profile_id and (other.purpose, other.stack_level) != place
         ]
-        self.profiles = [*kept, sent][-_MOST_PROFILES:]
+        self._keep((*kept, sent)[-_MOST_PROFILES:])
         return sent
 
     def transaction_ended(self) -> None:
         """Forget the profiles that end with their transaction."""
-        if any(profile.purpose == Purpose.TX for profile in self.profiles):
-            self.profiles = [profile for profile in self.profiles if profile.purpose != Purpose.TX]
+        if any(profile.purpose == _TX for profile in self.profiles):
+            self._keep(tuple(profile for profile in self.profiles if profile.purpose != _TX))
 
-    @property
-    def limit_a(self) -> float | None:
-        """What they allow together, or None where they say nothing: OCPP 1.6, section 3.13."""
-        station = self.leading(Purpose.CHARGE_POINT_MAX)
-        own = self.leading(Purpose.TX) or self.leading(Purpose.TX_DEFAULT)
-        limits = [found.limit_a for found in (station, own) if found is not None]
-        return min(limits) if limits else None
+    def _keep(self, profiles: tuple[SentProfile, ...]) -> None:
+        self.profiles = profiles
+        station = self.leading(_STATION)
+        own = self.leading(_TX) or self.leading(_TX_DEFAULT)
+        self.limit_a = own.limit_a if own else None
+        if station is not None and (own is None or station.limit_a < own.limit_a):
+            self.limit_a = station.limit_a
 
     def leading(self, purpose: str) -> SentProfile | None:
         """Return the profile of the highest level of a purpose."""
-        found = [profile for profile in self.profiles if profile.purpose == purpose]
-        return max(found, key=lambda profile: profile.stack_level) if found else None
+        found = None
+        for profile in self.profiles:
+            if profile.purpose == purpose and (found is None or profile.stack_level > found.stack_level):
+                found = profile
+        return found
 
     def _clear(self, command: CommandSent) -> None:
         asked = command.parameters
-        self.profiles = [
-            profile
-            for profile in self.profiles
-            if not (
-                asked.get("id", profile.profile_id) == profile.profile_id
-                and asked.get("chargingProfilePurpose", profile.purpose) == profile.purpose
-                and asked.get("stackLevel", profile.stack_level) == profile.stack_level
+        self._keep(
+            tuple(
+                profile
+                for profile in self.profiles
+                if not (
+                    asked.get("id", profile.profile_id) == profile.profile_id
+                    and asked.get("chargingProfilePurpose", profile.purpose) == profile.purpose
+                    and asked.get("stackLevel", profile.stack_level) == profile.stack_level
+                )
             )
-        ]
+        )
 
 
 def _sent(payload: dict[str, Any], voltage_v: float) -> SentProfile:

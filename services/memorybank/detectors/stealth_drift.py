@@ -45,11 +45,11 @@ class Creep:
 class State:
     """What a connector's limit did; changed in place."""
 
+    limits: SentLimits
     asked: Creep = field(default_factory=Creep)
     """By the CSMS's commands, in tenths of an ampere."""
     told: Creep = field(default_factory=Creep)
     """What the charge point told its module, in whole amperes."""
-    limits: SentLimits = field(default_factory=SentLimits)
     voltage_v: float = _NOMINAL_V
     told_a: float | None = None
     said_s: float = float("-inf")
@@ -82,9 +82,9 @@ class StealthDrift:
     origins: ClassVar[frozenset[str]] = frozenset({"can"})
     tick = no_tick
 
-    def start(self, _place: Place) -> State:
+    def start(self, place: Place) -> State:
         """Return the state before the first event."""
-        return State()
+        return State(place.core(SentLimits))
 
     def step(self, state: State, event: Reading | CommandSent) -> Sign | None:
         """Take the connector's next reading or command."""

@@ -20,7 +20,9 @@ class Totals:
     watts: "array[float]" = field(default_factory=_numbers)
 
     def add(self, at_s: float, watts: float) -> None:
-        """Take the sum of an instant."""
+        """Take the sum of an instant; who shares this gives it again."""
+        if self.at_s and at_s == self.at_s[-1]:
+            return
         self.at_s.append(at_s)
         self.watts.append(watts)
         if len(self.at_s) > self.keep:

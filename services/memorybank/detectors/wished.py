@@ -68,19 +68,23 @@ class Wished:
         """Take note of what a reading says of the transaction and of the module's limit."""
         if reading.voltage_v:
             self.voltage_v = reading.voltage_v
-        self.transaction_id = reading.transaction_id
-        in_transaction = reading.transaction_id is not None
+        self.transaction_id = transaction_id = reading.transaction_id
+        in_transaction = transaction_id is not None
         if in_transaction is not self.running and at_s - self.remote_s > _STALE_S:
             self.running = in_transaction
             if not in_transaction:
                 self.limits.transaction_ended()
-        commanded_a = reading.commanded_a
-        if commanded_a is not None:
-            wish_a = min(commanded_a, self.rating_a) if in_transaction else 0.0
-            if wish_a != self.by_charge_point.wish_a:
-                self.by_charge_point.note(at_s, wish_a)
-                if not self.has_commands:
-                    self.by_csms.wish_a = wish_a  # from which its first command departs
+        wish_a = reading.commanded_a
+        if wish_a is None:
+            return
+        if not in_transaction:
+            wish_a = 0.0
+        elif wish_a > self.rating_a:
+            wish_a = self.rating_a
+        if wish_a != self.by_charge_point.wish_a:
+            self.by_charge_point.note(at_s, wish_a)
+            if not self.has_commands:
+                self.by_csms.wish_a = wish_a  # from which its first command departs
 
     def _note_limit(self, at_s: float, limit_a: float) -> None:
         """Count a limit that the CSMS asked for, if it goes the other way than the last one."""

@@ -27,7 +27,6 @@ from memorybank.detector import Place
 from memorybank.detectors.fleet_oscillation import FleetOscillation
 from memorybank.detectors.mass_step import MassStep
 
-PLACE = Place(FLEET, 0)
 Commands = dict[str, list[Event]]
 
 
@@ -48,7 +47,7 @@ def fleet(
 
 
 def signs(detector: MassStep | FleetOscillation, events: Iterable[Event]) -> list[Told]:
-    return told(detector, events, PLACE)
+    return told(detector, events, Place(FLEET, 0))
 
 
 @pytest.mark.parametrize("ramp", RAMPS)
@@ -234,7 +233,7 @@ def test_no_events_break_them(series: list[tuple[float, str | None, float | None
 def test_a_step_of_thousands_is_judged_in_time() -> None:
     """Sorted once a tick, not compared each with each; and the memory is bounded."""
     detector = MassStep()
-    state = detector.start(PLACE)
+    state = detector.start(Place(FLEET, 0))
     found = []
     for second in range(12):
         for number in range(5000):
