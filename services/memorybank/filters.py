@@ -1,8 +1,7 @@
 """What a question is about: a charge point, a stretch of time, a kind, a severity, a pattern."""
 
-import re
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, get_args
 from uuid import UUID
 
@@ -14,11 +13,6 @@ EVENT_KINDS = tuple(
     for event in get_args(AnyEvent)
     if event not in (Reading, ScenarioLabel)  # in tables of their own
 )
-TIMES = "2026-11-22, 2026-11-22T13:05:00Z, or ago: 15m, 2h, 3d"
-"""Examples of what `instant` reads."""
-
-_AGO = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _KINDS = {"events": EVENT_KINDS, "followed events": EVENT_KINDS}
 """Of what has no others; anomalies have as many as there are detectors."""
 _WORDS = {"charge_point_id": "charge point", "since": "time", "until": "time", "pattern_id": "pattern"}
@@ -65,14 +59,3 @@ class Filters:
 
 
 EVERYTHING = Filters()
-
-
-def instant(text: str, now: datetime) -> datetime:
-    """Return the instant that a text names: ISO 8601 (UTC where it has no offset), or ago, e.g. 15m, 2h, 3d.
-
-    Raises ValueError and, for what is before all times, OverflowError.
-    """
-    if ago := _AGO.fullmatch(text.strip()):
-        return now - timedelta(**{_UNITS[ago[2]]: float(ago[1])})
-    at = datetime.fromisoformat(text.strip())
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at

@@ -13,9 +13,10 @@ from psycopg.adapt import Buffer, Loader
 from psycopg.pq import Format
 from psycopg.rows import tuple_row
 
+from chassis.times import TIMES, instant
 from contracts.events import Severity
 from memorybank.errors import MissingExtra, WrongQuestion
-from memorybank.filters import TIMES, Filters, instant
+from memorybank.filters import Filters
 from memorybank.reader import LEVELS, ORDERS, QUERIES, Reader
 
 Frame: TypeAlias = Any

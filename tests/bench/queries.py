@@ -20,6 +20,7 @@ from rich.console import Console
 
 from bench.past import Past
 from bench.report import Progress, Report, Row
+from chassis.screen import Screen
 from grafana_frames import dashboards
 from grafana_run import OF_ONE
 from grafana_sql import Range, expand
@@ -27,7 +28,6 @@ from memorybank.errors import StoreUnavailable
 from memorybank.filters import Filters
 from memorybank.reader import Connection, Reader
 from memorybank.viewer import pages
-from memorybank.viewer.show import Screen
 from real_parts import Postgres
 
 RUNS = 20

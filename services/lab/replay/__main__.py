@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from chassis.settings import SettingsError
+from chassis.times import TIMES, instant
 from contracts.errors import ContractError
 from contracts.events import Anomaly, AnyEvent
 from lab.data_set import reader as data_set
@@ -21,7 +22,7 @@ from lab.replay import can_log, memory
 from memorybank import detector_configuration as configuration
 from memorybank.detectors import found
 from memorybank.errors import MemoryBankError
-from memorybank.filters import TIMES, Filters, instant
+from memorybank.filters import Filters
 from memorybank.reader import Reader
 from memorybank.viewer.place import find
 from memorybank.watch import Watch

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chassis.screen import Column, Screen
 from memorybank.errors import StoreUnavailable, WrongQuestion
 from memorybank.reader import Reader
 from memorybank.viewer import arguments, pages, place
@@ -19,7 +20,7 @@ from memorybank.viewer.export import Wish, export
 from memorybank.viewer.follow import follow_anomalies, follow_events
 from memorybank.viewer.menu import Menu
 from memorybank.viewer.pseudonyms import Pseudonyms
-from memorybank.viewer.show import Column, Screen, remark
+from memorybank.viewer.remark import remark
 
 EXIT_UNSOUND = 1
 EXIT_WRONG = 2

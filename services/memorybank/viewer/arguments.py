@@ -6,9 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
+from chassis.times import TIMES, instant
 from contracts.events import SEVERITIES
 from memorybank.errors import WrongQuestion
-from memorybank.filters import EVENT_KINDS, TIMES, Filters, instant
+from memorybank.filters import EVENT_KINDS, Filters
 from memorybank.viewer import can_log, export, selection
 from memorybank.viewer.place import READER_VARIABLES, STDOUT
 

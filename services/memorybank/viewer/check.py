@@ -1,8 +1,8 @@
 """The recount: every number of every source against what the books say."""
 
+from chassis.screen import Column, Screen
 from memorybank.reader import Reader
 from memorybank.sql import queries
-from memorybank.viewer.show import Column, Screen
 
 _QUERIES = queries("view.sql")
 _COLUMNS = (

@@ -11,11 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from chassis.screen import Column, Screen
 from memorybank.errors import StoreUnavailable
 from memorybank.filters import Filters
 from memorybank.reader import Connection, Fact, Reader
 from memorybank.sql import queries
-from memorybank.viewer.show import Column, Screen, remark
+from memorybank.viewer.remark import remark
 
 _QUERIES = queries("view.sql")
 _PERIOD_S = 0.5

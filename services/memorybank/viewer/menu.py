@@ -5,14 +5,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chassis.screen import Screen
+from chassis.times import instant
 from memorybank.errors import StoreUnavailable, WrongQuestion
-from memorybank.filters import EVERYTHING, Filters, instant
+from memorybank.filters import EVERYTHING, Filters
 from memorybank.reader import Reader
 from memorybank.viewer import pages
 from memorybank.viewer.check import check
 from memorybank.viewer.export import Wish, export
 from memorybank.viewer.follow import follow_events
-from memorybank.viewer.show import Screen
 
 _PAGE_ROWS = 20
 _EXPORT_FILE = "memory.json"

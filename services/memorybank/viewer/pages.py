@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from chassis.screen import Block, Column, Screen, short
 from chassis.terminal import sparkline
 from memorybank.filters import EVERYTHING, Filters
 from memorybank.paging import Page
 from memorybank.reader import Fact, Reader
 from memorybank.sql import queries
-from memorybank.viewer.show import Block, Column, Screen, short
 
 _QUERIES = queries("view.sql")
 _PAGE_ROWS = 1000

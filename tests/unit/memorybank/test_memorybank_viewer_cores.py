@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chassis.screen import Column, fitting
 from chassis.terminal import sparkline
-from memorybank.filters import instant
+from chassis.times import instant
 from memorybank.viewer.pseudonyms import Pseudonyms
-from memorybank.viewer.show import Column, fitting
 
 NOW = datetime(2026, 11, 22, 13, 5, tzinfo=UTC)
 

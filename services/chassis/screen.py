@@ -1,7 +1,6 @@
 """Tables for a terminal; lines with tabs where the output is piped; JSON, an object a line, where asked."""
 
 import itertools
-import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -197,11 +196,6 @@ class Screen:
 _STYLES = {"critical": "bold red", "warning": "yellow", "Faulted": "bold red", "Charging": "blue"}
 _BORDER, _BORDERS = 1, 3
 _HEADING_LINES = 2
-
-
-def remark(text: str) -> None:
-    """Say something beside the answer, to whoever sits at the terminal."""
-    print(f"memory-viewer: {' '.join(text.split())}", file=sys.stderr, flush=True)
 
 
 def _width(column: Column, cells: Sequence[str], folded_width: int = _FOLDED_WIDTH) -> int:
