@@ -20,6 +20,9 @@ COMMANDS = {
     "top": Command("embedded.__main__", "watch it in this terminal"),
     "backup": Command("embedded.__main__", "write the memory to a file"),
     "restore": Command("embedded.__main__", "put a backup in the place of the memory"),
+    "scenario": Command(
+        "console.scenario.__main__", "provoke anomalies on a running bench, compare the runs", "console"
+    ),
     "simulate": Command("lab.simulated.__main__", "make a data set, much faster than real time"),
     "replay": Command("lab.replay.__main__", "what detectors would have told of recorded life"),
     "score": Command("lab.score.__main__", "how well anomalies are found, beside trivial baselines", "score"),

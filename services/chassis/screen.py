@@ -193,7 +193,25 @@ class Screen:
         print("\t".join(cells), file=self.file)  # rich would make spaces of the tabs
 
 
-_STYLES = {"critical": "bold red", "warning": "yellow", "Faulted": "bold red", "Charging": "blue"}
+_STYLES = {
+    "critical": "bold red",
+    "warning": "yellow",
+    "Faulted": "bold red",
+    "Charging": "blue",
+    # Scenarios, their runs, and what was found of them.
+    "anomaly": "red",
+    "hard negative": "yellow",
+    "benign": "green",
+    "running": "blue",
+    "finished": "green",
+    "failed": "bold red",
+    "found": "green",
+    "nothing, rightly": "green",
+    "found under another name": "yellow",
+    "missed": "bold red",
+    "false alarm": "bold red",
+    "≠": "yellow",
+}
 _BORDER, _BORDERS = 1, 3
 _HEADING_LINES = 2
 

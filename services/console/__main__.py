@@ -26,13 +26,13 @@ log = logging.getLogger("console")
 
 async def main(settings: Settings) -> None:
     """Serve the page until cancelled; every other service may be away."""
-    csms_token = settings.csms_api_token or settings.http.token
+    csms_token = settings.apis.csms_api_token or settings.http.token
     # Without a token given, the page still gets one: only pages that we serve may change anything.
     http = dataclasses.replace(settings.http, token=settings.http.token or secrets.token_urlsafe(24))
     interface = await asyncio.to_thread(settings.interface_address)
     live = Live()
-    csms = Api("CSMS", settings.csms_api_url, {TOKEN_HEADER: csms_token} if csms_token else None)
-    memorybank = Api("MemoryBank", settings.memorybank_api_url)
+    csms = Api("CSMS", settings.apis.csms_api_url, {TOKEN_HEADER: csms_token} if csms_token else None)
+    memorybank = Api("MemoryBank", settings.apis.memorybank_api_url)
     can_listener = CanListener(live, settings.backplane_port, interface)
     mqtt_listener = MqttListener(live, settings.mqtt)
 

@@ -43,8 +43,14 @@ class Scenario(Struct, frozen=True, kw_only=True):
     """A scenario that can be started."""
 
     name: str
+    number: str = ""
     title: str = ""
     anomaly: str | None = None
+    accepted: list[str] = []
+    hard_negative: bool = False
+    together: bool = False
+    repeat: int | None = None
+    lasts_s: float = 0.0
     description: str = ""
     imitates: str = ""
     source: str = ""
@@ -52,19 +58,26 @@ class Scenario(Struct, frozen=True, kw_only=True):
 
 
 class ScenarioRun(Struct, frozen=True, kw_only=True):
-    """A scenario on charge points: `state` is running, stopped, failed or finished."""
+    """A scenario on charge points: `state` is running, stopped, failed or finished.
+
+    The last four are the ground truth's: first and last command, first and last sign of its effect.
+    """
 
     run_id: str
     scenario: str
     state: str
     anomaly: str | None = None
     charge_point_ids: list[str] = []
-    started_at: str | None = None
-    ended_at: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
     cycles: int = 0
     parameters: dict[str, float] = {}
     seed: int = 0
     reason: str | None = None
+    first_command_at: datetime | None = None
+    last_command_at: datetime | None = None
+    physical_started_at: datetime | None = None
+    physical_ended_at: datetime | None = None
 
 
 class ManualFrame(Struct, frozen=True, kw_only=True):
@@ -86,6 +99,13 @@ class Anomalies(Struct, frozen=True, kw_only=True):
 
     items: list[Anomaly]
     next: str | None = None
+
+
+class StoppedAll(Struct, frozen=True, kw_only=True):
+    """What was stopped with everything."""
+
+    stopped_runs: int = 0
+    stopped_transactions: int = 0
 
 
 class Pattern(Struct, frozen=True, kw_only=True):

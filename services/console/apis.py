@@ -42,12 +42,16 @@ class ApiRefused(ApiError):  # noqa: N818 - named after what came back
 class Api:
     """One service's API. Use as an async context manager."""
 
-    def __init__(self, name: str, url: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, name: str, url: str, headers: dict[str, str] | None = None, *, deadline_s: float = DEADLINE_S
+    ) -> None:
         self._name = name
+        self._deadline_s = deadline_s
         base = URL(url)
         self._place = str(base.copy_with(username=None, password=None)).rstrip("/")
+        timeout = httpx.Timeout(deadline_s, connect=min(deadline_s, DEADLINE_S))
         # Proxies of the environment are for the internet, not for a neighbour.
-        self._client = AsyncClient(base_url=base, headers=headers, timeout=DEADLINE_S, trust_env=False)
+        self._client = AsyncClient(base_url=base, headers=headers, timeout=timeout, trust_env=False)
 
     async def __aenter__(self) -> Self:
         return self
@@ -70,10 +74,10 @@ class Api:
         Raises ApiAway and ApiRefused.
         """
         try:
-            async with asyncio.timeout(DEADLINE_S):
+            async with asyncio.timeout(self._deadline_s):
                 status, content = await self._exchange(method, path, params, body)
         except (TimeoutError, httpx.TimeoutException) as error:
-            raise self._away(f"no answer within {DEADLINE_S:g} s") from error
+            raise self._away(f"no answer within {self._deadline_s:g} s") from error
         except httpx.ConnectError as error:
             raise self._away("no connection") from error
         except httpx.HTTPError as error:

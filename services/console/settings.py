@@ -15,12 +15,9 @@ def _url_complaint(value: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(CanSettings):
-    """Everything that the console reads from its environment."""
+class ApiSettings:
+    """Where the CSMS and the MemoryBank answer."""
 
-    mqtt: MqttSettings = group(MqttSettings)
-    http: HttpSettings = group(HttpSettings)
-    port: int = setting("CONSOLE_PORT", "Port of the page", default=8080, check=within(1, 65535))
     csms_api_url: str = setting(
         "CSMS_API_URL",
         "HTTP API of the CSMS; may carry user:password@",
@@ -41,6 +38,16 @@ class Settings(CanSettings):
         check=_url_complaint,
         secret=True,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(CanSettings):
+    """Everything that the console reads from its environment."""
+
+    mqtt: MqttSettings = group(MqttSettings)
+    http: HttpSettings = group(HttpSettings)
+    apis: ApiSettings = group(ApiSettings)
+    port: int = setting("CONSOLE_PORT", "Port of the page", default=8080, check=within(1, 65535))
     grafana_url: str | None = setting(
         "CONSOLE_GRAFANA_URL",
         "Where people's browsers find Grafana; the page links to it. Without it there are no such links",

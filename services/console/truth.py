@@ -67,8 +67,5 @@ def judged(anomaly: Anomaly, runs: Sequence[ScenarioRun], *, remembers: bool) ->
     return Truth(known=True, runs=list(runs), verdict="false_positive", text=text)
 
 
-def _clock(instant: str | None) -> str:
-    try:
-        return f"{datetime.fromisoformat(instant or ''):%H:%M:%S} UTC"
-    except ValueError:
-        return "an unknown time"
+def _clock(instant: datetime | None) -> str:
+    return "an unknown time" if instant is None else f"{instant:%H:%M:%S} UTC"

@@ -186,8 +186,14 @@ def _add_scenarios(app: FastAPI, state: State, runner: ScenarioRunner) -> None:
         return [
             ScenarioAnswer(
                 name=scenario.name,
+                number=scenario.number,
                 title=scenario.title,
                 anomaly=scenario.anomaly,
+                accepted=list(scenario.accepted),
+                hard_negative=scenario.hard_negative,
+                together=scenario.together,
+                repeat=scenario.repeat,
+                lasts_s=scenario.lasts_s,
                 description=scenario.description,
                 imitates=scenario.imitates,
                 source=scenario.source,
@@ -218,6 +224,13 @@ def _add_scenarios(app: FastAPI, state: State, runner: ScenarioRunner) -> None:
             runs = state.runs.during(charge_point_id, since, until, limit=limit or 50)
         return [RunAnswer.model_validate(run, from_attributes=True) for run in runs]
 
+    @app.get("/api/scenario-runs/{run_id}", tags=["scenarios"], summary="One run")
+    async def get_run(run_id: str) -> RunAnswer:
+        run = state.runs.get(run_id)
+        if run is None:
+            raise UnknownName(f"there is no run {run_id!r:.60}")
+        return RunAnswer.model_validate(run, from_attributes=True)
+
     @app.post("/api/scenario-runs", tags=["scenarios"], status_code=201, summary="Start a scenario")
     async def start_run(request: RunRequest) -> RunAnswer:
         run = await runner.start(
@@ -226,6 +239,7 @@ def _add_scenarios(app: FastAPI, state: State, runner: ScenarioRunner) -> None:
             request.parameters,
             request.seed,
             replace=request.replace,
+            lasts_s=request.lasts_s,
         )
         return RunAnswer.model_validate(run, from_attributes=True)
 

@@ -18,6 +18,10 @@ def _in_utc(at: datetime) -> datetime:
 Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
+Seed = Annotated[int, Field(ge=0, lt=2**53)]
+Lasting = Annotated[float, Field(gt=0, le=30 * 86_400.0, description="Seconds")]
+
+
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -118,11 +122,17 @@ class ParameterAnswer(BaseModel):
 
 
 class ScenarioAnswer(BaseModel):
-    """A scenario; `anomaly` null: benign life."""
+    """A scenario; `anomaly` null: benign life; `repeat` null: without end."""
 
     name: str
+    number: str = Field(description="Its place in the catalogue: A1 to A22, H1 to H9; empty: none")
     title: str
     anomaly: str | None
+    accepted: list[str] = Field(description="Other names that are right for what it provokes")
+    hard_negative: bool
+    together: bool = Field(description="Its charge points move in phase")
+    repeat: int | None
+    lasts_s: float = Field(description="How long a run of it is when it is scored")
     description: str
     imitates: str
     source: str
@@ -135,12 +145,17 @@ class RunRequest(_Request):
     scenario: str
     charge_point_ids: list[str] = Field(min_length=1, max_length=10_000)
     parameters: dict[str, float] = Field(default_factory=dict)
-    seed: int = Field(default=0, ge=0, lt=2**53)
+    seed: Seed = 0
     replace: bool = False
+    lasts_s: Lasting | None = Field(default=None, description="End it then at the latest")
 
 
 class RunAnswer(BaseModel):
-    """A run. `cycles`: complete ones, of all charge points together; `reason`: why it ended or stumbles."""
+    """A run. `cycles`: complete ones, of all charge points together; `reason`: why it ended or stumbles.
+
+    The ground truth of it: what it provokes where, from the first command to the last, and when its effect
+    showed first and last (told at its end).
+    """
 
     run_id: str
     scenario: str
@@ -153,6 +168,11 @@ class RunAnswer(BaseModel):
     parameters: dict[str, float]
     seed: int
     reason: str | None
+    lasts_s: float | None
+    first_command_at: datetime | None
+    last_command_at: datetime | None
+    physical_started_at: datetime | None
+    physical_ended_at: datetime | None
 
 
 class ManualFrameRequest(_Request):

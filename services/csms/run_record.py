@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Literal
 
 from contracts.events import AnyEvent, Reading, ScenarioLabel
 from contracts.injections import Injected
@@ -66,6 +67,9 @@ class RunRecord:
 
     def end(self, state: RunState, reason: str | None) -> None:
         """The run is over: keep that, and end its label if it ever started."""
+        effect = self._injected or self._seen
+        if effect is not None:
+            self.run = replace(self.run, physical_started_at=effect[0], physical_ended_at=effect[1])
         if self.run.last_command_at is not None:
             self._label("ended", self.run.last_command_at)
         self._keep(replace(self.run, state=state, reason=reason, ended_at=datetime.now(UTC)))
@@ -74,9 +78,8 @@ class RunRecord:
         self.run = run
         self._state.runs.save(run)
 
-    def _label(self, phase: str, at: datetime) -> None:
-        run, is_over = self.run, phase == "ended"
-        effect = (self._injected or self._seen) if is_over else None
+    def _label(self, phase: Literal["started", "ended"], at: datetime) -> None:
+        run = self.run
         self._publish(
             ScenarioLabel(
                 at=at,
@@ -84,12 +87,12 @@ class RunRecord:
                 run_id=run.run_id,
                 scenario=run.scenario,
                 anomaly=run.anomaly,
-                phase="ended" if is_over else "started",
+                phase=phase,
                 charge_point_ids=list(run.charge_point_ids),
                 parameters=run.parameters,
                 seed=run.seed,
-                physical_started_at=effect[0] if effect else None,
-                physical_ended_at=effect[1] if effect else None,
+                physical_started_at=run.physical_started_at,
+                physical_ended_at=run.physical_ended_at,
             )
         )
 

@@ -23,6 +23,7 @@ from csms.targets import StepFailed, Targets
 log = logging.getLogger("csms")
 
 RESTORE_DEADLINE_S = 20.0
+TIME_IS_OVER = "its time is over"
 CLOSE_DEADLINE_S = 3.0  # all of a process's end has to fit into 8 s
 
 
@@ -121,8 +122,9 @@ class ScenarioRunner:
         seed: int,
         *,
         replace: bool = False,
+        lasts_s: float | None = None,
     ) -> Run:
-        """Start a scenario for a person and return its run.
+        """Start a scenario for a person and return its run, which ends after `lasts_s` at the latest.
 
         Raises UnknownName, NotAllowed, Busy (unless `replace`, which stops the other runs first),
         WrongParameters.
@@ -146,7 +148,7 @@ class ScenarioRunner:
             self._state.runs.leave_alone(name)
             if (again := self.run_at(name)) is not None:  # started by someone else while we waited
                 raise Busy(f"{again.scenario} runs on {name}")
-        return self._begin(played, ids, values, seed)
+        return self._begin(played, ids, values, seed, lasts_s=lasts_s)
 
     async def stop(self, run_id: str) -> Run:
         """Stop a run for a person, undo what it did, and return it as it ended; raise UnknownName."""
@@ -199,6 +201,7 @@ class ScenarioRunner:
         seed: int,
         *,
         delay_s: float = 0.0,
+        lasts_s: float | None = None,
     ) -> Run:
         run = Run(
             run_id=str(uuid.uuid4()),
@@ -208,6 +211,7 @@ class ScenarioRunner:
             parameters=chosen_parameters(played, parameters),
             seed=seed,
             started_at=datetime.now(UTC),
+            lasts_s=lasts_s,
         )
         record = RunRecord(run, self._state, self._publish)
         record.begin()
@@ -225,12 +229,15 @@ class ScenarioRunner:
         state: RunState = "finished"
         reason = None
         try:
-            async with asyncio.TaskGroup() as group:
+            async with asyncio.timeout(live.record.run.lasts_s) as time, asyncio.TaskGroup() as group:
                 for driver in live.drivers:
                     group.create_task(driver.drive())
         except* Exception as errors:
-            log.exception("run %s failed", live.record.run.run_id)
-            state, reason = "failed", str(errors.exceptions[0])
+            if time.expired():
+                reason = TIME_IS_OVER
+            else:
+                log.exception("run %s failed", live.record.run.run_id)
+                state, reason = "failed", str(errors.exceptions[0])
         self._winding_up(live, state, reason, RESTORE_DEADLINE_S)
 
     async def _end(

@@ -39,13 +39,13 @@ def find(url: str | None, home: Path | None, environ: Mapping[str, str], folder:
     found from inside its container. Raises NoSuchPlace.
     """
     if url is not None:
-        return Place(_url(url))
+        return Place(address(url))
     if home is not None:
         return _of_bench(folder / home)
     usual = folder / usual_home(environ)
     if (usual / "bench.json").exists():
         return _of_bench(usual)
-    console = _url(f"http://127.0.0.1:{environ.get('CONSOLE_PORT') or _USUAL_PORT}")
+    console = address(f"http://127.0.0.1:{environ.get('CONSOLE_PORT') or _USUAL_PORT}")
     try:
         password = settings.read(HttpSettings, environ).password
     except settings.SettingsError as error:
@@ -53,21 +53,27 @@ def find(url: str | None, home: Path | None, environ: Mapping[str, str], folder:
     if password:
         console = console.copy_with(username=_USER, password=password)
     memorybank = environ.get("MEMORYBANK_API_URL")
-    return Place(console, _url(memorybank) if memorybank else None)
+    return Place(console, address(memorybank) if memorybank else None)
 
 
 def _of_bench(home: Path) -> Place:
+    return Place(*bench_addresses(home, "console", "memorybank_api"))
+
+
+def bench_addresses(home: Path, *names: str) -> tuple[httpx.URL, ...]:
+    """Return what the bench in a folder tells of itself, by its names; raise NoSuchPlace."""
     file = home / "bench.json"
     try:
         described = json.loads(file.read_text(encoding="utf-8"))
-        return Place(_url(described["console"]), _url(described["memorybank_api"]))
+        return tuple(address(described[name]) for name in names)
     except (FileNotFoundError, NotADirectoryError):
         raise NoSuchPlace(f"no bench runs in {home}: there is no {file}; start one, or give --url") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NoSuchPlace(f"{file} cannot be read: {error}") from error
 
 
-def _url(text: str) -> httpx.URL:
+def address(text: str) -> httpx.URL:
+    """Return the address that a text is; raise NoSuchPlace."""
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL as error:

@@ -14,7 +14,7 @@ from csms.state.transactions import TransactionStore
 
 BUSY_TIMEOUT_S = 5.0
 """How long to wait for a predecessor that is still closing the file."""
-_SCRIPTS = ("schema.sql", "schema_2.sql")
+_SCRIPTS = ("schema.sql", "schema_2.sql", "schema_3.sql")
 """Each leads from one version of the file to the next."""
 
 

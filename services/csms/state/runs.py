@@ -9,19 +9,24 @@ from typing import Literal, TypeAlias
 from csms.state.instants import from_text, to_text
 
 RunState: TypeAlias = Literal["running", "stopped", "failed", "finished"]
-KEPT_RUNS = 1000
+KEPT_RUNS = 10_000
 EVERY = ""
 """In place of a charge point's identity: all of them."""
 
 _COLUMNS = (
     "run_id, scenario, anomaly, charge_point_ids, parameters, seed, state, cycles, reason, "
-    "started_at, first_command_at, last_command_at, ended_at"
+    "started_at, first_command_at, last_command_at, ended_at, lasts_s, physical_started_at, "
+    "physical_ended_at, mix_run_id"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run of a scenario. `cycles`: complete ones, of all its charge points together."""
+    """One run of a scenario. `cycles`: complete ones, of all its charge points together.
+
+    `lasts_s`: it ends then at the latest (None: by itself or by request). The physical instants: when its
+    effect showed first and last, told at its end. `mix_run_id`: what started it, where no person did.
+    """
 
     run_id: str
     scenario: str
@@ -36,6 +41,10 @@ class Run:
     first_command_at: datetime | None = None
     last_command_at: datetime | None = None
     ended_at: datetime | None = None
+    lasts_s: float | None = None
+    physical_started_at: datetime | None = None
+    physical_ended_at: datetime | None = None
+    mix_run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +82,13 @@ class RunStore:
             to_text(run.first_command_at),
             to_text(run.last_command_at),
             to_text(run.ended_at),
+            run.lasts_s,
+            to_text(run.physical_started_at),
+            to_text(run.physical_ended_at),
+            run.mix_run_id,
         )
-        self._db.execute(f"INSERT OR REPLACE INTO runs ({_COLUMNS}) VALUES ({', '.join('?' * 13)})", values)  # noqa: S608 - a constant
+        places = ", ".join("?" * len(values))
+        self._db.execute(f"INSERT OR REPLACE INTO runs ({_COLUMNS}) VALUES ({places})", values)  # noqa: S608 - constants
         if run.ended_at is not None:
             self._db.execute(
                 "DELETE FROM runs WHERE run_id IN (SELECT run_id FROM runs WHERE state != 'running' "
@@ -105,6 +119,10 @@ class RunStore:
             limit,
         )
 
+    def get(self, run_id: str) -> Run | None:
+        """Return a run, or None."""
+        return next(iter(self._select("WHERE run_id = ?", run_id)), None)
+
     def running(self) -> list[Run]:
         """Return the runs that are running, as far as this file knows, the newest first."""
         return self._select("WHERE state = 'running' ORDER BY started_at DESC")
@@ -126,6 +144,10 @@ class RunStore:
                 first_command_at=from_text(row[10]),
                 last_command_at=from_text(row[11]),
                 ended_at=from_text(row[12]),
+                lasts_s=row[13],
+                physical_started_at=from_text(row[14]),
+                physical_ended_at=from_text(row[15]),
+                mix_run_id=row[16],
             )
             for row in rows
         ]

@@ -10,7 +10,7 @@ from console.settings import Settings
 def test_nothing_needs_to_be_given() -> None:
     """Every setting has a default that fits the bench on one machine."""
     read = settings.read(Settings, {})
-    assert (read.port, read.csms_api_url, read.memorybank_api_url) == (
+    assert (read.port, read.apis.csms_api_url, read.apis.memorybank_api_url) == (
         8080,
         "http://127.0.0.1:9001",
         "http://127.0.0.1:9002",

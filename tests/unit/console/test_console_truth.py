@@ -1,5 +1,7 @@
 """Ground truth beside a verdict: which runs count."""
 
+from datetime import UTC, datetime
+
 import msgspec
 
 from console import truth
@@ -14,8 +16,8 @@ def run(scenario: str, provokes: str | None, ended_at: str | None = None) -> Sce
         scenario=scenario,
         state="running",
         anomaly=provokes,
-        started_at="2026-01-01T11:59:00Z",
-        ended_at=ended_at,
+        started_at=datetime(2026, 1, 1, 11, 59, tzinfo=UTC),
+        ended_at=None if ended_at is None else datetime.fromisoformat(ended_at),
     )
 
 

@@ -1,0 +1,1 @@
+"""`chargebench scenario`: what can be provoked, provoked, stopped, compared, exported, from a terminal."""

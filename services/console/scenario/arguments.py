@@ -1,0 +1,189 @@
+"""The command line of `chargebench scenario`. What is wrong is one line."""
+
+import argparse
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+from chassis.times import TIMES, instant
+
+MOST_SEED = 2**53 - 1
+FORMATS = ("json", "csv")
+
+_EXAMPLES = """examples:
+  {prog} list
+  {prog} show can-flood
+  {prog} run repeated-current-fluctuation --on CP-2 --set high_a=63 --seed 7
+  {prog} run can-flood --on CP-1,CP-2 --for 90 --replace
+  {prog} stop                       everything, and what was done is undone
+  {prog} runs --on CP-2 --since 2h
+  {prog} compare 3f2a 91bc
+  {prog} export runs.csv --since 2026-11-22
+
+Example with Docker: CHARGEBENCH_TOKEN=development-only {prog} list
+Exit status: 0; 1 where the run failed; 2 where it could not start; 130 after Ctrl-C.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line, without the usage."""
+        self.exit(2, f"{self.prog}: {message} (see --help)\n")
+
+
+def parse(arguments: list[str], prog: str) -> argparse.Namespace:
+    """Return what was asked for; ends with status 2 on nonsense."""
+    parser = _Parser(
+        prog=prog,
+        description="The scenarios of a running bench: look at them, run them, stop them, compare the runs.",
+        epilog=_EXAMPLES.format(prog=prog),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+
+    def command(name: str, what: str, example: str, more: str = "") -> argparse.ArgumentParser:
+        added = commands.add_parser(
+            name,
+            help=what,
+            description=f"{what[0].upper()}{what[1:]}. {more}".rstrip(),
+            epilog=f"Example: {prog} {name} {example}",
+        )
+        _add_place(added)
+        return added
+
+    listed = command(
+        "list", "the scenarios that can be run", "flood", "With words: those that hold them all."
+    )
+    listed.add_argument("words", nargs="*", metavar="WORD", help="in name, number or title")
+    shown = command("show", "one scenario, its parameters, what it imitates", "can-flood")
+    shown.add_argument("scenario", metavar="SCENARIO")
+    _add_run(
+        command(
+            "run",
+            "run a scenario and watch it to its end",
+            "can-flood --on CP-2 --set duration_s=30 --seed 7",
+            "Ctrl-C stops it and undoes what it did.",
+        )
+    )
+    stopped = command(
+        "stop",
+        "stop runs and undo what they did",
+        "3f2a",
+        "Without RUN: every run and every transaction that one started; nothing starts by itself any more.",
+    )
+    stopped.add_argument("runs", nargs="*", metavar="RUN", help="its id, or how it begins")
+    runs = command("runs", "the runs, the newest first", "--on CP-2 --since 2h")
+    _add_filters(runs)
+    runs.add_argument("--limit", type=_whole(1, 10_000), default=20, metavar="N", help="default 20")
+    compared = command(
+        "compare",
+        "runs side by side: parameters, timings, what was detected beside the truth",
+        "3f2a 91bc",
+    )
+    compared.add_argument("runs", nargs="+", metavar="RUN", help="its id, or how it begins")
+    exported = command(
+        "export",
+        "write runs with the labels of their truth",
+        "runs.csv --since 2026-11-22",
+        "A detector must not be given them: they are what it is scored against.",
+    )
+    exported.add_argument("file", type=Path, metavar="FILE", help="- for the standard output")
+    exported.add_argument("runs", nargs="*", metavar="RUN", help="only these (default: all that are kept)")
+    _add_filters(exported)
+    exported.add_argument("--format", choices=FORMATS, help="default: as the file is called, else json")
+    return parser.parse_args(arguments)
+
+
+def _add_place(command: argparse.ArgumentParser) -> None:
+    where = command.add_mutually_exclusive_group()
+    where.add_argument(
+        "--url",
+        help="the CSMS's API; may carry user:password@; the token is taken from $CHARGEBENCH_TOKEN",
+    )
+    where.add_argument(
+        "--home",
+        type=Path,
+        help="folder of a bench that runs here (default $CHARGEBENCH_HOME or .chargebench, "
+        "else $CSMS_API_URL or http://127.0.0.1:9001)",
+    )
+    command.add_argument("--json", action="store_true", help="JSON, an object a line, for programs")
+
+
+def _add_run(run: argparse.ArgumentParser) -> None:
+    run.add_argument("scenario", metavar="SCENARIO")
+    where = run.add_mutually_exclusive_group(required=True)
+    where.add_argument(
+        "--on", action="extend", type=_names, metavar="CP[,CP…]", help="charge points; may be given again"
+    )
+    where.add_argument("--all", action="store_true", help="every connected charge point of the bench's own")
+    run.add_argument(
+        "--set",
+        action="append",
+        type=_assignment,
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter, in the unit that `show` tells",
+    )
+    run.add_argument(
+        "--seed",
+        type=_whole(0, MOST_SEED),
+        default=0,
+        metavar="N",
+        help="the same draws the same (default 0)",
+    )
+    run.add_argument(
+        "--for", dest="lasts_s", type=_seconds, metavar="S", help="end it after S seconds at the latest"
+    )
+    run.add_argument("--replace", action="store_true", help="stop first what the charge points are in")
+    run.add_argument("--detach", action="store_true", help="only start it; `stop` ends it")
+
+
+def _add_filters(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--on", metavar="CP", help="only those that this charge point was in")
+    command.add_argument("--since", type=_instant, metavar="TIME", help=f"not ended by then: {TIMES}")
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r} holds an empty name")
+    return names
+
+
+def _assignment(text: str) -> tuple[str, float]:
+    name, equals, value = text.partition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not name or not equals or not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like high_a=63")
+    return name.strip(), number
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return instant(text, datetime.now(UTC))
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: {TIMES}") from None
+
+
+def _whole(lowest: int, highest: int) -> Callable[[str], int]:
+    def parsed(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not lowest <= int(text[:20]) <= highest:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {lowest} to {highest}")
+        return int(text)
+
+    return parsed
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return seconds

@@ -1,0 +1,169 @@
+"""What `chargebench scenario` makes of runs: rows, comparisons, labels, detections beside the truth."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from console.answers import Scenario, ScenarioRun
+from console.scenario import comparison, detected, export, words
+from console.scenario.arguments import parse
+from console.scenario.place import find
+from console.top.place import NoSuchPlace
+from console_parts import fluctuation
+from contracts.events import FLEET
+
+BEGAN = datetime.now(UTC) - timedelta(minutes=5)
+NOW = BEGAN + timedelta(minutes=5)
+SCENARIO = Scenario(
+    name="repeated-current-fluctuation",
+    number="A1",
+    anomaly="repeated-current-fluctuation",
+    accepted=["stop-storm"],
+)
+
+
+def after(seconds: float) -> datetime:
+    return BEGAN + timedelta(seconds=seconds)
+
+
+def run(**more) -> ScenarioRun:
+    values = {
+        "run_id": "3f2a0000-1",
+        "scenario": SCENARIO.name,
+        "state": "stopped",
+        "anomaly": SCENARIO.anomaly,
+        "charge_point_ids": ["CP-1"],
+        "parameters": {"high_a": 100.0},
+        "started_at": BEGAN,
+        "ended_at": after(60),
+        "first_command_at": after(1),
+        "last_command_at": after(59),
+        "physical_started_at": after(4),
+        "physical_ended_at": after(58),
+    }
+    return ScenarioRun(**{**values, **more})
+
+
+def told(kind: str, at_s: float, charge_point_id: str = "CP-1"):
+    """An anomaly that began at `at_s` and was detected 10 s later."""
+    return fluctuation(
+        charge_point_id, kind=kind, started_at=after(at_s), detected_at=after(at_s + 10), updated_at=NOW
+    )
+
+
+@pytest.mark.parametrize(
+    ("anomalies", "changes", "verdict"),
+    [
+        ([told("repeated-current-fluctuation", 4)], {}, "found"),
+        ([told("stop-storm", 4)], {}, "found"),
+        ([told("can-flood", 4)], {}, "found under another name"),
+        ([], {}, "missed"),
+        ([], {"state": "running", "ended_at": None}, "not yet"),
+        ([told("can-flood", 4)], {"anomaly": None}, "false alarm"),
+        ([], {"anomaly": None}, "nothing, rightly"),
+        ([told("stop-storm", 4, FLEET)], {"charge_point_ids": ["CP-1", "CP-2"]}, "found"),
+        ([told("stop-storm", 4, FLEET)], {}, "missed"),
+        ([told("stop-storm", 4, "CP-2"), told("stop-storm", -1), told("stop-storm", 121)], {}, "missed"),
+    ],
+)
+def test_what_was_detected_is_judged_by_the_truth(anomalies, changes, verdict):
+    assert detected.found(run(**changes), SCENARIO, anomalies, NOW).verdict == verdict
+
+
+def test_delays_count_from_the_command_and_from_the_physical_start():
+    found = detected.found(run(), SCENARIO, [told("stop-storm", 30), told("can-flood", 4)], NOW)
+    assert [(one.kind, one.after_command_s, one.after_physical_s) for one in found.detections] == [
+        ("can-flood", 13.0, 10.0),
+        ("stop-storm", 39.0, 36.0),
+    ]
+    assert detected.first(found).kind == "stop-storm"
+
+
+def test_runs_stand_side_by_side_and_what_differs_is_marked():
+    other = run(run_id="91bc0000-1", parameters={"high_a": 63.0}, physical_started_at=None)
+    finds = [detected.found(one, SCENARIO, [told("stop-storm", 4)], NOW) for one in (run(), other)]
+    rows = {row["fact"]: row for row in comparison.rows([run(), other], finds, NOW)}
+    assert (rows["high_a"]["3f2a0000-1"], rows["high_a"]["91bc0000-1"]) == ("100", "63")
+    assert rows["high_a"]["differs"] == comparison.DIFFERS
+    assert rows["scenario"]["differs"] == ""
+    assert rows["effect shows after"] == {
+        "fact": "effect shows after",
+        "3f2a0000-1": "3.0 s",
+        "91bc0000-1": None,
+        "differs": comparison.DIFFERS,
+    }
+    assert rows["after first command"]["3f2a0000-1"] == "13.0 s"
+    assert rows["verdict"]["91bc0000-1"] == "found"
+
+
+def test_a_label_is_the_same_in_both_forms():
+    row = words.label_row(run(charge_point_ids=["CP-1", "CP-2"]), SCENARIO)
+    (read,) = json.loads(export.text([row], "json"))
+    assert (read["anomaly"], read["accepted"], read["number"]) == (SCENARIO.anomaly, ["stop-storm"], "A1")
+    (line,) = csv.DictReader(io.StringIO(export.text([row], "csv")))
+    assert line.keys() == read.keys()
+    assert line["charge_point_ids"] == "CP-1 CP-2"
+    assert json.loads(line["parameters"]) == read["parameters"] == {"high_a": 100.0}
+    assert datetime.fromisoformat(line["physical_started_at"]) == after(4)
+
+
+def test_nothing_is_an_empty_file():
+    assert (export.text([], "csv"), export.text([], "json")) == ("", "[]\n")
+
+
+def test_the_catalogue_is_in_order():
+    numbers = ["H2", "A10", "", "A9", "H1"]
+    ordered = sorted(
+        (Scenario(name=f"n{n}", number=number) for n, number in enumerate(numbers)), key=words.order
+    )
+    assert [scenario.number for scenario in ordered] == ["A9", "A10", "H1", "H2", ""]
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        (["run", "can-flood"], "--on --all is required"),
+        (["run", "can-flood", "--on", "CP-1", "--set", "high_a"], "'high_a' is not like high_a=63"),
+        (["run", "can-flood", "--on", "CP-1", "--set", "high_a=nan"], "is not like high_a=63"),
+        (["run", "can-flood", "--on", "CP-1,"], "holds an empty name"),
+        (["run", "can-flood", "--all", "--seed", "-1"], "--seed"),
+        (["run", "can-flood", "--all", "--for", "0"], "is no number of seconds above 0"),
+        (["runs", "--since", "soon"], "'soon' is no time: 2026"),
+        (["explode"], "invalid choice: 'explode'"),
+    ],
+)
+def test_nonsense_is_one_line_and_status_2(line, complaint, capsys):
+    with pytest.raises(SystemExit) as ended:
+        parse(line, "chargebench scenario")
+    assert ended.value.code == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert complaint in said
+
+
+def test_the_bench_is_found_by_its_folder_else_by_the_environment(tmp_path):
+    home = tmp_path / ".chargebench"
+    named = {"CSMS_API_URL": "http://csms:9001", "CHARGEBENCH_TOKEN": "named"}
+    place = find(None, None, named, tmp_path)
+    assert (place.csms, place.memorybank, place.token) == (
+        "http://csms:9001",
+        "http://127.0.0.1:9002",
+        "named",
+    )
+    assert find("http://other:1", None, named, tmp_path).csms == "http://other:1"
+    home.mkdir()
+    (home / "bench.json").write_text(
+        '{"csms_api": "http://127.0.0.1:1", "memorybank_api": "http://127.0.0.1:2"}'
+    )
+    (home / "token").write_text("its own\n")
+    place = find(None, None, named, tmp_path)
+    assert (place.csms, place.memorybank, place.token) == (
+        "http://127.0.0.1:1",
+        "http://127.0.0.1:2",
+        "its own",
+    )
+    assert "its own" not in repr(place)
+    with pytest.raises(NoSuchPlace, match="no bench runs in"):
+        find(None, tmp_path / "nowhere", {}, tmp_path)
