@@ -29,11 +29,15 @@ class EventClock:
         """Begin at `now`."""
         self._renew(self.now)
 
-    def move(self, at: datetime) -> bool:
-        """Take an event's time; return whether a second went by since this last was true."""
+    def move(self, at: datetime, quiet_s: float = 0.0) -> bool:
+        """Take an event's time; return whether a second went by since this last was true.
+
+        `quiet_s`: for how long, by our clock, nothing was heard before it.
+        """
         if at < self.late_at or at >= self._far_at:
             self._strays += 1
-            if self._strays < _BELIEVED_AFTER:
+            passed = timedelta() <= at - self.now <= timedelta(seconds=quiet_s) + _FAR
+            if self._strays < _BELIEVED_AFTER and not passed:
                 return False
             self._renew(at)
             return True

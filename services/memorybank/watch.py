@@ -184,9 +184,9 @@ class Watch:
             watched = self._places[charge_point_id][connector]
         except KeyError:
             watched = self._new(charge_point_id, connector, at)
-        watched.heard_s = heard_s
         clock = watched.clock
-        ticks = not clock.late_at <= at < clock.due_at and clock.move(at)
+        ticks = not clock.late_at <= at < clock.due_at and clock.move(at, heard_s - watched.heard_s)
+        watched.heard_s = heard_s
         for index, step in steps:
             try:
                 sign = step(watched.states[index], event)

@@ -245,15 +245,21 @@ class Driver:
         return known is not None and known.is_active
 
     def _restore(self) -> Generator[Waiting, None, None]:
+        """Undo what the run did; where its charge point is away, once it is back."""
         runs, charge_point_id = self._csms.state.runs, self._csms.charge_point_id
         intervention = runs.intervention(charge_point_id)
         if intervention is None:
             return
         self.effect.last_command_s = self._agenda.now_s
-        yield from self._stop_transactions()
-        for profile in sorted(intervention.profile_ids):
-            yield from self._send(scenario.clearing(profile))
-        runs.undone(charge_point_id)
+        while runs.intervention(charge_point_id) is not None:
+            yield from self._until_there()
+            try:
+                yield from self._stop_transactions()
+                for profile in sorted(intervention.profile_ids):
+                    yield from self._send(scenario.clearing(profile))
+                runs.undone(charge_point_id)
+            except StepFailed:
+                yield FIRST_PAUSE_S
 
     def _keep_intervention(self, step: CommandStep) -> None:
         runs, charge_point_id = self._csms.state.runs, self._csms.charge_point_id

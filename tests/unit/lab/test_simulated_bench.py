@@ -227,6 +227,19 @@ def test_a_cloned_tag_charges_wherever_it_is_shown_and_is_worth_nothing_afterwar
     assert min(one.meter_stop_wh for one in ended) > 50
 
 
+def test_what_a_run_did_is_undone_when_its_charge_point_is_back() -> None:
+    """The impostor's last visit is half a second before the run's end: nobody obeys just then."""
+    values = {"before_s": 20.0, "every_s": 10.0, "duration_s": 30.5}
+    run = scenario_run("charge-point-impersonation", start_s=20.0, parameters=values)
+    events = events_of(ChargePointPlan(charge_point_id="CP-1", runs=(run,)), until_s=120)
+    cleared = [e for e in events if isinstance(e, CommandSent) and e.command == "ClearChargingProfile"]
+    assert [one.outcome for one in cleared] == ["Accepted"]
+    (ended,) = [event for event in events if isinstance(event, TransactionEnded)]
+    assert ended.reason == "Remote"
+    label = [event for event in events if isinstance(event, ScenarioLabel)][-1]
+    assert (label.phase, cleared[0].at > label.at) == ("ended", True)
+
+
 def test_reset_boots_the_charge_point_again(tmp_path: Path) -> None:
     """The transaction ends, the connection is made again, and everything is as after a boot."""
     text = INJECTING.split("[parameters.gain]", maxsplit=1)[0] + '[[steps]]\ndo = "reset"\n'

@@ -268,6 +268,15 @@ def test_a_clock_far_off_moves_nothing_until_it_is_believed() -> None:
     assert [finding.anomaly.phase for finding in told] == ["closed"]
 
 
+@pytest.mark.parametrize(("quiet_s", "told_s"), [(3600.0, 3600), (5.0, 0)])
+def test_where_nothing_was_heard_for_long_an_event_s_time_is_believed(quiet_s: float, told_s: int) -> None:
+    """As far as time went by on our clock, too: a place of rare events has no other."""
+    watch = Watch((Probe({3600: sign(3600)}, scope="charge_point"),))
+    watch.observe(reading(0), 7.0)
+    (opened,) = watch.observe(reading(3600), 7.0 + quiet_s)
+    assert opened.anomaly.detected_at == START_AT + timedelta(seconds=told_s)
+
+
 def test_resumed_explanations_keep_their_own_words() -> None:
     """Also where a detector's sentence has a semicolon in it."""
     watch = Watch((Probe({10: sign(10, explanation="one; two")}),))
