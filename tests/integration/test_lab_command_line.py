@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from remembered import remember
 
 ROOT = Path(__file__).parents[2]
 SWING = "repeated-current-fluctuation"
+SWINGS = shlex.join([sys.executable, "docs/examples/swings.py"])
 
 
 def chargebench(*arguments: str, timeout_s: float = 100) -> subprocess.CompletedProcess[str]:
@@ -112,13 +114,15 @@ def test_a_scenario_is_scored_beside_the_baselines(tmp_path: Path) -> None:
     """Small, and whole: table, JSON, page, picture; ours finds the swing, and chance does not do better."""
     done = chargebench(
         "score", "--only", SWING, "--events", "2", "--benign-days", "0.2", "--calibration-days", "0.1",
-        "--seeds-from", "100", "--workers", "1", "--quick", "--out", str(tmp_path),
+        "--seeds-from", "100", "--workers", "1", "--quick", "--out", str(tmp_path), "--detector", SWINGS,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     score = json.loads((tmp_path / "score.json").read_text(encoding="utf-8"))
     (row,) = score["rows"]
     assert (row["scenario"], row["events"], row["detected"]) == (SWING, 2, 2)
     assert set(row["baselines"]) == set(score["baselines"])
+    assert score["complaints"] == {}
+    assert row["foreign"][SWINGS]["detected"] == row["foreign"][SWINGS]["named"] == 2
     assert row["recall_interval"][0] < 1.0
     assert score["made"]["configuration"] in (tmp_path / "score.html").read_text(encoding="utf-8")
     assert (tmp_path / "score.svg").read_text(encoding="utf-8").startswith("<svg")

@@ -20,7 +20,7 @@ from chassis.settings import SettingsError
 from csms import scenario_file
 from csms.scenario import Scenario
 from csms.scenario_file import ScenarioFileError
-from lab.score import picture, report
+from lab.score import foreign, picture, report
 from lab.score.baselines import BASELINES, SLOW
 from lab.score.scores import AT_THRESHOLD, WITHOUT, Gathered, Scores
 from lab.score.stretches import of_scenario
@@ -60,6 +60,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seeds-from", type=int, default=1000, metavar="S", help="default 1000: the test's")
     parser.add_argument("--only", metavar="NAMES", help="scenarios, comma-separated; default all")
     parser.add_argument("--detectors", default="", metavar="FILE", help="a configuration (docs/detectors.md)")
+    parser.add_argument(
+        "--detector",
+        default="",
+        metavar="COMMAND",
+        help="a detector that is not ours, judged beside them: it answers each line, a batch of events, with"
+        " a JSON list of verdicts (docs/scores.md)",
+    )
     parser.add_argument("--quick", action="store_true", help=f"without the baselines {' and '.join(SLOW)}")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
     parser.add_argument("--scenarios", type=Path, default=Path("scenarios"), metavar="DIR")
@@ -77,6 +84,9 @@ def main(line: list[str]) -> int:
         asked.out.mkdir(parents=True, exist_ok=True)
     except (SettingsError, ScenarioFileError, OSError) as error:
         print(f"chargebench score: {error}", file=sys.stderr)
+        return 2
+    if asked.detector and (wrong := foreign.complaint(asked.detector)):
+        print(f"chargebench score: {wrong}", file=sys.stderr)
         return 2
     try:
         gathered, scores = _scored(asked, detectors, scenarios, console)
@@ -98,7 +108,7 @@ def _scored(
     started_s = time.monotonic()
     console.print(f"calibrating the baselines on {asked.calibration_days:g} days of benign life …")
     names = [name for name in BASELINES if name not in SLOW or not asked.quick]
-    jury = Jury(_sets(detectors), calibrated(names, CALIBRATION_SEED, asked.calibration_days))
+    jury = Jury(_sets(detectors), calibrated(names, CALIBRATION_SEED, asked.calibration_days), asked.detector)
     tasks = list(_tasks(asked, scenarios, tuple(jury.detectors)))
     gathered = Gathered()
 
@@ -124,7 +134,7 @@ def _scored(
         "took_s": round(time.monotonic() - started_s),
         "thresholds": dict(jury.thresholds),
     }
-    return gathered, gathered.scores(made, get_args(Layer), names)
+    return gathered, gathered.scores(made, get_args(Layer), names, [asked.detector] if asked.detector else [])
 
 
 def _tasks(asked: argparse.Namespace, scenarios: Iterable[Scenario], judges: Sequence[str]) -> Iterator[Task]:
@@ -185,16 +195,15 @@ def _write(out: Path, gathered: Gathered, scores: Scores) -> None:
 
 
 def _show(console: Console, scores: Scores) -> None:
-    for columns, rows, cells in (
-        (report.COLUMNS, scores["rows"], report.cells),
-        (report.BENIGN_COLUMNS, scores["benign"], report.benign_cells),
-    ):
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title, columns, rows in report.tables(scores):
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
         for column in columns:
             table.add_column(column, no_wrap=column == columns[0])
         for row in rows:
-            table.add_row(*cells(row))
+            table.add_row(*row)
         console.print(table)
+    for reason, count in scores["complaints"].items():
+        console.print(f"{count} times: {reason}", markup=False)
     console.print(scores["verdict"])
 
 

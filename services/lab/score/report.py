@@ -1,6 +1,6 @@
 """The report: one HTML file that needs nothing beside it, and the table that stands in docs/. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -92,6 +92,7 @@ def html(score: Row, pictures: Iterable[str]) -> str:
 {_table(COLUMNS, [cells(row) for row in score["rows"]])}
 <h2>False alarms</h2>
 {_table(BENIGN_COLUMNS, [benign_cells(row) for row in score["benign"]])}
+{_foreign(score)}
 <h2>Beside trivial baselines: recall; the last lines their false alarms a charge-point-day</h2>
 <p>Each baseline's threshold gives at most one false alarm per charge-point-day on other benign life.</p>
 {_table(_judge_columns(score), _judge_rows(score))}
@@ -103,8 +104,28 @@ def html(score: Row, pictures: Iterable[str]) -> str:
 """
 
 
+def tables(score: Row) -> Iterator[tuple[str, Sequence[str], list[list[str]]]]:
+    """Yield title, columns and cells of the tables of our detectors, then of each that is not ours."""
+    for name in ("", *score["foreign"]):
+        for columns, kinds, cells_of in (
+            (COLUMNS, score["rows"], cells),
+            (BENIGN_COLUMNS, score["benign"], benign_cells),
+        ):
+            rows = [kind["foreign"][name] if name else kind for kind in kinds]
+            if rows:
+                yield name, columns, [cells_of(row) for row in rows]
+
+
+def _foreign(score: Row) -> str:
+    parts = [
+        f"<h3>{escape(name)}</h3>{_table(columns, rows)}" for name, columns, rows in tables(score) if name
+    ]
+    parts += [f"<p>{escape(reason)}: {count} times</p>" for reason, count in score["complaints"].items()]
+    return "".join(["<h2>Detectors that are not ours</h2>", *parts]) if parts else ""
+
+
 def _judge_columns(score: Row) -> list[str]:
-    return ["scenario", "ChargeBench", *score["baselines"]]
+    return ["scenario", "ChargeBench", *score["foreign"], *score["baselines"]]
 
 
 def _judge_rows(score: Row) -> list[list[str]]:
@@ -112,7 +133,7 @@ def _judge_rows(score: Row) -> list[list[str]]:
         [
             f"{row['number']} {row['scenario']}".strip(),
             _percent(row["recall"]),
-            *(_percent(row["baselines"][name]["recall"]) for name in score["baselines"]),
+            *(_percent(judge["recall"]) for judge in _others(score, row)),
         ]
         for row in score["rows"]
     ]
@@ -120,14 +141,16 @@ def _judge_rows(score: Row) -> list[list[str]]:
         [
             f"{row['number']} {row['scenario']}: false alarms".strip(),
             _number(row["false_alarms_per_charge_point_day"]),
-            *(
-                _number(row["baselines"][name]["false_alarms_per_charge_point_day"])
-                for name in score["baselines"]
-            ),
+            *(_number(judge["false_alarms_per_charge_point_day"]) for judge in _others(score, row)),
         ]
         for row in score["benign"]
     ]
     return rows
+
+
+def _others(score: Row, row: Row) -> Iterable[Row]:
+    yield from (row["foreign"][name] for name in score["foreign"])
+    yield from (row["baselines"][name] for name in score["baselines"])
 
 
 def _layer_columns(score: Row) -> list[str]:

@@ -1,5 +1,6 @@
 """The scores: outcomes gathered by kind and judge, as rows for score.json. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ class Gathered:
     def __init__(self) -> None:
         self._tallies: dict[Kind, dict[str, Tally]] = {}
         self.lived_s = 0.0
+        self.complaints: Counter[str] = Counter()
+        """What was wrong with a foreign detector, by reason."""
 
     def add(self, outcome: Outcome) -> None:
         """Take what the judges did on a stretch."""
@@ -28,16 +31,25 @@ class Gathered:
         for name, tally in outcome.tallies.items():
             of_kind.setdefault(name, Tally()).merge(tally)
         self.lived_s += outcome.lived_s
+        self.complaints.update(outcome.complaints)
 
-    def scores(self, made: Mapping[str, Any], layers: Sequence[str], baselines: Sequence[str]) -> Scores:
-        """Return all rows; `made` says how they came about."""
+    def scores(
+        self,
+        made: Mapping[str, Any],
+        layers: Sequence[str],
+        baselines: Sequence[str],
+        foreign: Sequence[str] = (),
+    ) -> Scores:
+        """Return all rows; `made` says how they came about, `foreign` which detectors are not ours."""
         kinds = sorted(self._tallies, key=_order)
-        rows = [self._row(kind, layers, baselines) for kind in kinds if kind.accepted]
-        benign = [self._row(kind, layers, baselines) for kind in kinds if not kind.accepted]
+        rows = [self._row(kind, layers, baselines, foreign) for kind in kinds if kind.accepted]
+        benign = [self._row(kind, layers, baselines, foreign) for kind in kinds if not kind.accepted]
         return {
             "made": {**made, "occupied_s": self.lived_s},
             "layers": list(layers),
             "baselines": list(baselines),
+            "foreign": list(foreign),
+            "complaints": dict(self.complaints),
             "rows": rows,
             "benign": benign,
             "verdict": verdict(rows, benign, baselines),
@@ -58,13 +70,19 @@ class Gathered:
                 lines.setdefault(line, []).append((rate, delay_s["median"]))
         return dict(sorted(lines.items(), key=lambda item: item[0] != OURS))
 
-    def _row(self, kind: Kind, layers: Sequence[str], baselines: Sequence[str]) -> dict[str, Any]:
+    def _row(
+        self, kind: Kind, layers: Sequence[str], baselines: Sequence[str], foreign: Sequence[str]
+    ) -> dict[str, Any]:
         tallies = self._tallies[kind]
         return {
             "scenario": kind.name,
             "number": kind.number,
             **tallies.get(OURS, Tally()).row(),
             "baselines": {name: tallies.get(name, Tally()).row() for name in baselines},
+            "foreign": {
+                name: {"scenario": kind.name, "number": kind.number, **tallies.get(name, Tally()).row()}
+                for name in foreign
+            },
             "without": {layer: tallies.get(WITHOUT + layer, Tally()).row() for layer in layers},
         }
 

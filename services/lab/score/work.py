@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from contracts.events import ScenarioLabel
 from csms.scenario import Scenario
 from lab.score import stretches
+from lab.score.foreign import Foreign
 from lab.score.judges import Baselines, Ours
 from lab.score.matching import judged
 from lab.score.stretches import BENIGN, Kind, Stretch
@@ -46,6 +47,8 @@ class Jury:
 
     detectors: Mapping[str, tuple[AnyDetector, ...]]
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    foreign: str = ""
+    """The command of somebody else's detector, if there is one; it is the name of its tallies, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ class Outcome:
     kind: Kind
     tallies: dict[str, Tally]
     lived_s: float
+    complaints: Mapping[str, int] = field(default_factory=dict)
+    """What was wrong with the foreign detector, by reason."""
 
 
 def calibrated(names: Iterable[str], seed: int, days: float) -> dict[str, float]:
@@ -76,24 +81,32 @@ def outcome(task: Task, jury: Jury) -> Outcome:
     )
     ours = {name: Ours(jury.detectors[name]) for name in task.judges}
     theirs = Baselines(jury.thresholds, task.seed, jury.thresholds) if jury.thresholds else None
+    foreign = Foreign(jury.foreign) if jury.foreign else None
+    judges = [judge for judge in (*ours.values(), theirs, foreign) if judge is not None]
     labels: list[ScenarioLabel] = []
     bench = _bench(stretch)
-    for event in bench.run(stretch.lasts_s):
-        if isinstance(event, ScenarioLabel):
-            labels.append(event)
-            continue
-        for judge in ours.values():
-            judge.take(event)
-        if theirs is not None:
-            theirs.take(event)
+    try:
+        for event in bench.run(stretch.lasts_s):
+            if isinstance(event, ScenarioLabel):
+                labels.append(event)
+                continue
+            for judge in judges:
+                judge.take(event)
+    finally:
+        if foreign is not None:
+            foreign.close()
     until = BEGIN_AT + timedelta(seconds=stretch.lasts_s)
     events = true_events(labels, {kind.name: kind.accepted}, until)
     alarms = {name: judge.alarms for name, judge in ours.items()} | (theirs.alarms if theirs else {})
+    if foreign is not None:
+        alarms[jury.foreign] = foreign.alarms
     tallies = {}
     for name, raised in alarms.items():
         tallies[name] = Tally()
         tallies[name].add(judged(events, raised), stretch.days)
-    return Outcome(kind, tallies, sum(one.lived_s for one in bench.charge_points))
+    return Outcome(
+        kind, tallies, sum(one.lived_s for one in bench.charge_points), foreign.complaints if foreign else {}
+    )
 
 
 def outcomes(
