@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -118,6 +119,28 @@ def test_it_waits_for_a_database_that_is_away(
         assert terminal.wait_end() == 0
     assert [terminal.shown.count(f'{{"number": {n}}}') for n in (1, 2, 3)] == [1, 1, 1]
     assert terminal.shown.count("waiting") == 1
+
+
+def test_ctrl_c_waits_for_an_answer_and_a_second_one_does_not(postgres: Postgres) -> None:
+    """In the middle of a question the first is a wish, so nothing is left half done; the second ends it."""
+    asyncio.run(remember(postgres.writer_url))
+    asked = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with (
+        at_terminal("--follow", "--events", "1", url=postgres.reader_url) as terminal,
+        psycopg.connect(postgres.superuser_url) as lock,
+        psycopg.connect(postgres.superuser_url, autocommit=True) as connection,
+    ):
+        terminal.wait_for("\n")
+        lock.execute("LOCK TABLE memory.sources")
+        wait_until(lambda: bool(connection.execute(asked).fetchall()), what="a question that waits")
+        for _ in range(5):  # two that come before it looks for signals are one
+            terminal.type("\x03")
+            with suppress(subprocess.TimeoutExpired):
+                terminal.process.wait(3)
+                break
+            assert connection.execute(asked).fetchall()
+        assert terminal.wait_end() == 0
+    assert terminal.shown.splitlines()[1:] == ["^C^C"]
 
 
 def test_anomalies_are_followed(postgres: Postgres) -> None:

@@ -5,10 +5,12 @@ comes, and nothing is shown twice.
 """
 
 import functools
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import FrameType
 from uuid import UUID
 
 from chassis.screen import Column, Screen
@@ -54,19 +56,53 @@ class Seen:
     beyond: set[tuple[int, int]] = field(default_factory=set)
 
 
-def _until_interrupted(follow: Follow) -> Follow:
+@dataclass(slots=True)
+class Interrupt:
+    """Ctrl-C as a wish, met between two rows: the first raises only while we rest, the second at once.
+
+    Raised wherever it comes, it now and then hit a lock, a `__del__` or a transaction's bookkeeping: it was
+    swallowed, left us hanging, or showed what nobody can use.
+    """
+
+    wished: bool = False
+    _at_rest: bool = False
+
+    def notice(self, _signal: int, _frame: FrameType | None) -> None:
+        """Take the signal."""
+        if self.wished or self._at_rest:
+            raise KeyboardInterrupt
+        self.wished = True
+
+    def rest(self, seconds: float) -> None:
+        """Sleep unless it is wished already."""
+        self._at_rest = True
+        try:
+            if not self.wished:
+                time.sleep(seconds)
+        finally:
+            self._at_rest = False
+
+
+def _until_interrupted(follow: Callable[[Reader, Screen, Filters, int, Interrupt], None]) -> Follow:
     """Let Ctrl-C end it at whatever moment, the first question included: whoever called goes on."""
 
     @functools.wraps(follow)
     def following(reader: Reader, screen: Screen, filters: Filters, latest: int) -> None:
-        with suppress(KeyboardInterrupt):
-            follow(reader, screen, filters, latest)
+        interrupt = Interrupt()
+        before = signal.signal(signal.SIGINT, interrupt.notice)
+        try:
+            with suppress(KeyboardInterrupt):
+                follow(reader, screen, filters, latest, interrupt)
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     return following
 
 
 @_until_interrupted
-def follow_events(reader: Reader, screen: Screen, filters: Filters, latest: int) -> None:
+def follow_events(
+    reader: Reader, screen: Screen, filters: Filters, latest: int, interrupt: Interrupt
+) -> None:
     """Show the `latest` events there are, then each that is stored from now on."""
     asked = filters.narrowing("followed events", "charge_point_id", "kind")
     with reader.connection() as connection:
@@ -80,12 +116,16 @@ def follow_events(reader: Reader, screen: Screen, filters: Filters, latest: int)
     def poll() -> None:
         for event in _stored_since(reader, asked, seen):
             screen.tail(_EVENT_COLUMNS, _EVENT_WIDTHS, event)
+            if interrupt.wished:
+                break
 
-    _keep_polling(poll)
+    _keep_polling(poll, interrupt)
 
 
 @_until_interrupted
-def follow_anomalies(reader: Reader, screen: Screen, filters: Filters, latest: int) -> None:
+def follow_anomalies(
+    reader: Reader, screen: Screen, filters: Filters, latest: int, interrupt: Interrupt
+) -> None:
     """Show the `latest` anomalies, then each that opens or closes from now on."""
     known: dict[UUID, str] = {}
     first = reader.anomalies(filters, limit=_LATEST_ANOMALIES).items
@@ -107,7 +147,7 @@ def follow_anomalies(reader: Reader, screen: Screen, filters: Filters, latest: i
                 screen.tail(_ANOMALY_COLUMNS, _ANOMALY_WIDTHS, anomaly)
             known[anomaly["id"]] = anomaly["phase"]
 
-    _keep_polling(poll)
+    _keep_polling(poll, interrupt)
 
 
 def _positions(connection: Connection) -> dict[int, int]:
@@ -133,10 +173,10 @@ def _stored_since(reader: Reader, asked: Fact, seen: Seen) -> Iterator[Fact]:
     seen.beyond.clear()
 
 
-def _keep_polling(poll: Poll) -> None:
-    """Poll for ever. A database that is away is waited for: said once, and again when it is back."""
+def _keep_polling(poll: Poll, interrupt: Interrupt) -> None:
+    """Poll until interrupted. A database that is away is waited for: said once, and again when it is back."""
     is_away = False
-    while True:
+    while not interrupt.wished:
         try:
             poll()
             if is_away:
@@ -146,4 +186,4 @@ def _keep_polling(poll: Poll) -> None:
             if not is_away:
                 remark(f"the database does not answer, waiting: {error}")
             is_away = True
-        time.sleep(_PERIOD_S)
+        interrupt.rest(_PERIOD_S)
