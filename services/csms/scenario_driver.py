@@ -129,6 +129,8 @@ class ScenarioDriver:
             seed=self._record.run.seed,
             injection=scenario.injection(step),
         )
+        if step.fault == scenario.PRESENT_TAG:
+            self._keep_intervention(step)
         if not is_harmless:
             self._record.commanded()
         await self._injectors.begin(order, _not_told if is_harmless else self._record.injected)
@@ -148,7 +150,7 @@ class ScenarioDriver:
         if isinstance(step, RemoteStop | Reset):
             self.expects_transaction = False
 
-    def _keep_intervention(self, step: CommandStep) -> None:
+    def _keep_intervention(self, step: CommandStep | Inject) -> None:
         """Put on record what will have to be undone, before it is done."""
         run_id, before = self._record.run.run_id, self._state.runs.intervention(self.charge_point_id)
         known = before or Intervention(run_id)

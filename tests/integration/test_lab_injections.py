@@ -21,7 +21,7 @@ from chassis.can_link import CanLink, RawFrame, open_bus
 from chassis.mqtt import Delivery, MqttLink
 from contracts import injections
 from contracts.can_frames import CURRENT_ID, Current
-from contracts.events import OcppMessageSeen, Reading, StatusChanged
+from contracts.events import OcppMessageSeen, Reading, StatusChanged, SystemEvent
 from contracts.injections import (
     AnyInjection,
     Cable,
@@ -42,6 +42,8 @@ from contracts.injections import (
 )
 from contracts.topics import injected_topic, injections_topic
 from csms_parts import ENROLMENT, Bench, csms, until
+from memorybank.detector import Place
+from memorybank.detectors.charge_point_impersonation import DETECTOR
 from memorybank_flow import mqtt_settings
 from real_parts import Broker, free_port
 
@@ -254,10 +256,14 @@ async def test_a_cut_line_returns_with_what_was_measured_meanwhile(chain: Chain)
 
 
 async def test_an_impostor_boots_under_the_charge_points_name(chain: Chain) -> None:
-    """The charge point takes its place back each time; withdrawn, it does not return."""
+    """The charge point takes its place back each time, which is seen; withdrawn, it does not return."""
     order = await chain.inject(Impostor(every_s=2.0))
     await until(lambda: len(serials(chain, "IMPOSTOR")) >= 2, "two boots of the impostor")
     await until(lambda: "connection_replaced" in chain.csms.system_events(), "the replacement")
+    state = DETECTOR.start(Place(CHARGE_POINT, 0))
+    signs = [DETECTOR.step(state, event) for event in chain.csms.events(SystemEvent)]
+    said = next(sign.explanation for sign in signs if sign is not None)
+    assert said.startswith(f'serial number "IMPOSTOR" booted as {CHARGE_POINT}, which is "{CHARGE_POINT}"')
     await chain.withdraw()
     await chain.until_told(order, "ended")
 

@@ -155,6 +155,8 @@ class Driver:
         if not self._is_harmless:
             first_s, last_s = self.effect.injected_s or (now_s, 0.0)
             self.effect.injected_s = first_s, max(last_s, now_s + seconds)
+        if step.fault == scenario.PRESENT_TAG:
+            self._keep_intervention(step)
         self._commanded()
         self._injector.inject(
             Order(
@@ -261,7 +263,7 @@ class Driver:
             except StepFailed:
                 yield FIRST_PAUSE_S
 
-    def _keep_intervention(self, step: CommandStep) -> None:
+    def _keep_intervention(self, step: CommandStep | Inject) -> None:
         runs, charge_point_id = self._csms.state.runs, self._csms.charge_point_id
         before = runs.intervention(charge_point_id)
         known = before or Intervention(self.run.run_id)

@@ -2,9 +2,9 @@
 
 The central system keeps one connection to an identity: who connects takes it from whoever had it, and who had
 it comes back. A line that broke unnoticed makes a charge point take its own place once, not again and again.
+Who does not know the password is refused, while the charge point itself is there.
 """
 
-from collections import deque
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -13,6 +13,10 @@ from memorybank.detector import Layer, Place, Scope, Sign, no_tick
 from memorybank.detectors.telling import Telling
 
 KIND = "charge-point-impersonation"
+
+_KEPT = 32
+_NO_RIGHT = frozenset({401, 403})
+"""HTTP's statuses of who may not connect as that."""
 
 
 @dataclass(slots=True)
@@ -26,7 +30,11 @@ class State:
     """Another one that booted since."""
     other_s: float = float("-inf")
     """When that one booted first, unless the first one did so since."""
-    taken_s: deque[float] = field(default_factory=lambda: deque(maxlen=32))
+    is_connected: bool = False
+    taken_s: list[float] = field(default_factory=list)
+    """When its connection was taken over lately."""
+    refused_s: list[float] = field(default_factory=list)
+    """When somebody was refused lately while it was there."""
     telling: Telling = field(default_factory=Telling)
 
 
@@ -36,6 +44,8 @@ class ChargePointImpersonation:
 
     takeovers: int = 4
     """Connections that took another's place within `window_s`: two that fight for it, twice each."""
+    refusals: int = 3
+    """Connections that were refused within `window_s` while the charge point had its own."""
     window_s: float = 180.0
     """Seconds: a charge point comes back within seconds, an impostor may take a minute."""
     adopted_s: float = 3600.0
@@ -51,21 +61,40 @@ class ChargePointImpersonation:
         return State(place.charge_point_id)
 
     def step(self, state: State, event: SystemEvent) -> Sign | None:
-        """Take the charge point's next boot, or the next connection that took another one's place."""
-        if event.name not in ("charge_point_booted", "connection_replaced"):
+        """Take the charge point's next boot, or what became of a connection in its name."""
+        at_s, is_other = event.at.timestamp(), False
+        match event.name:
+            case "connection_opened":
+                state.is_connected = True
+                return None
+            case "connection_closed":
+                state.is_connected = False
+                return None
+            case "connection_replaced":
+                state.is_connected = True
+                self._note(state.taken_s, at_s)
+            case "connection_refused":
+                if not state.is_connected or event.detail.get("status") not in _NO_RIGHT:
+                    return None
+                self._note(state.refused_s, at_s)
+            case "charge_point_booted":
+                is_other = self._is_other(state, event.detail.get("serial_number"), at_s)
+            case _:
+                return None
+        self._forget(state.taken_s, at_s)
+        self._forget(state.refused_s, at_s)
+        if not (is_other or len(state.taken_s) >= self.takeovers or len(state.refused_s) >= self.refusals):
             return None
-        at_s = event.at.timestamp()
-        while state.taken_s and not 0.0 <= at_s - state.taken_s[0] <= self.window_s:
-            state.taken_s.popleft()
-        is_other = False
-        if event.name == "connection_replaced":
-            state.taken_s.append(at_s)
-        else:
-            is_other = self._is_other(state, event.detail.get("serial_number"), at_s)
-        if not is_other and len(state.taken_s) < self.takeovers:
-            return None
-        since_s = min([at_s, *state.taken_s])
+        since_s = min([at_s, *state.taken_s, *state.refused_s])
         return self._sign(state, at_s) if state.telling.is_due(at_s, since_s) else None
+
+    def _note(self, instants_s: list[float], at_s: float) -> None:
+        instants_s.append(at_s)
+        del instants_s[:-_KEPT]
+
+    def _forget(self, instants_s: list[float], now_s: float) -> None:
+        while instants_s and not 0.0 <= now_s - instants_s[0] <= self.window_s:
+            del instants_s[0]
 
     def _is_other(self, state: State, serial_number: object, at_s: float) -> bool:
         """Return whether a boot is that of another one than is known here."""
@@ -81,26 +110,38 @@ class ChargePointImpersonation:
         return True
 
     def _sign(self, state: State, at_s: float) -> Sign:
-        taken, said = len(state.taken_s), []
+        said = []
         if state.other is not None:
             said.append(
                 f'serial number "{state.other}" booted as {state.charge_point_id}, which is'
                 f' "{state.serial_number}"'
             )
-        if taken:
-            times = "once" if taken == 1 else f"{taken} times within {at_s - state.taken_s[0]:.0f} s"
-            said.append(f"its connection was taken over {times}")
+        if state.taken_s:
+            said.append(f"its connection was taken over {_often(state.taken_s, at_s)}")
+        if state.refused_s:
+            said.append(f"somebody else was refused in its name {_often(state.refused_s, at_s)}")
+        taken, refused = len(state.taken_s), len(state.refused_s)
+        scores = (float(state.other is not None), taken / self.takeovers, refused / self.refusals)
         is_fought_for = state.other is not None and taken > 0
         return Sign(
             kind=KIND,
             since=state.telling.since,
-            score=round(max(taken / self.takeovers, 1.0 if state.other is not None else 0.0), 2),
+            score=round(max(scores), 2),
             threshold=1.0,
-            deviation=float(taken),
-            severity="critical" if is_fought_for else "warning",
+            deviation=float(taken + refused),
+            severity="critical" if is_fought_for else "warning" if state.other or taken else "info",
             explanation="; ".join(said),
-            pattern={"other_serial_number": float(state.other is not None), "takeovers": float(taken)},
+            pattern={
+                "other_serial_number": float(state.other is not None),
+                "takeovers": float(taken),
+                "refusals": float(refused),
+            },
         )
+
+
+def _often(instants_s: list[float], now_s: float) -> str:
+    count = len(instants_s)
+    return "once" if count == 1 else f"{count} times within {now_s - instants_s[0]:.0f} s"
 
 
 DETECTOR = ChargePointImpersonation()

@@ -25,6 +25,14 @@ def replaced(second: float) -> SystemEvent:
     return fact(second, "connection_replaced", enrolled=True)
 
 
+def refused(second: float, http_status: int = 401) -> SystemEvent:
+    return fact(second, "connection_refused", status=http_status, reason="wrong password")
+
+
+def opened(second: float) -> SystemEvent:
+    return fact(second, "connection_opened", enrolled=True)
+
+
 def fight(begin_s: float, every_s: float, visits: int, serial_number: str) -> Iterator[Event]:
     """Somebody takes the connection and boots; the charge point takes it back two seconds later."""
     for visit in range(visits):
@@ -68,7 +76,21 @@ def test_a_memory_that_knows_the_impostor_only_sees_the_fight() -> None:
     assert signs[0].second == pytest.approx(112)
 
 
+def test_who_does_not_know_the_password_is_told_of_while_the_charge_point_is_there() -> None:
+    first = seen(opened(0), booted(1), *map(refused, range(100, 200, 10)))[0]
+    assert (first.second, first.sign.severity) == (120, "info")
+    assert first.sign.explanation == "somebody else was refused in its name 3 times within 20 s"
+
+
 SILENT = {
+    "a charge point whose own password is wrong": [*map(refused, range(0, 100, 5))],
+    "it was connected before": [
+        opened(0),
+        fact(50, "connection_closed", code=1006),
+        *map(refused, range(60, 160, 5)),
+    ],
+    "somebody speaks another protocol": [opened(0), *(refused(second, 400) for second in range(0, 90, 9))],
+    "somebody tries twice": [opened(0), refused(10), refused(20), refused(400), refused(410)],
     "boots": [booted(second) for second in range(0, 1000, 50)],
     "a line that broke unnoticed": [booted(0), replaced(100), booted(100.2)],
     "one that does so often": [booted(0), *map(replaced, range(100, 1000, 70))],
