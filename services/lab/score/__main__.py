@@ -17,10 +17,11 @@ from rich.console import Console
 from rich.table import Table
 
 from chassis.settings import SettingsError
+from chassis.times import TIMES, instant
 from csms import scenario_file
 from csms.scenario import Scenario
 from csms.scenario_file import ScenarioFileError
-from lab.score import foreign, picture, report
+from lab.score import foreign, picture, remembered, report
 from lab.score.baselines import BASELINES, SLOW
 from lab.score.scores import AT_THRESHOLD, WITHOUT, Gathered, Scores
 from lab.score.stretches import of_scenario
@@ -29,6 +30,10 @@ from memorybank import detector_configuration as configuration
 from memorybank.detector import AnyDetector, Layer
 from memorybank.detectors import found
 from memorybank.detectors.reversals import DETECTOR
+from memorybank.errors import MemoryBankError
+from memorybank.filters import Filters
+from memorybank.reader import Reader
+from memorybank.viewer.place import find
 
 BENIGN_STRETCH_DAYS = 3.0
 CALIBRATION_SEED = 0
@@ -67,6 +72,14 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         help="a detector that is not ours, judged beside them: it answers each line, a batch of events, with"
         " a JSON list of verdicts (docs/scores.md)",
     )
+    memory = parser.add_argument_group("instead of a simulation, of a bench that runs or ran")
+    memory.add_argument(
+        "--memory", action="store_true", help="judge what its MemoryBank found and foreign detectors told"
+    )
+    memory.add_argument("--since", metavar="WHEN", help=f"from then on ({TIMES})")
+    memory.add_argument("--until", metavar="WHEN", help="before then")
+    memory.add_argument("--database", metavar="URL", help="its database, as a user who may see the truth")
+    memory.add_argument("--home", metavar="DIR", help="its folder")
     parser.add_argument("--quick", action="store_true", help=f"without the baselines {' and '.join(SLOW)}")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
     parser.add_argument("--scenarios", type=Path, default=Path("scenarios"), metavar="DIR")
@@ -85,6 +98,8 @@ def main(line: list[str]) -> int:
     except (SettingsError, ScenarioFileError, OSError) as error:
         print(f"chargebench score: {error}", file=sys.stderr)
         return 2
+    if asked.memory:
+        return _of_memory(asked, scenarios, console)
     if asked.detector and (wrong := foreign.complaint(asked.detector)):
         print(f"chargebench score: {wrong}", file=sys.stderr)
         return 2
@@ -96,6 +111,30 @@ def main(line: list[str]) -> int:
     _write(asked.out, gathered, scores)
     _show(console, scores)
     console.print(f"{asked.out / 'score.html'} has the whole report")
+    return 0
+
+
+def _of_memory(asked: argparse.Namespace, scenarios: Iterable[Scenario], console: Console) -> int:
+    now = datetime.now(UTC)
+    try:
+        filters = Filters(
+            since=instant(asked.since, now) if asked.since else None,
+            until=instant(asked.until, now) if asked.until else None,
+        )
+        place = find(asked.database, asked.home, os.environ, Path.cwd(), truth=True)
+        with Reader(place.url) as reader:
+            run = remembered.read(reader, filters)
+    except (MemoryBankError, ValueError, OverflowError) as error:
+        print(f"chargebench score: {error}", file=sys.stderr)
+        return 2
+    made = remembered.made(run, now, importlib.metadata.version("chargebench"))
+    scores = remembered.gathered(run, scenarios).scores(made, (), (), run.foreign)
+    _write_data(asked.out, scores)
+    _show(console, scores)
+    for name, after_s in made["heard_after_s"].items():
+        late = f"{after_s['median']:.1f} s, {after_s['p95']:.1f} s"
+        console.print(f"{name}: heard after the instant that it tells (median, p95): {late}", markup=False)
+    console.print(f"{asked.out / 'score.json'} has all figures")
     return 0
 
 
@@ -188,10 +227,14 @@ def _write(out: Path, gathered: Gathered, scores: Scores) -> None:
     curve = picture.delay_against_false_alarms(
         gathered.curves(SWING, scores["baselines"]), f"{SWING}, against benign life"
     )
-    (out / "score.json").write_text(json.dumps(scores, indent=1, ensure_ascii=False), encoding="utf-8")
+    _write_data(out, scores)
     (out / "score.html").write_text(report.html(scores, [curve]), encoding="utf-8")
-    (out / "score.md").write_text(report.markdown(scores), encoding="utf-8")
     (out / "score.svg").write_text(curve, encoding="utf-8")
+
+
+def _write_data(out: Path, scores: Scores) -> None:
+    (out / "score.json").write_text(json.dumps(scores, indent=1, ensure_ascii=False), encoding="utf-8")
+    (out / "score.md").write_text(report.markdown(scores), encoding="utf-8")
 
 
 def _show(console: Console, scores: Scores) -> None:

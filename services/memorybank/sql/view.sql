@@ -119,3 +119,31 @@ SELECT run_id, scenario, anomaly, charge_point_ids, parameters, seed::text AS se
 FROM truth.labels
 GROUP BY run_id, scenario, anomaly, charge_point_ids, parameters, seed
 ORDER BY started_at;
+
+-- labels_in_order --
+-- The truth, for who may see it: to judge what was found
+SELECT at, run_id, scenario, anomaly, phase, charge_point_ids, parameters, seed, physical_started_at, physical_ended_at
+FROM truth.labels
+WHERE %(until)s::timestamptz IS NULL OR at < %(until)s
+ORDER BY at, source_no, seq;
+
+-- alarms_in_order --
+-- Ours, with an empty name, and those of detectors that are not; heard_after_s: how much later than it says
+SELECT '' AS detector, charge_point_id, kind, detected_at AS at, NULL::float8 AS heard_after_s
+FROM memory.anomalies
+WHERE (%(since)s::timestamptz IS NULL OR detected_at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR detected_at < %(until)s)
+UNION ALL
+SELECT detector, charge_point_id, kind, at, extract(epoch FROM heard_at - at)::float8
+FROM memory.verdicts
+WHERE (%(since)s::timestamptz IS NULL OR at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
+ORDER BY at;
+
+-- observed --
+-- How long charge points were seen, by the minutes in which there was a reading, and when
+SELECT count(DISTINCT (charge_point_id, at)) / 1440.0::float8 AS charge_point_days,
+       min(at) AS began_at, max(at) + interval '1 minute' AS ended_at
+FROM memory.metrics_1m
+WHERE (%(since)s::timestamptz IS NULL OR at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR at < %(until)s);
