@@ -65,9 +65,7 @@ class ChargePoint:
         self._drivers: list[Driver] = []
         self._publish_s = self._tick_s = self._limits_s = NEVER_S
         self._busy_s = 0.0
-        self.lived_s = 0.0
-        """How much of the time was lived second by second, and not jumped over."""
-        self._woke_s = 0.0
+        self._lived_s = self._woke_s = 0.0
         self._agenda.at(rng.random(), self._boot)
         if first is not None:
             self._expect(first)
@@ -77,6 +75,12 @@ class ChargePoint:
             self._agenda.at(planned.start_s, lambda order=planned.order: self._injector.inject(order))  # type: ignore[misc]
         for run in plan.runs:
             self._agenda.at(run.start_s, lambda run=run: self._begin(run))  # type: ignore[misc]
+
+    @property
+    def lived_s(self) -> float:
+        """How much of the time was lived second by second, and not jumped over."""
+        is_awake = self._publish_s < NEVER_S
+        return self._lived_s + (self._agenda.now_s - self._woke_s if is_awake else 0.0)
 
     def run(self, until_s: float) -> Iterator[tuple[float, AnyEvent]]:
         """Yield (arrival in seconds since the begin, event) up to an instant; ready for more after that."""
@@ -145,7 +149,7 @@ class ChargePoint:
 
     def _sleep(self) -> None:
         self._publish_s = self._tick_s = self._limits_s = NEVER_S
-        self.lived_s += self._agenda.now_s - self._woke_s
+        self._lived_s += self._agenda.now_s - self._woke_s
 
     def _ahead(self, due_s: float) -> None:
         """Wake in good time before something happens."""

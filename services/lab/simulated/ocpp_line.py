@@ -62,8 +62,8 @@ class OcppLine:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing is on its way from the charge point."""
-        return self._open is None
+        """Whether nothing but MeterValues, which never end, is on its way from the charge point."""
+        return self._open is None or self._open.action == "MeterValues"
 
     def connect(self) -> None:
         """Make the connection."""

@@ -153,6 +153,26 @@ def test_idle_time_is_jumped_over_and_nothing_else_changes() -> None:
     assert len(can_readings(events_of(plan, until_s=1000, skips_idle=False))) >= 990
 
 
+@pytest.mark.parametrize("interval_s", [1, 10])
+def test_idle_time_is_jumped_over_whatever_the_clocks_of_a_charge_point(interval_s: int) -> None:
+    """MeterValues that are on their way whenever the outlet looks keep nothing awake."""
+    plan = ChargePointPlan(charge_point_id="CP-1", plugged=False, sample_interval_s=interval_s)
+    charge_point = ChargePoint(plan, 0, seed=1, begin_at=BEGIN_AT)
+    charge_point._phases_s = [0.5, 0.502, 0.9]
+    last_s = max(arrived_s for arrived_s, _ in charge_point.run(1000.0))
+    assert 10 < charge_point.lived_s < 30
+    assert last_s < 30
+
+
+def test_time_that_is_still_lived_counts() -> None:
+    charge_point = ChargePoint(
+        ChargePointPlan(charge_point_id="CP-1", plugged=False), 0, seed=1, begin_at=BEGIN_AT
+    )
+    for _ in charge_point.run(7.0):
+        pass
+    assert charge_point.lived_s == pytest.approx(6.5, abs=1.0)
+
+
 def test_lost_frames_are_missing() -> None:
     whole, losing = (
         [
