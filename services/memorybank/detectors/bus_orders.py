@@ -1,4 +1,4 @@
-"""Orders on the bus that nobody gave: a module stopped in a running transaction, or started without one; limits.
+"""Orders on the bus that nobody gave: a stop in a running transaction, a start without one, a limit.
 
 A frame has no sender. But the charge point says with each reading which transaction runs and which limit it
 sent last: an order on the bus that fits neither is somebody else's.
@@ -16,7 +16,7 @@ COMMAND = "can-command-injection"
 LIMIT = "can-limit-injection"
 
 _GAP_S = 3.5
-"""Readings come each second: after a longer gap the charge point may have started anew, and ordered itself."""
+"""Readings come each second: after a longer gap the charge point may have started anew, and ordered."""
 _TOLD_AGAIN_S = 10.0
 _FORGET_S = 90.0
 """Strange orders so far apart do not belong together."""
@@ -73,7 +73,7 @@ class BusOrders:
     """The detector and its thresholds."""
 
     stop_s: float = 1.5
-    """Seconds after a stop for which its transaction must run on: a charge point that stops ends it at once."""
+    """Seconds after a stop for which its transaction must run on: a charge point ends it when it stops."""
     start_s: float = 10.0
     """Seconds after a start without a transaction: the CSMS numbers one within a second, a slow one later."""
     off_a: float = 0.6
@@ -200,8 +200,8 @@ class BusOrders:
             deviation=abs(limit_a - commanded_a),
             severity="critical" if limit_a > commanded_a else "warning",
             explanation=(
-                f"a limit of {limit_a} A stands on the bus where the charge point ordered {commanded_a:.0f} A:"
-                f" {_times(state.limits.count)} within {max(1.0, at_s - state.limits.since_s):.0f} s"
+                f"a limit of {limit_a} A stands on the bus where the charge point ordered"
+                f" {commanded_a:.0f} A: {_times(state.limits.count)} within {max(1.0, at_s - state.limits.since_s):.0f} s"
             ),
             pattern={"limit_a": float(limit_a), "off_a": round(limit_a - commanded_a, 1)},
         )

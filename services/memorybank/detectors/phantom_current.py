@@ -33,7 +33,7 @@ class PhantomCurrent:
     flows_a: float = 2.0
     """Amperes from which on a current flows: a sensor may be 0.5 A off, with a noise of 0.3 A."""
     hold_s: float = 8.0
-    """Seconds for which it must: the slowest ramp comes down from 100 A in ten, and so late a number comes."""
+    """Seconds for which it must: ramps take so long to come down, and a number to come."""
     back_s: float = 15.0
     """Seconds after the CSMS was away: until then what began meanwhile has its number."""
     grave_wh: float = 100.0
@@ -87,8 +87,8 @@ class PhantomCurrent:
             deviation=round(state.peak_a, 1),
             severity="critical" if state.energy_wh >= self.grave_wh else "warning",
             explanation=(
-                f"{current_a:.0f} A flow and have for {lasted_s:.0f} s, {state.energy_wh:.0f} Wh so far, with no"
-                " transaction at the connector"
+                f"{current_a:.0f} A flow and have for {lasted_s:.0f} s, {state.energy_wh:.0f} Wh so far, with"
+                " no transaction at the connector"
             ),
             pattern={"current_a": round(state.peak_a, 1)},
         )

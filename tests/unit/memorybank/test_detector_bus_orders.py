@@ -42,8 +42,8 @@ def test_a_stop_whose_transaction_runs_on_is_nobodys() -> None:
     assert one.sign.since == at(20.3)
     assert one.sign.severity == "warning"
     assert one.sign.explanation == (
-        "the module was ordered to stop on the bus at 12:00:20 UTC, and transaction 7 runs on with 80 A allowed:"
-        " once so far"
+        "the module was ordered to stop on the bus at 12:00:20 UTC, and transaction 7 runs on with 80 A"
+        " allowed: once so far"
     )
 
 
