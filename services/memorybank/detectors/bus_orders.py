@@ -194,6 +194,7 @@ class BusOrders:
         )
 
     def _strange_limit(self, state: State, limit_a: int, commanded_a: float, at_s: float) -> Sign:
+        span_s = max(1.0, at_s - state.limits.since_s)
         return self._sign(
             state.limits,
             LIMIT,
@@ -201,7 +202,7 @@ class BusOrders:
             severity="critical" if limit_a > commanded_a else "warning",
             explanation=(
                 f"a limit of {limit_a} A stands on the bus where the charge point ordered"
-                f" {commanded_a:.0f} A: {_times(state.limits.count)} within {max(1.0, at_s - state.limits.since_s):.0f} s"
+                f" {commanded_a:.0f} A: {_times(state.limits.count)} within {span_s:.0f} s"
             ),
             pattern={"limit_a": float(limit_a), "off_a": round(limit_a - commanded_a, 1)},
         )
