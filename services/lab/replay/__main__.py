@@ -19,13 +19,13 @@ from contracts.errors import ContractError
 from contracts.events import Anomaly, AnyEvent
 from lab.data_set import reader as data_set
 from lab.replay import can_log, memory
+from lab.watching import Watching
 from memorybank import detector_configuration as configuration
 from memorybank.detectors import found
 from memorybank.errors import MemoryBankError
 from memorybank.filters import Filters
 from memorybank.reader import Reader
 from memorybank.viewer.place import find
-from memorybank.watch import Watch
 
 _TELL_EVENTS = 50_000
 _ENCODER = msgspec.json.Encoder()
@@ -63,7 +63,7 @@ def main(line: list[str]) -> int:
     try:
         detectors = configuration.load(asked.detectors, found())
         with _events(asked) as events:
-            anomalies, count = _replayed(events, Watch(detectors), as_json=asked.json)
+            anomalies, count = _replayed(events, Watching(detectors), as_json=asked.json)
     except (SettingsError, ContractError, MemoryBankError, ValueError, OverflowError) as error:
         print(f"chargebench replay: {error}", file=sys.stderr)
         return 2
@@ -91,12 +91,12 @@ def _events(asked: argparse.Namespace) -> Iterator[Iterator[AnyEvent]]:
         yield memory.events(reader, filters)
 
 
-def _replayed(events: Iterator[AnyEvent], watch: Watch, *, as_json: bool) -> tuple[list[Anomaly], int]:
+def _replayed(events: Iterator[AnyEvent], watching: Watching, *, as_json: bool) -> tuple[list[Anomaly], int]:
     """Return the anomalies as told last, in order of their start, and how many events there were."""
     told: dict[object, Anomaly] = {}
     count = 0
     for count, event in enumerate(events, 1):
-        for finding in watch.observe(event, event.at.timestamp()):
+        for finding in watching.observe(event):
             told[finding.anomaly.id] = finding.anomaly
             if as_json:
                 print(_ENCODER.encode(finding.anomaly).decode())

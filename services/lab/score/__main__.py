@@ -21,7 +21,7 @@ from chassis.times import TIMES, instant
 from csms import scenario_file
 from csms.scenario import Scenario
 from csms.scenario_file import ScenarioFileError
-from lab.score import foreign, picture, remembered, report
+from lab.score import foreign, learned, picture, remembered, report
 from lab.score.baselines import BASELINES, SLOW
 from lab.score.scores import AT_THRESHOLD, WITHOUT, Gathered, Scores
 from lab.score.stretches import of_scenario
@@ -39,6 +39,7 @@ BENIGN_STRETCH_DAYS = 3.0
 CALIBRATION_SEED = 0
 """Benign life of seeds below 100 sets the baselines' thresholds."""
 SWING = "repeated-current-fluctuation"
+DRIFT = "stealth-drift"
 THRESHOLDS = (4, 6, 8, 10, 12, 14)
 
 
@@ -62,6 +63,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         "--negative-days", type=float, default=4.0, metavar="D", help="of each hard negative, default 4"
     )
     parser.add_argument("--calibration-days", type=float, default=6.0, metavar="D", help="default 6")
+    parser.add_argument(
+        "--learning-days",
+        type=int,
+        default=21,
+        metavar="D",
+        help=f"of {DRIFT} at a place that learned for a week before, default 21; 0: none",
+    )
     parser.add_argument("--seeds-from", type=int, default=1000, metavar="S", help="default 1000: the test's")
     parser.add_argument("--only", metavar="NAMES", help="scenarios, comma-separated; default all")
     parser.add_argument("--detectors", default="", metavar="FILE", help="a configuration (docs/detectors.md)")
@@ -108,6 +116,11 @@ def main(line: list[str]) -> int:
     except KeyboardInterrupt:
         print("\nended; nothing was written", file=sys.stderr)
         return 130
+    drift = next((scenario for scenario in scenarios if scenario.name == DRIFT), None)
+    if drift is not None and asked.learning_days > 0:
+        console.print(f"{asked.learning_days} days of {DRIFT} …")
+        course = learned.Course(drifting_days=asked.learning_days, seed=asked.seeds_from)
+        scores["learning"] = learned.lived(drift, course, detectors)
     _write(asked.out, gathered, scores)
     _show(console, scores)
     console.print(f"{asked.out / 'score.html'} has the whole report")
@@ -245,6 +258,8 @@ def _show(console: Console, scores: Scores) -> None:
         for row in rows:
             table.add_row(*row)
         console.print(table)
+    if "learning" in scores:
+        console.print(report.learning_words(scores["learning"]))
     for reason, count in scores["complaints"].items():
         console.print(f"{count} times: {reason}", markup=False)
     console.print(scores["verdict"])

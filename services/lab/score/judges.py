@@ -5,20 +5,20 @@ from collections.abc import Iterable, Mapping
 from contracts.events import AnyEvent
 from lab.score.baselines import BASELINES, Scorer, threshold
 from lab.score.matching import MERGE, Alarm
+from lab.watching import Watching
 from memorybank.detector import AnyDetector
-from memorybank.watch import Watch
 
 
 class Ours:
-    """Our detectors, or some of them, as the MemoryBank runs them."""
+    """Our detectors, or some of them, as the MemoryBank runs them: learning as they go."""
 
     def __init__(self, detectors: Iterable[AnyDetector]) -> None:
-        self._watch = Watch(tuple(detectors))
+        self._watching = Watching(detectors)
         self.alarms: list[Alarm] = []
 
     def take(self, event: AnyEvent) -> None:
         """Take the next event of the bench."""
-        for finding in self._watch.observe(event, event.at.timestamp()):
+        for finding in self._watching.observe(event):
             anomaly = finding.anomaly
             if anomaly.phase == "opened":
                 self.alarms.append(Alarm(anomaly.charge_point_id, anomaly.kind, anomaly.detected_at))

@@ -64,6 +64,9 @@ def markdown(score: Row) -> str:
         _markdown(BENIGN_COLUMNS, [benign_cells(row) for row in score["benign"]]),
         _markdown(_judge_columns(score), _judge_rows(score)),
     ]
+    if section := score.get("learning"):
+        parts.append(learning_words(section))
+        parts.append(_markdown(LEARNED_COLUMNS, [learned_cells(row) for row in section["metrics"]]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -98,6 +101,7 @@ def html(score: Row, pictures: Iterable[str]) -> str:
 {_table(_judge_columns(score), _judge_rows(score))}
 <h2>Without a layer: recall</h2>
 {_table(_layer_columns(score), _layer_rows(score))}
+{_learning(score)}
 <h2>Delay against false alarms</h2>
 {"".join(f"<figure>{picture}</figure>" for picture in pictures)}
 </body></html>
@@ -114,6 +118,55 @@ def tables(score: Row) -> Iterator[tuple[str, Sequence[str], list[list[str]]]]:
             rows = [kind["foreign"][name] if name else kind for kind in kinds]
             if rows:
                 yield name, columns, [cells_of(row) for row in rows]
+
+
+LEARNED_COLUMNS = (
+    "usual",
+    "before",
+    "deviation",
+    "after",
+    "moved by (deviations)",
+    "where nobody told: after",
+    "moved by",
+    "of the last sessions",
+)
+
+
+def learned_cells(row: Row) -> list[str]:
+    """Return the cells of a metric that is learned, in the order of LEARNED_COLUMNS."""
+    held = ", held" if row["untold_is_held"] else ""
+    return [
+        f"{row['metric']}, {row['phase']}",
+        _number(row["mean_before"]),
+        _number(row["sd_before"]),
+        _number(row["mean_after"]),
+        f"{row['moved_sd']:+.2f}",
+        f"{_number(row['untold_mean_after'])}{held}",
+        f"{row['untold_moved_sd']:+.2f}",
+        _number(row["untold_recent_mean"]),
+    ]
+
+
+def learning_words(section: Row) -> str:
+    """Return in words whether a drift for weeks was found to the end, and what of it was learned."""
+    days = section["days"]
+    last = days[-1]
+    found, runs = (sum(day[name] for day in days) for name in ("detected", "events"))
+    most = max((abs(row["moved_sd"]) for row in section["metrics"]), default=0.0)
+    untold = max((abs(row["untold_moved_sd"]) for row in section["metrics"]), default=0.0)
+    return (
+        f"{section['scenario']} for {section['drifting_days']} days: {found} of {runs} runs were found, "
+        f"{last['detected']} of {last['events']} on day {last['day']}. What is usual moved by {most:.2f} "
+        f"standard deviations at most; where nobody told of anomalies, by {untold:.2f}."
+    )
+
+
+def _learning(score: Row) -> str:
+    section = score.get("learning")
+    if section is None:
+        return ""
+    rows = [learned_cells(row) for row in section["metrics"]]
+    return f"<h2>Weeks of drift</h2><p>{escape(learning_words(section))}</p>{_table(LEARNED_COLUMNS, rows)}"
 
 
 def _foreign(score: Row) -> str:
