@@ -15,6 +15,7 @@ _MOVES_A_S = 2.0
 _STEADY_AFTER_S = 3.0
 _FLOWS_A = 5.0
 _LONGEST_GAP_S = 60.0
+_SECOND = timedelta(seconds=1)
 _EVERY = timedelta(seconds=5)
 """What changes little within a session is looked at so often: twelve values a minute say as much as sixty."""
 
@@ -63,7 +64,8 @@ class Gathering:
         if reading.origin == "ocpp":
             self._report(reading)
             return None
-        if reading.current_a is None or (self.at is not None and reading.at <= self.at):
+        at, current_a, before_at = reading.at, reading.current_a, self.at
+        if current_a is None or (before_at is not None and at <= before_at):
             return None
         ended = None
         session = self.session
@@ -71,10 +73,10 @@ class Gathering:
             ended, self.session = _whole(session), None
             session = None
         if session is None and reading.transaction_id is not None:
-            session = self.session = self._begun(reading.transaction_id, reading.at)
-        if session is not None and self.at is not None:
-            self._measure(session, reading, reading.current_a, (reading.at - self.at).total_seconds())
-        self.at, self.current_a = reading.at, reading.current_a
+            session = self.session = self._begun(reading.transaction_id, at)
+        if session is not None and before_at is not None:
+            self._measure(session, reading, current_a, (at - before_at) / _SECOND)
+        self.at, self.current_a = at, current_a
         return ended
 
     def _begun(self, transaction_id: int, at: datetime) -> Session:
@@ -89,19 +91,19 @@ class Gathering:
         return session
 
     def _measure(self, session: Session, reading: Reading, current_a: float, gap_s: float) -> None:
-        session.ended_at = reading.at
+        at = session.ended_at = reading.at
         slew_a_s = abs(current_a - self.current_a) / gap_s
         if slew_a_s >= _MOVES_A_S:
-            self.moved_at = reading.at
+            self.moved_at = at
             session.add(SLEW, slew_a_s)
             self._turn(session, current_a)
-        if reading.at < session.due_at:
+        if at < session.due_at:
             return
-        session.due_at = reading.at + _EVERY
+        session.due_at = at + _EVERY
         if reading.commanded_a is not None:
             session.add(COMMANDED, reading.commanded_a)
         session.add(FRAME_GAP, min(gap_s, _LONGEST_GAP_S))
-        if current_a >= _FLOWS_A and self._is_steady(reading.at):
+        if current_a >= _FLOWS_A and self._is_steady(at):
             session.add(CURRENT, current_a)
 
     def _turn(self, session: Session, current_a: float) -> None:
@@ -115,12 +117,9 @@ class Gathering:
 
     def _report(self, reading: Reading) -> None:
         session = self.session
-        if (
-            session is None
-            or reading.current_a is None
-            or self.at is None
-            or reading.at < session.report_due_at
-        ):
+        if session is None or reading.at < session.report_due_at:
+            return
+        if reading.current_a is None or self.at is None:
             return
         is_near = abs((reading.at - self.at).total_seconds()) <= _STEADY_AFTER_S
         if is_near and self.current_a >= _FLOWS_A and self._is_steady(self.at):

@@ -3,13 +3,24 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, TypeAlias
 
-from contracts.events import CanFrameSeen, Event, Reading
+from contracts.events import CanFrameSeen, Event, OcppMessageSeen, Reading
 from memorybank.detector import AnyDetector, Scope, Sign, no_tick
 
-_CAN_IDS, _ORIGINS = "can_ids", "origins"
-"""Attributes that a detector may have; without them it is given all."""
+_NARROWED: dict[type[Event], str] = {
+    CanFrameSeen: "can_ids",
+    Reading: "origins",
+    OcppMessageSeen: "actions",
+}
+"""Attributes that a detector may have, by the type of which it is then given only these."""
+DETAILS: dict[type[Event], Callable[[Any], int | str]] = {
+    CanFrameSeen: attrgetter("can_id"),
+    Reading: attrgetter("origin"),
+    OcppMessageSeen: attrgetter("action"),
+}
+"""What those name of an event."""
 
 Step: TypeAlias = tuple[int, Callable[[Any, Any], Sign | None]]
 """A detector's place among those of its scope, and its step."""
@@ -34,17 +45,11 @@ def rank(detectors: Iterable[AnyDetector], scope: Scope) -> Rank:
     return Rank(own, ticks)
 
 
-@dataclass(frozen=True, slots=True)
-class Routes:
-    """The routes by type of event; of frames and readings, where some take not all of them, by more."""
+def routes(ranks: Iterable[Rank]) -> tuple[dict[type[Event], Route], dict[int | str, Route]]:
+    """Return the routes of events to the ranks of connector, charge point and fleet.
 
-    by_type: dict[type[Event], Route]
-    by_can_id: dict[int, Route]
-    by_origin: dict[str, Route]
-
-
-def routes(ranks: Iterable[Rank]) -> Routes:
-    """Return the routes of events to the ranks of connector, charge point and fleet."""
+    By type, and by detail where a detector names some: all others of its type go by their type.
+    """
     of_connector, of_charge_point, of_fleet = ranks
 
     def route(kind: type[Event], detail: int | str | None = None) -> Route:
@@ -55,17 +60,20 @@ def routes(ranks: Iterable[Rank]) -> Routes:
         )
 
     detectors = (*of_connector.detectors, *of_charge_point.detectors, *of_fleet.detectors)
-    named = {can_id for detector in detectors for can_id in getattr(detector, _CAN_IDS, ())}
-    return Routes(
+    return (
         {kind: route(kind) for detector in detectors for kind in detector.takes},
-        {can_id: route(CanFrameSeen, can_id) for can_id in named},
-        {origin: route(Reading, origin) for origin in ("can", "ocpp")},
+        {
+            detail: route(kind, detail)
+            for kind, name in _NARROWED.items()
+            for detector in detectors
+            for detail in getattr(detector, name, ())
+        },
     )
 
 
 def _steps(rank: Rank, kind: type[Event], detail: int | str | None) -> Steps:
-    """Return the steps of those that are given a type, and of it frames or readings of that detail."""
-    narrowed = {CanFrameSeen: _CAN_IDS, Reading: _ORIGINS}.get(kind, "")
+    """Return the steps of those that are given a type with that detail."""
+    narrowed = _NARROWED.get(kind, "")
     return tuple(
         (index, one.step)
         for index, one in enumerate(rank.detectors)

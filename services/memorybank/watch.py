@@ -14,7 +14,7 @@ from uuid import UUID
 
 from msgspec import structs
 
-from contracts.events import FLEET, Anomaly, CanFrameSeen, Event, Reading
+from contracts.events import FLEET, Anomaly, Event, Reading
 from memorybank import lifecycle
 from memorybank.detector import (
     SCOPES,
@@ -28,7 +28,7 @@ from memorybank.event_clock import EventClock
 from memorybank.learning import Learning
 from memorybank.lifecycle import Life
 from memorybank.patterns import Pattern, Patterns, learned, recollection
-from memorybank.routing import Rank, Routes, Steps, rank, routes
+from memorybank.routing import DETAILS, Rank, Route, Steps, rank, routes
 
 log = logging.getLogger("memorybank")
 
@@ -84,7 +84,8 @@ class Watch:
     _recalled: dict[UUID, _Recalled] = field(default_factory=dict)
     """Of each open anomaly that was told of."""
     _ranks: dict[Scope, Rank] = field(init=False)
-    _routes: Routes = field(init=False)
+    _by_type: dict[type[Event], Route] = field(init=False)
+    _by_detail: dict[int | str, Route] = field(init=False)
     _places: dict[str, dict[int, _Watched]] = field(default_factory=dict)
     """By charge point and connector: 0 is the whole charge point; the fleet is FLEET's."""
 
@@ -92,7 +93,7 @@ class Watch:
         """Sort the detectors by scope and by what they take."""
         detectors = tuple(detectors)
         self._ranks = {scope: rank(detectors, scope) for scope in SCOPES}
-        self._routes = routes(self._ranks.values())
+        self._by_type, self._by_detail = routes(self._ranks.values())
 
     @property
     def places(self) -> int:
@@ -102,19 +103,16 @@ class Watch:
     def observe(self, event: Event, heard_s: float) -> list[Finding]:
         """Take an event, heard at `heard_s` of our clock; what one source tells of a place comes in order."""
         kind = type(event)
-        told = self._observed(event, heard_s) if kind in self._routes.by_type else None
+        told = self._observed(event, kind, heard_s) if kind in self._by_type else None
         if kind is Reading and self.learning is not None:
             self.learning.observe(event)
         return [self._found(anomaly) for anomaly in told] if told else []
 
-    def _observed(self, event: Event, heard_s: float) -> list[Anomaly]:
+    def _observed(self, event: Event, kind: type[Event], heard_s: float) -> list[Anomaly]:
         told: list[Anomaly] = []
-        if isinstance(event, CanFrameSeen):
-            route = self._routes.by_can_id.get(event.can_id, self._routes.by_type[CanFrameSeen])
-        elif isinstance(event, Reading):
-            route = self._routes.by_origin[event.origin]
-        else:
-            route = self._routes.by_type[type(event)]
+        route = self._by_type[kind]
+        if kind in DETAILS:
+            route = self._by_detail.get(DETAILS[kind](event), route)
         of_connector, of_charge_point, of_fleet = route
         charge_point_id, connector = event.charge_point_id, event.connector
         if charge_point_id is not None:
@@ -151,8 +149,8 @@ class Watch:
     def resume(self, events: Iterable[Event], anomalies: Iterable[Anomaly], heard_s: float) -> None:
         """Take up after a restart: the last events before it, already told of, then what was open."""
         for event in events:
-            if type(event) in self._routes.by_type:
-                self._observed(event, heard_s)
+            if type(event) in self._by_type:
+                self._observed(event, type(event), heard_s)
         for places in self._places.values():
             for watched in places.values():
                 watched.lives.clear()

@@ -7,7 +7,7 @@ The same values of the same instant, again and again, were sent twice.
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from contracts import ocpp_time
 from contracts.events import Event, OcppMessageSeen, Severity
@@ -25,15 +25,6 @@ _GRAVE_S, _WARNING_S = 3600.0, 30.0
 """A tariff's hour; the interval at which the slowest values come would be the wrong one."""
 
 
-class _Values(NamedTuple):
-    """What tells the values of one instant from others."""
-
-    instant: str
-    samples: int
-    first: str
-    last: str
-
-
 @dataclass(slots=True)
 class State:
     """How messages arrived lately; changed in place."""
@@ -43,8 +34,8 @@ class State:
     late_since_s: float = 0.0
     late: int = 0
     """How many of them in turn."""
-    values: dict[int, _Values] = field(default_factory=dict)
-    """The last ones of each connector."""
+    values: dict[int, int] = field(default_factory=dict)
+    """The hash of the last ones of each connector, and of their instant."""
     repeats: int = 0
     repeated_s: float = float("-inf")
     since_s: float | None = None
@@ -72,6 +63,7 @@ class Arrival:
     layer: ClassVar[Layer] = "consistency"
     scope: ClassVar[Scope] = "charge_point"
     takes: ClassVar[tuple[type[Event], ...]] = (OcppMessageSeen,)
+    actions: ClassVar[frozenset[str]] = _STAMPED
 
     def start(self, _place: Place) -> State:
         """Return the state before the first message."""
@@ -91,6 +83,9 @@ class Arrival:
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError):
             return None  # an instant is optional, and what is none the CSMS refuses
         self._wait(state, -skew_s, at_s)
+        if skew_s <= self.ahead_s and not state.late and not state.repeats:
+            state.since_s = state.standing.sign = None
+            return None
         return state.standing.show(at_s, self._judged(state, skew_s, at_s))
 
     def tick(self, state: State, now: datetime) -> Sign | None:
@@ -114,7 +109,7 @@ class Arrival:
         )
         if not samples or (connector not in state.values and len(state.values) >= _CONNECTORS):
             return
-        now = _Values(stamp, len(samples), str(samples[0].get("value")), str(samples[-1].get("value")))
+        now = hash((stamp, len(samples), str(samples[0].get("value")), str(samples[-1].get("value"))))
         if state.values.get(connector) == now:
             state.repeats = state.repeats + 1 if at_s - state.repeated_s <= _CHAIN_S else 1
             state.repeated_s = at_s

@@ -32,7 +32,8 @@ class Flowed:
     def add(self, at_s: float, watts: float) -> None:
         """Take the power of an instant; what flows back from the vehicle does not count."""
         gap_s = at_s - self.last_s
-        watts = max(watts, 0.0)
+        if watts < 0.0:  # noqa: PLR1730 - max would cost as much as all of this
+            watts = 0.0
         if 0.0 < gap_s <= _WHOLE_S:
             self.wh += (self.last_w + watts) * gap_s / 7200
         elif gap_s <= 0.0:
@@ -40,9 +41,10 @@ class Flowed:
                 return
         elif self._next or self._at_s[0]:  # not the first
             self.unsure_wh += max(self.last_w, watts) * gap_s / 3600
-        self.last_s, self.last_w, index = at_s, watts, self._next
-        self._at_s[index], self._watts[index], self._wh[index] = at_s, watts, self.wh
-        self._next = (index + 1) % _KEPT
+        self.last_s = self._at_s[self._next] = at_s
+        self.last_w = self._watts[self._next] = watts
+        self._wh[self._next] = self.wh
+        self._next = (self._next + 1) % _KEPT
 
     def at(self, at_s: float) -> tuple[float, float, float] | None:
         """Return (Wh so far, watts, seconds since its reading) of an instant, where that is still known."""
