@@ -59,6 +59,8 @@ class OrphanTransaction:
     hold_s: float = 30.0
     """Seconds for which status and transaction must differ: after an outage a charge point tells its status
     first, and its stop when the values before that are delivered."""
+    tell_s: float = 900.0
+    """Seconds for which it is told that they differ: a bill may stay open for days."""
     name: ClassVar[str] = "orphan_transaction"
     layer: ClassVar[Layer] = "consistency"
     scope: ClassVar[Scope] = "connector"
@@ -108,7 +110,7 @@ class OrphanTransaction:
         if state.since_s is None or now_s < state.since_s:
             state.since_s = now_s
         lasted_s = now_s - state.since_s
-        if lasted_s < self.hold_s or not state.telling.is_due(now_s, state.since_s):
+        if not self.hold_s <= lasted_s <= self.tell_s or not state.telling.is_due(now_s, state.since_s):
             return None
         _count(state, state.transaction_id, now_s)
         known = "has no stop" if state.is_active else "was stopped"

@@ -49,6 +49,11 @@ def test_it_is_told_again_while_it_lasts_and_over_with_its_stop() -> None:
     assert signs[-1].second < 130
 
 
+def test_a_bill_that_stays_open_is_told_of_for_a_quarter_of_an_hour() -> None:
+    signs = seen(*SESSION, until_s=2000)
+    assert 60 + DETECTOR.tell_s - 10 < signs[-1].second <= 62 + DETECTOR.tell_s
+
+
 def test_the_next_start_shows_at_once_that_a_stop_is_missing() -> None:
     signs = seen(*SESSION[:2], ended(70, 1, "Superseded", energy_wh=900), started(70, 2))
     assert [sign.second for sign in signs] == [70]
