@@ -122,18 +122,20 @@ class _Measurand(Struct, frozen=True):
     decimals: int
     location: str | None = None
     """OCPP's default is the outlet."""
+    is_import: bool = False
+    """It is never negative; sensors around zero are."""
 
 
 # OCPP 1.6 has no unit for a frequency (it is hertz) and none for a power factor.
 MEASURANDS: dict[str, _Measurand] = {
-    "Current.Import": _Measurand("current_a", "A", 2),
+    "Current.Import": _Measurand("current_a", "A", 2, is_import=True),
     "Current.Offered": _Measurand("offered_a", "A", 1),
     "Voltage": _Measurand("voltage_v", "V", 1),
-    "Power.Active.Import": _Measurand("power_w", "W", 1),
+    "Power.Active.Import": _Measurand("power_w", "W", 1, is_import=True),
     "Power.Offered": _Measurand("power_offered_w", "W", 1),
     "Power.Factor": _Measurand("power_factor", None, 2),
     "Frequency": _Measurand("frequency_hz", None, 2),
-    "Energy.Active.Import.Register": _Measurand("energy_wh", "Wh", 0),
+    "Energy.Active.Import.Register": _Measurand("energy_wh", "Wh", 0, is_import=True),
     "Temperature": _Measurand("temperature_c", "Celsius", 1, "Body"),
     "SoC": _Measurand("soc_percent", "Percent", 1, "EV"),
 }
@@ -145,16 +147,16 @@ SampledValue: TypeAlias = dict[str, str]
 def meter_value(reading: Reading, measurands: Iterable[str], context: str) -> Payload | None:
     """Return OCPP's MeterValue of a reading, or None where nothing of it was measured."""
     values = [
-        _sampled(name, MEASURANDS[name], value, context)
+        _sampled(name, measurand, value, context)
         for name in measurands
-        if (value := getattr(reading, MEASURANDS[name].field)) is not None
+        if (value := getattr(reading, (measurand := MEASURANDS[name]).field)) is not None
     ]
     return {"timestamp": ocpp_time.text(reading.at), "sampledValue": values} if values else None
 
 
 def _sampled(name: str, measurand: _Measurand, value: float, context: str) -> SampledValue:
-    if name.endswith(("Import", "Register")):
-        value = max(0.0, value)  # an import is never negative; sensors around zero are
+    if measurand.is_import and value <= 0:
+        value = 0.0
     if name == "Energy.Active.Import.Register":
         value = int(value)  # as meterStart and meterStop: whole Wh, rounded down
     sampled = {"value": f"{value:.{measurand.decimals}f}", "context": context, "measurand": name}

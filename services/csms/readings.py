@@ -111,9 +111,9 @@ def readings_of(
 
 def _supply(samples: Sequence[Payload], values: Mapping[str, float]) -> Supply:
     """Return what the samples tell of the volts to neutral and the phases."""
-    phases = {sample.get("phase", "").removesuffix("-N") for sample in samples} & {"L1", "L2", "L3"}
     if "soc_percent" in values:  # a vehicle tells it where it takes direct current
         return Supply(values.get("voltage_v"), 1)
+    phases = {sample.get("phase", "").removesuffix("-N") for sample in samples} & {"L1", "L2", "L3"}
     volts = {sample.get("phase", "") for sample in samples if sample.get("measurand") == "Voltage"}
     between_phases_only = all(phase in ("L1-L2", "L2-L3", "L3-L1") for phase in volts)
     return Supply(None if between_phases_only else values.get("voltage_v"), len(phases) or None)
@@ -156,12 +156,17 @@ def _value(sample: Payload, quantity: _Quantity) -> float | str:
     """Return the value in the Reading's unit, or what is wrong with it."""
     if sample.get("format") == "SignedData":
         return "signed data is not read"
-    unit = sample.get("unit") or next(iter(quantity.units))
-    if unit not in quantity.units:
+    conversion = quantity.units.get(sample.get("unit") or next(iter(quantity.units)))
+    if conversion is None:
         return "the unit does not belong to the measurand"
     text = sample["value"].strip()
-    if len(text) > 50 or not _NUMBER.fullmatch(text):
+    if len(text) > 50 or not (_is_plain(text) or _NUMBER.fullmatch(text)):
         return "not a number"
-    factor, offset = quantity.units[unit]
+    factor, offset = conversion
     value = float(text) * factor + offset
     return value if abs(value) <= _LARGEST else "beyond every meter"
+
+
+def _is_plain(text: str) -> bool:
+    """Return whether it is a number of digits alone, as nearly all are: seen sooner than by _NUMBER."""
+    return text.isascii() and text.replace(".", "", 1).isdigit()
