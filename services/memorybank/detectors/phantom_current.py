@@ -20,6 +20,8 @@ class State:
     since_s: float | None = None
     read_s: float = 0.0
     told_s: float = float("-inf")
+    current_a: float = 0.0
+    """What flowed last."""
     peak_a: float = 0.0
     energy_wh: float = 0.0
     online_s: float = 0.0
@@ -33,7 +35,9 @@ class PhantomCurrent:
     flows_a: float = 2.0
     """Amperes from which on a current flows: a sensor may be 0.5 A off, with a noise of 0.3 A."""
     hold_s: float = 8.0
-    """Seconds for which it must: ramps take so long to come down, and a number to come."""
+    """Seconds for which it must: so late a transaction's number may come."""
+    falls_a: float = 0.8
+    """Amperes from one reading to the next by which a current comes down, as after any transaction."""
     back_s: float = 15.0
     """Seconds after the CSMS was away: until then what began meanwhile has its number."""
     grave_wh: float = 100.0
@@ -66,9 +70,10 @@ class PhantomCurrent:
 
     def _flows(self, state: State, reading: Reading, current_a: float) -> Sign | None:
         at_s = reading.at.timestamp()
-        passed_s = at_s - state.read_s
-        state.read_s = at_s
-        if state.since_s is None or not 0.0 <= passed_s <= _GAP_S or at_s < state.online_s:
+        passed_s, fell_a = at_s - state.read_s, state.current_a - current_a
+        state.read_s, state.current_a = at_s, current_a
+        is_known = 0.0 <= passed_s <= _GAP_S and at_s >= state.online_s
+        if state.since_s is None or fell_a >= self.falls_a or not is_known:
             state.since_s, state.told_s, state.peak_a, state.energy_wh = at_s, float("-inf"), 0.0, 0.0
             return None
         state.peak_a = max(state.peak_a, current_a)
@@ -76,8 +81,6 @@ class PhantomCurrent:
         lasted_s = at_s - state.since_s
         if lasted_s < self.hold_s or at_s - state.told_s < _TOLD_AGAIN_S:
             return None
-        if current_a < 0.5 * state.peak_a and not state.told_s > 0.0:
-            return None  # it comes down, as after any transaction
         state.told_s = at_s
         return Sign(
             kind=KIND,

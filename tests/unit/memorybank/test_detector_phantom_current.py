@@ -36,8 +36,9 @@ def test_a_number_may_come_late() -> None:
 
 
 def test_what_comes_down_after_a_transaction_is_its_end() -> None:
-    falling = (reading(10.0 + second, 100.0 - 8.0 * second) for second in range(13))
-    assert not told(DETECTOR, [*flow(0, 10, 100.0, 7), *falling])
+    for amperes_per_s in (1.0, 8.0, 16.0):
+        falling = [reading(10.0 + second, max(0.0, 280.0 - amperes_per_s * second)) for second in range(300)]
+        assert not told(DETECTOR, [*flow(0, 10, 280.0, 7), *falling])
 
 
 def test_noise_is_no_current() -> None:
