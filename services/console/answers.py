@@ -74,10 +74,39 @@ class ScenarioRun(Struct, frozen=True, kw_only=True):
     parameters: dict[str, float] = {}
     seed: int = 0
     reason: str | None = None
+    mix_run_id: str | None = None
     first_command_at: datetime | None = None
     last_command_at: datetime | None = None
     physical_started_at: datetime | None = None
     physical_ended_at: datetime | None = None
+
+
+class Mix(Struct, frozen=True, kw_only=True):
+    """Several scenarios that can be started as one: `order` is random, by weights, or sequence."""
+
+    name: str
+    title: str = ""
+    description: str = ""
+    order: str = "random"
+    together: bool = False
+    pause_s: Any = 0.0
+    runs: list[dict[str, Any]] = []
+
+
+class MixRun(Struct, frozen=True, kw_only=True):
+    """A mix on charge points: `state` as a run's; `runs`: how many began."""
+
+    mix_run_id: str
+    name: str
+    state: str
+    charge_point_ids: list[str] = []
+    seed: int = 0
+    count: int | None = None
+    lasts_s: float | None = None
+    runs: int = 0
+    reason: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
 
 
 class ManualFrame(Struct, frozen=True, kw_only=True):
@@ -146,3 +175,5 @@ class Remembered(Struct, frozen=True, kw_only=True):
 ChargePoints = list[ChargePoint]
 Scenarios = list[Scenario]
 ScenarioRuns = list[ScenarioRun]
+Mixes = list[Mix]
+MixRuns = list[MixRun]

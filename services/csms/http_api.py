@@ -32,6 +32,9 @@ from csms.http_models import (
     StopAllAnswer,
     TransactionAnswer,
 )
+from csms.mix_api import add_mixes
+from csms.mix_file import MixFileError
+from csms.mix_runner import Endless, MixRunner
 from csms.scenario import WrongParameters
 from csms.scenario_runner import Busy, NotAllowed, ScenarioRunner, UnknownName
 from csms.state import State
@@ -43,6 +46,8 @@ _STATUS = {
     NotConnected: 409,
     Busy: 409,
     WrongParameters: 422,
+    MixFileError: 422,
+    Endless: 422,
     MalformedMessage: 422,
     TooManyCommands: 429,
 }
@@ -55,6 +60,7 @@ def make_app(
     connections: Connections,
     commander: Commander,
     runner: ScenarioRunner,
+    mixes: MixRunner,
     health: Callable[[], dict[str, Any]],
 ) -> FastAPI:
     """Return the app; `chassis.http.served` guards it."""
@@ -74,7 +80,8 @@ def make_app(
     add_health(app, health)
     _add_charge_points(app, state, connections, commander, runner)
     _add_id_tags(app, state)
-    _add_scenarios(app, state, runner)
+    _add_scenarios(app, state, runner, mixes)
+    add_mixes(app, state, mixes)
     return app
 
 
@@ -180,7 +187,7 @@ def _add_id_tags(app: FastAPI, state: State) -> None:
             raise UnknownName(f"there is no id tag {id_tag!r}")
 
 
-def _add_scenarios(app: FastAPI, state: State, runner: ScenarioRunner) -> None:
+def _add_scenarios(app: FastAPI, state: State, runner: ScenarioRunner, mixes: MixRunner) -> None:
     @app.get("/api/scenarios", tags=["scenarios"], summary="The scenarios that can be started")
     async def list_scenarios() -> list[ScenarioAnswer]:
         return [
@@ -216,12 +223,13 @@ def _add_scenarios(app: FastAPI, state: State, runner: ScenarioRunner) -> None:
         charge_point_id: Annotated[str | None, Query(max_length=255)] = None,
         since: Annotated[Instant | None, Query(description="Had not ended by then")] = None,
         until: Annotated[Instant | None, Query(description="Began before then")] = None,
+        mix_run_id: Annotated[str | None, Query(max_length=255, description="Started by this mix")] = None,
         limit: Annotated[int | None, Query(ge=1, le=1000)] = None,
     ) -> list[RunAnswer]:
-        if (charge_point_id, since, until, limit) == (None, None, None, None):
+        if (charge_point_id, since, until, mix_run_id, limit) == (None,) * 5:
             runs = runner.runs()
         else:
-            runs = state.runs.during(charge_point_id, since, until, limit=limit or 50)
+            runs = state.runs.during(charge_point_id, since, until, mix_run_id, limit=limit or 50)
         return [RunAnswer.model_validate(run, from_attributes=True) for run in runs]
 
     @app.get("/api/scenario-runs/{run_id}", tags=["scenarios"], summary="One run")
@@ -247,8 +255,9 @@ def _add_scenarios(app: FastAPI, state: State, runner: ScenarioRunner) -> None:
     async def stop_run(run_id: str) -> RunAnswer:
         return RunAnswer.model_validate(await runner.stop(run_id), from_attributes=True)
 
-    @app.post("/api/stop-all", tags=["scenarios"], summary="Stop every run and what they started")
+    @app.post("/api/stop-all", tags=["scenarios"], summary="Stop every mix and run and what they started")
     async def stop_all() -> StopAllAnswer:
+        await mixes.halt("stopped with all")
         runs, transactions = await runner.stop_all()
         return StopAllAnswer(stopped_runs=runs, stopped_transactions=transactions)
 

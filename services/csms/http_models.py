@@ -22,7 +22,9 @@ Seed = Annotated[int, Field(ge=0, lt=2**53)]
 Lasting = Annotated[float, Field(gt=0, le=30 * 86_400.0, description="Seconds")]
 
 
-class _Request(BaseModel):
+class Request(BaseModel):
+    """What is sent; what it does not know is refused."""
+
     model_config = ConfigDict(extra="forbid")
 
 
@@ -64,7 +66,7 @@ class ChargePointAnswer(BaseModel):
     scenario_run_id: str | None
 
 
-class CommandRequest(_Request):
+class CommandRequest(Request):
     """Any OCPP 1.6 request of a CSMS, its payload as in the specification."""
 
     action: str = Field(examples=["RemoteStartTransaction"], max_length=50)
@@ -92,7 +94,7 @@ class TransactionAnswer(BaseModel):
     reason: str | None
 
 
-class IdTagRequest(_Request):
+class IdTagRequest(Request):
     """What an id tag may do. `one_transaction`: a second one at the same time is ConcurrentTx."""
 
     status: TagStatus = "Accepted"
@@ -139,7 +141,7 @@ class ScenarioAnswer(BaseModel):
     parameters: dict[str, ParameterAnswer]
 
 
-class RunRequest(_Request):
+class RunRequest(Request):
     """Start a scenario. `replace`: stop what the charge points are in, instead of refusing."""
 
     scenario: str
@@ -169,13 +171,14 @@ class RunAnswer(BaseModel):
     seed: int
     reason: str | None
     lasts_s: float | None
+    mix_run_id: str | None = Field(description="The mix that started it")
     first_command_at: datetime | None
     last_command_at: datetime | None
     physical_started_at: datetime | None
     physical_ended_at: datetime | None
 
 
-class ManualFrameRequest(_Request):
+class ManualFrameRequest(Request):
     """A CAN frame (classic, 11-bit identifier) that a person is about to send on a connector's bus."""
 
     charge_point_id: str = Field(min_length=1, max_length=255)

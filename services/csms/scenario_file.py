@@ -49,18 +49,18 @@ def load(path: Path) -> Scenario:
         "parameters": {},
         "steps": [],
     }
-    scenario: Scenario | None = _converted(header, Scenario, "", wrong)
+    scenario: Scenario | None = converted(header, Scenario, "", wrong)
     if scenario is not None:
         scenario = msgspec.structs.replace(
             scenario, steps=tuple(steps.values()), prepare=tuple(prepare.values()), parameters=parameters
         )
         if scenario.name != path.stem:
             wrong.append(f"name: {scenario.name!r} is not the file's name")
-    placed = prepare | steps
-    wrong += _wrong_references(placed, content, parameters)
-    wrong += _wrong_injections(placed, parameters)
+    by_place = prepare | steps
+    wrong += _wrong_references(by_place, content, parameters)
+    wrong += _wrong_injections(by_place, parameters)
     if wrong or scenario is None:
-        raise ScenarioFileError("\n".join(_placed(path.name, wrong, toml_lines.lines(text))))
+        raise ScenarioFileError("\n".join(placed(path.name, wrong, toml_lines.lines(text))))
     return scenario
 
 
@@ -95,8 +95,8 @@ def _listed(raw: Any, name: str, wrong: list[str]) -> dict[str, Step]:
         wrong.append(f"{name}: write it as [[{name}]]")
         return {}
     places = {f"{name}[{number}]": part for number, part in enumerate(raw)}
-    converted = {place: _converted(part, Step, place, wrong) for place, part in places.items()}
-    return {place: step for place, step in converted.items() if step is not None}
+    steps = {place: converted(part, Step, place, wrong) for place, part in places.items()}
+    return {place: step for place, step in steps.items() if step is not None}
 
 
 def _parameters(content: dict[str, Any], wrong: list[str]) -> dict[str, Parameter]:
@@ -109,7 +109,7 @@ def _parameters(content: dict[str, Any], wrong: list[str]) -> dict[str, Paramete
         place = f"parameters.{name}"
         if not _PARAMETER_NAME.fullmatch(name):
             wrong.append(f"{place}: a parameter's name is in snake_case")
-        parameter = _converted(part, Parameter, place, wrong)
+        parameter = converted(part, Parameter, place, wrong)
         if parameter is None:
             continue
         parameters[name] = parameter
@@ -149,7 +149,7 @@ def _wrong_injections(steps: dict[str, Step], parameters: dict[str, Parameter]) 
     return list(wrong)
 
 
-def _placed(name: str, wrong: list[str], known: dict[str, int]) -> Iterator[str]:
+def placed(name: str, wrong: list[str], known: dict[str, int]) -> Iterator[str]:
     """Yield each complaint with the file's name and, where it has one, the line."""
     for complaint in wrong:
         place, _, reason = complaint.partition(": ")
@@ -160,7 +160,8 @@ def _placed(name: str, wrong: list[str], known: dict[str, int]) -> Iterator[str]
         yield f"{name}: {complaint}" + (f" (line {line})" if line else "")
 
 
-def _converted(part: Any, kind: Any, place: str, wrong: list[str]) -> Any:
+def converted(part: Any, kind: Any, place: str, wrong: list[str]) -> Any:
+    """Return a part of a file as its kind; None, and what is wrong added with its place, where it is none."""
     try:
         return msgspec.convert(part, kind)
     except msgspec.ValidationError as error:

@@ -45,6 +45,7 @@ class _LiveRun:
     drivers: list[ScenarioDriver] = field(default_factory=list)
     task: "asyncio.Task[None] | None" = None
     ending: "asyncio.Task[int] | None" = None
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class ScenarioRunner:
@@ -95,7 +96,7 @@ class ScenarioRunner:
 
     def frame_by_hand(self, charge_point_id: str, connector: int, can_id: int, data: bytes) -> Run:
         """Put on record that a person sends a CAN frame now; raises UnknownName and NotAllowed."""
-        self._demand_ours([charge_point_id])
+        self.demand_ours([charge_point_id])
         run = manual_frame.run_of(charge_point_id, connector, can_id, data, datetime.now(UTC))
         record = RunRecord(run, self._state, self._publish)
         record.begin()
@@ -123,8 +124,9 @@ class ScenarioRunner:
         *,
         replace: bool = False,
         lasts_s: float | None = None,
+        mix_run_id: str | None = None,
     ) -> Run:
-        """Start a scenario for a person and return its run, which ends after `lasts_s` at the latest.
+        """Start a scenario for a person or a mix; its run ends after `lasts_s` at the latest.
 
         Raises UnknownName, NotAllowed, Busy (unless `replace`, which stops the other runs first),
         WrongParameters.
@@ -133,8 +135,17 @@ class ScenarioRunner:
         if played is None:
             raise UnknownName(f"there is no scenario {scenario_name!r}")
         ids = list(dict.fromkeys(charge_point_ids))
-        self._demand_ours(ids)
+        self.demand_ours(ids)
         values = chosen_parameters(played, parameters)
+        await self.free(ids, replace=replace)
+        return self._begin(played, ids, values, seed, lasts_s=lasts_s, mix_run_id=mix_run_id)
+
+    async def free(self, charge_point_ids: Sequence[str], *, replace: bool) -> None:
+        """See to it that charge points are in no run, and that the default plan keeps from them.
+
+        Raises Busy, unless `replace`, which stops the runs that they are in.
+        """
+        ids = charge_point_ids
         others = {run.run_id: run for name in ids if (run := self.run_at(name)) is not None}
         if others and not replace:
             raise Busy(
@@ -148,7 +159,17 @@ class ScenarioRunner:
             self._state.runs.leave_alone(name)
             if (again := self.run_at(name)) is not None:  # started by someone else while we waited
                 raise Busy(f"{again.scenario} runs on {name}")
-        return self._begin(played, ids, values, seed, lasts_s=lasts_s)
+
+    async def until_ended(self, run_id: str) -> None:
+        """Wait until a run has ended and what it did is undone."""
+        live = self._live.get(run_id)
+        if live is not None:
+            await live.over.wait()
+
+    async def stop_of_mix(self, mix_run_id: str) -> None:
+        """Stop the runs that a mix started, which is over itself."""
+        of_mix = [live for live in self._live.values() if live.record.run.mix_run_id == mix_run_id]
+        await asyncio.gather(*(self._end(live, "stopped", "its mix was stopped") for live in of_mix))
 
     async def stop(self, run_id: str) -> Run:
         """Stop a run for a person, undo what it did, and return it as it ended; raise UnknownName."""
@@ -185,7 +206,8 @@ class ScenarioRunner:
         )
         self._state.runs.leave_none_alone()
 
-    def _demand_ours(self, charge_point_ids: Sequence[str]) -> None:
+    def demand_ours(self, charge_point_ids: Sequence[str]) -> None:
+        """Raise UnknownName and NotAllowed unless scenarios may run against all of these."""
         unknown = [name for name in charge_point_ids if self._state.charge_points.get(name) is None]
         if unknown:
             raise UnknownName(f"never seen: {', '.join(unknown)}")
@@ -202,6 +224,7 @@ class ScenarioRunner:
         *,
         delay_s: float = 0.0,
         lasts_s: float | None = None,
+        mix_run_id: str | None = None,
     ) -> Run:
         run = Run(
             run_id=str(uuid.uuid4()),
@@ -212,6 +235,7 @@ class ScenarioRunner:
             seed=seed,
             started_at=datetime.now(UTC),
             lasts_s=lasts_s,
+            mix_run_id=mix_run_id,
         )
         record = RunRecord(run, self._state, self._publish)
         record.begin()
@@ -271,6 +295,7 @@ class ScenarioRunner:
         for charge_point_id in run.charge_point_ids:
             del self._by_charge_point[charge_point_id]
         live.record.end(state, reason)
+        live.over.set()
         for charge_point_id in run.charge_point_ids:
             if self._targets.is_there(charge_point_id):  # it returned while the others were still restored
                 self._restore_soon(charge_point_id)

@@ -1,4 +1,4 @@
-"""The JSON schema of scenario files, for editors. `python -m csms.scenario_schema` writes it."""
+"""The JSON schemas of scenario and mix files, for editors. `python -m csms.scenario_schema` writes them."""
 
 import json
 import sys
@@ -8,9 +8,11 @@ from typing import Any
 import msgspec
 
 from contracts.injections import AnyInjection
+from csms.mix import Mix
 from csms.scenario import Scenario
 
 _TITLE = "A ChargeBench scenario (docs/scenarios.md)"
+_MIX_TITLE = "A ChargeBench mix of scenarios (docs/scenarios.md)"
 
 
 def text() -> str:
@@ -27,18 +29,31 @@ def text() -> str:
     whole["title"] = _TITLE
     step = parts["Inject"]["properties"]
     step["fault"] = {"enum": sorted(injections["discriminator"]["mapping"])}
-    schema: dict[str, Any] = {
+    return _schema(whole, {name: part for name, part in parts.items() if name != "Scenario"})
+
+
+def mix_text() -> str:
+    """Return the schema of mix files."""
+    _, parts = msgspec.json.schema_components([Mix], ref_template="#/$defs/{name}")
+    whole = parts.pop("Mix")
+    whole["title"] = _MIX_TITLE
+    return _schema(whole, parts)
+
+
+def _schema(whole: dict[str, Any], parts: dict[str, Any]) -> str:
+    schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **whole,
-        "$defs": {name: part for name, part in sorted(parts.items()) if name != "Scenario"},
+        "$defs": dict(sorted(parts.items())),
     }
     return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
 
 
 def main() -> int:
-    """Write the file."""
-    path = Path(sys.argv[1] if len(sys.argv) > 1 else "scenarios/schema.json")
-    path.write_text(text(), encoding="utf-8")
+    """Write the files."""
+    directory = Path(sys.argv[1] if len(sys.argv) > 1 else "scenarios")
+    (directory / "schema.json").write_text(text(), encoding="utf-8")
+    (directory / "mixes" / "schema.json").write_text(mix_text(), encoding="utf-8")
     return 0
 
 

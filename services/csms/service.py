@@ -1,7 +1,7 @@
 """The CSMS put together: everything that runs, opened in order and closed in the reverse one."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,13 +12,16 @@ from chassis.http import add_metrics, served
 from chassis.metrics import Exposition
 from chassis.publisher import Publisher
 from chassis.settings import SettingsError
+from contracts.errors import ContractError
 from contracts.events import AnyEvent, Reading, SystemEvent
-from csms import scenario_file
+from csms import mix_file, scenario_file
 from csms.commander import Commander
 from csms.connections import Connections
 from csms.http_api import make_app
 from csms.injectors import Injectors
 from csms.metrics import METRICS, Parts, Traffic
+from csms.mix import Mix
+from csms.mix_runner import MixRunner
 from csms.ocpp_server import OcppServer
 from csms.scenario import Scenario
 from csms.scenario_file import ScenarioFileError
@@ -72,6 +75,8 @@ async def running(settings: Settings) -> AsyncIterator[Csms]:
             scenarios, targets, injectors, state, publish, follows_plan=settings.scenario_plan == "default"
         )
         runner.recover()
+        mixes = MixRunner(_mixes(settings, scenarios), runner, state)
+        mixes.recover()
 
         def publish_and_read(event: AnyEvent) -> None:
             publish(event)
@@ -97,7 +102,8 @@ async def running(settings: Settings) -> AsyncIterator[Csms]:
         server = await stack.enter_async_context(ocpp.serving())
         # Left before the server closes: what scenarios did is undone while charge points are still there.
         stack.push_async_callback(runner.close)
-        app = make_app(state, connections, commander, runner, health)
+        stack.push_async_callback(mixes.halt, "the CSMS was stopped")
+        app = make_app(state, connections, commander, runner, mixes, health)
         add_metrics(app, metrics)
         await stack.enter_async_context(served(app, settings.http, settings.http_port))
         ocpp_port = next(iter(server.sockets)).getsockname()[1]
@@ -110,8 +116,18 @@ def _scenarios(settings: Settings) -> dict[str, Scenario]:
         scenarios, errors = scenario_file.load_directory(settings.scenarios)
     except ScenarioFileError as error:
         raise SettingsError(f"SCENARIO_DIRECTORY: {error}") from error
+    _tell_refused("scenario", errors)
+    return scenarios
+
+
+def _mixes(settings: Settings, scenarios: Mapping[str, Scenario]) -> dict[str, Mix]:
+    mixes, errors = mix_file.load_directory(settings.scenarios / "mixes", scenarios)
+    _tell_refused("mix", errors)
+    return mixes
+
+
+def _tell_refused(what: str, errors: Sequence[ContractError]) -> None:
     # A broken file costs its own scenario only; charging goes on.
     for refused in errors:
         for line in str(refused).splitlines():
-            log.error("scenario refused: %s", line)
-    return scenarios
+            log.error("%s refused: %s", what, line)

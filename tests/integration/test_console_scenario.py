@@ -3,11 +3,12 @@
 import asyncio
 import csv
 import json
-import os
 import signal
 import sys
-from contextlib import asynccontextmanager
 
+import pytest
+
+from console.scenario.__main__ import perform
 from console_apis import MemoryBankApi
 from contracts.events import ScenarioLabel
 from csms_parts import ENROLMENT, TOKEN, charge_point, csms, until
@@ -20,63 +21,56 @@ FAST = ("--set", "low_s=0.1", "--set", "start_s=0.1", "--set", "charge_s=0.3", "
 class Typed:
     """The command line before a bench: `await typed("list")` gives status, output, complaints."""
 
-    def __init__(self, environ, cwd):
-        self._environ = {**os.environ, "COLUMNS": "160", **environ}
-        self._cwd = cwd
-
-    async def started(self, *line):
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-W", "error", "-m", "chargebench", "scenario", *line),
-            stdout=-1,
-            stderr=-1,
-            env=self._environ,
-            cwd=self._cwd,
-        )
+    def __init__(self, capsys):
+        self._capsys = capsys
 
     async def __call__(self, *line):
-        process = await self.started(*line)
+        self._capsys.readouterr()
         async with asyncio.timeout(60):
-            out, err = await process.communicate()
-        return process.returncode, out.decode(), err.decode()
+            status = await perform(list(line), "chargebench scenario")
+        told = self._capsys.readouterr()
+        return status, told.out, told.err
 
 
-@asynccontextmanager
-async def bench_and_typed(tmp_path, **environ):
+@pytest.fixture
+async def bench(tmp_path, monkeypatch):
+    """A CSMS that the environment names, in an empty folder of work; a MemoryBank that remembers nothing."""
     memorybank = MemoryBankApi()
     memorybank.start()
     try:
-        async with csms(tmp_path) as bench:
-            places = {
-                "CSMS_API_URL": f"http://127.0.0.1:{bench.http_port}",
-                "CHARGEBENCH_TOKEN": TOKEN,
-                "MEMORYBANK_API_URL": memorybank.url,
-            }
-            yield bench, Typed({**places, **environ}, tmp_path)
+        async with csms(tmp_path / "state") as running:
+            monkeypatch.setenv("CSMS_API_URL", f"http://127.0.0.1:{running.http_port}")
+            monkeypatch.setenv("MEMORYBANK_API_URL", memorybank.url)
+            monkeypatch.setenv("CHARGEBENCH_TOKEN", TOKEN)
+            monkeypatch.setenv("COLUMNS", "160")
+            monkeypatch.chdir(tmp_path)
+            yield running
     finally:
         memorybank.stop()
 
 
-async def test_the_catalogue_is_listed_and_told(tmp_path):
-    async with bench_and_typed(tmp_path) as (_, typed):
-        status, out, _ = await typed("list", "current-fluct")
-        assert (status, [line.split("\t")[:3] for line in out.splitlines()[1:]]) == (
-            0,
-            [["A1", A1, "anomaly"]],
-        )
-        status, out, _ = await typed("list", "--json")
-        catalogue = [json.loads(line) for line in out.splitlines()]
-        assert [one["number"] for one in catalogue][:2] == ["A1", "A2"]
-        assert len(catalogue) > 30
-        status, out, _ = await typed("show", A1)
-        assert "high_a\t100\t0 … 300\tA\tThe upper limit" in out
-        assert "truth: repeated-current-fluctuation, or stop-storm, or zero-energy-flood" in out
+@pytest.fixture
+def typed(bench, capsys):
+    return Typed(capsys)
 
 
-async def test_a_run_ends_in_time_is_listed_compared_and_exported_with_its_label(tmp_path):
-    async with (
-        bench_and_typed(tmp_path) as (bench, typed),
-        charge_point(bench, "CP-1", ENROLMENT) as foreign,
-    ):
+async def test_the_catalogue_is_listed_and_told(bench, typed, tmp_path):
+    status, out, _ = await typed("list", "current-fluct")
+    assert (status, [line.split("\t")[:3] for line in out.splitlines()[1:]]) == (
+        0,
+        [["A1", A1, "anomaly"]],
+    )
+    status, out, _ = await typed("list", "--json")
+    catalogue = [json.loads(line) for line in out.splitlines()]
+    assert [one["number"] for one in catalogue][:2] == ["A1", "A2"]
+    assert len(catalogue) > 30
+    status, out, _ = await typed("show", A1)
+    assert "high_a\t100\t0 … 300\tA\tThe upper limit" in out
+    assert "truth: repeated-current-fluctuation, or stop-storm, or zero-energy-flood" in out
+
+
+async def test_a_run_ends_in_time_is_listed_compared_and_exported_with_its_label(bench, typed, tmp_path):
+    async with charge_point(bench, "CP-1", ENROLMENT) as foreign:
         line = ("run", A1, "--on", "CP-1", *FAST, "--set", "high_a=63", "--seed", "7", "--for", "4")
         status, out, err = await typed(*line)
         assert (status, "finished: its time is over" in out) == (0, True)
@@ -109,12 +103,55 @@ async def test_a_run_ends_in_time_is_listed_compared_and_exported_with_its_label
         assert alone["last_command_at"] == label.at.isoformat().replace("+00:00", "Z")
 
 
-async def test_ctrl_c_stops_the_run_and_undoes_what_it_did(tmp_path):
-    async with (
-        bench_and_typed(tmp_path) as (bench, typed),
-        charge_point(bench, "CP-1", ENROLMENT) as foreign,
-    ):
-        process = await typed.started("run", A1, "--on", "CP-1", *FAST[:4], "--set", "charge_s=60")
+MIX = """
+name = "mine"
+title = "t"
+description = "d"
+pause_s = 0.1
+[[runs]]
+scenario = "repeated-current-fluctuation"
+lasts_s = 1
+parameters = { low_s = 0.1, start_s = 0.1, charge_s = 0.2, pause_s = 0.1 }
+"""
+
+
+async def test_a_mix_and_a_sequence_run_to_their_ends(bench, typed, tmp_path):
+    (tmp_path / "mine.toml").write_text(MIX, encoding="utf-8")
+    (tmp_path / "wrong.toml").write_text(MIX.replace("lasts_s = 1", "lasts_s = 0"), encoding="utf-8")
+    async with charge_point(bench, "CP-1", ENROLMENT):
+        status, out, _ = await typed(
+            "run", "--mix", "mine.toml", "--on", "CP-1", "--count", "2", "--seed", "3"
+        )
+        assert (status, out.endswith(" finished: mine\n")) == (0, True)
+        line = ("run", A1, "benign-charging", "--on", "CP-1", "--set", "high_a=70", "--for", "2", "--json")
+        status, out, _ = await typed(*line)
+        assert (status, json.loads(out.splitlines()[-1])["state"]) == (0, "finished")
+        runs = (await bench.http.get("/api/scenario-runs", params={"limit": 9})).json()
+        assert [run["scenario"] for run in runs] == [A1] * 3
+        assert runs[0]["parameters"]["high_a"] == 70
+        answers = [
+            await one
+            for one in (
+                typed("run", "--mix", "wrong.toml", "--on", "CP-1", "--count", "1"),
+                typed("run", "--mix", "nowhere.toml", "--on", "CP-1", "--count", "1"),
+                typed("run", A1, "benign-charging", "--on", "CP-1", "--set", "hi=1"),
+                typed("list", "--mixes"),
+            )
+        ]
+    assert [status for status, _, _ in answers] == [2, 2, 2, 0]
+    said = [err for _, _, err in answers]
+    assert "wrong.toml: runs[0].lasts_s: Expected `float` > 0.0 (line 8)" in said[0]
+    assert "nowhere.toml: No such file" in said[1]
+    assert "hi: none of these scenarios has such a parameter" in said[2]
+    assert "attacks-and-life\trandom\t10\tAttacks among life" in answers[3][1]
+
+
+async def test_ctrl_c_stops_the_run_and_undoes_what_it_did(bench, typed, tmp_path):
+    async with charge_point(bench, "CP-1", ENROLMENT) as foreign:
+        line = ("run", A1, "--on", "CP-1", *FAST[:4], "--set", "charge_s=60")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-W", "error", "-m", "chargebench", "scenario", *line), stdout=-1, stderr=-1
+        )
         await until(lambda: foreign.transaction_id is not None, "the transaction", timeout_s=30)
         process.send_signal(signal.SIGINT)
         async with asyncio.timeout(30):
@@ -125,9 +162,8 @@ async def test_ctrl_c_stops_the_run_and_undoes_what_it_did(tmp_path):
         assert foreign.actions[-1] == "ClearChargingProfile"
 
 
-async def test_one_command_stops_everything(tmp_path):
+async def test_one_command_stops_everything(bench, typed, tmp_path):
     async with (
-        bench_and_typed(tmp_path) as (bench, typed),
         charge_point(bench, "CP-1", ENROLMENT),
         charge_point(bench, "CP-2", ENROLMENT) as foreign,
     ):
@@ -141,7 +177,7 @@ async def test_one_command_stops_everything(tmp_path):
         assert {json.loads(line)["state"] for line in out.splitlines()} == {"stopped"}
 
 
-async def test_what_cannot_be_done_is_told_in_one_line(tmp_path):
+async def test_what_cannot_be_done_is_told_in_one_line(bench, typed, tmp_path):
     complaints = [
         (["run", "can-flod", "--on", "CP-1"], "there is no scenario 'can-flod'; do you mean can-flood"),
         (["run", A1, "--on", "CP-9"], "never seen: CP-9"),
@@ -150,8 +186,8 @@ async def test_what_cannot_be_done_is_told_in_one_line(tmp_path):
         (["stop", "ffff"], "there is no run 'ffff'"),
         (["runs", "--url", "nonsense"], "'nonsense' is no address"),
     ]
-    async with bench_and_typed(tmp_path) as (bench, typed), charge_point(bench, "CP-1", ENROLMENT):
-        answers = await asyncio.gather(*(typed(*line) for line, _ in complaints))
+    async with charge_point(bench, "CP-1", ENROLMENT):
+        answers = [await typed(*line) for line, _ in complaints]
     for (line, complaint), (status, out, err) in zip(complaints, answers, strict=True):
         assert (status, out) == (2, "")
         (said,) = err.splitlines()
@@ -159,16 +195,16 @@ async def test_what_cannot_be_done_is_told_in_one_line(tmp_path):
         assert complaint in said
 
 
-async def test_a_csms_that_is_away_and_a_wrong_token_are_told(tmp_path):
-    async with bench_and_typed(tmp_path, CHARGEBENCH_TOKEN="guess") as (_, typed):
-        status, _, err = await typed("stop")
-        assert (status, "must carry the start-up token; the token is in $CHARGEBENCH_TOKEN" in err) == (
-            2,
-            True,
-        )
-        away = f"http://127.0.0.1:{free_port()}"
-        status, _, err = await typed("list", "--url", away)
-        assert (status, err) == (
-            2,
-            f"chargebench scenario list: The CSMS does not answer at {away}: no connection.\n",
-        )
+async def test_a_csms_that_is_away_and_a_wrong_token_are_told(typed, monkeypatch):
+    monkeypatch.setenv("CHARGEBENCH_TOKEN", "guess")
+    status, _, err = await typed("stop")
+    assert (status, "must carry the start-up token; the token is in $CHARGEBENCH_TOKEN" in err) == (
+        2,
+        True,
+    )
+    away = f"http://127.0.0.1:{free_port()}"
+    status, _, err = await typed("list", "--url", away)
+    assert (status, err) == (
+        2,
+        f"chargebench scenario list: The CSMS does not answer at {away}: no connection.\n",
+    )

@@ -11,17 +11,17 @@ from pathlib import Path
 import msgspec
 
 from chassis.screen import Column, Screen
-from console.answers import Scenario, ScenarioRun
+from console.answers import MixRun, Scenario, ScenarioRun
 from console.apis import ApiError, ApiRefused
-from console.scenario import comparison, detected, export, words
+from console.scenario import comparison, detected, export, performing, words
 from console.scenario.arguments import parse
 from console.scenario.detected import Found
-from console.scenario.following import Progress, follow, interrupted
-from console.scenario.lab_link import LabLink, NoSuchThing
-from console.scenario.place import find
+from console.scenario.export import CannotWrite
+from console.scenario.lab_link import SHORTEST_ID, LabLink
+from console.scenario.place import NoSuchThing, find
 from console.top.place import NoSuchPlace
 
-EXIT_FAILED, EXIT_WRONG, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_WRONG, EXIT_INTERRUPTED = 2, 130
 
 _SCENARIOS = (
     Column("no.", "number"),
@@ -29,6 +29,13 @@ _SCENARIOS = (
     Column("kind", "kind"),
     Column("title", "title", folds=True, drop=1),
     Column("ends", "ends", drop=2),
+)
+_MIXES = (
+    Column("name", "name"),
+    Column("order", "order"),
+    Column("runs", "runs", 0),
+    Column("title", "title", folds=True, drop=1),
+    Column("scenarios", "scenarios", folds=True, drop=2),
 )
 _PARAMETERS = (
     Column("parameter", "name"),
@@ -47,17 +54,33 @@ _RUNS = (
     Column("cycles", "cycles", 0, drop=4),
     Column("seed", "seed", 0, drop=6),
     Column("parameters", "parameters", folds=True, drop=7),
+    Column("mix", "mix", drop=8),
     Column("reason", "reason", folds=True, drop=5),
 )
 
 
-async def _perform(asked: argparse.Namespace, screen: Screen) -> int:
-    place = find(asked.url, asked.home, os.environ, Path.cwd())
-    async with LabLink(place) as link:
-        return await _COMMANDS[asked.command](link, screen, asked)
+async def perform(line: list[str], prog: str) -> int:
+    """Do what is asked for, tell in one line what cannot be done, and return the exit status."""
+    asked = parse(line, prog)
+    try:
+        place = find(asked.url, asked.home, os.environ, Path.cwd())
+        async with LabLink(place) as link:
+            return await _COMMANDS[asked.command](link, Screen(as_json=asked.json), asked)
+    except ApiRefused as error:
+        more = "; the token is in $CHARGEBENCH_TOKEN or --home" if "token" in error.detail else ""
+        print(f"{prog} {asked.command}: {error}{more}", file=sys.stderr)
+    except (NoSuchPlace, NoSuchThing, ApiError, CannotWrite) as error:
+        print(f"{prog} {asked.command}: {error}", file=sys.stderr)
+    return EXIT_WRONG
 
 
 async def _list(link: LabLink, screen: Screen, asked: argparse.Namespace) -> int:
+    if asked.mixes:
+        mixes = await link.mixes()
+        screen.table(
+            f"Mixes: {len(mixes)}", _MIXES, map(words.mix_row, mixes), facts=map(msgspec.to_builtins, mixes)
+        )
+        return 0
     wanted = [word.lower() for word in asked.words]
     shown = [
         scenario
@@ -91,42 +114,6 @@ async def _show(link: LabLink, screen: Screen, asked: argparse.Namespace) -> int
     return 0
 
 
-async def _run(link: LabLink, screen: Screen, asked: argparse.Namespace) -> int:
-    await link.scenario(asked.scenario)  # a name mistyped is told with what was meant
-    wish = {
-        "scenario": asked.scenario,
-        "charge_point_ids": await _chosen(link, asked),
-        "parameters": dict(asked.set),
-        "seed": asked.seed,
-        "replace": asked.replace,
-        "lasts_s": asked.lasts_s,
-    }
-    with interrupted() as stop:
-        run = await link.start(wish)
-        if asked.json:
-            screen.objects([msgspec.to_builtins(run)])
-        if asked.detach:
-            screen.line(f"run {run.run_id[: words.SHORT_ID]}: {run.scenario} on {words.where(run)}")
-            return 0
-        run = await follow(link, run, stop, Progress(silent=asked.json))
-    if asked.json:
-        screen.objects([msgspec.to_builtins(run)])
-    undone = "; what it did is undone" if stop.is_set() else ""
-    screen.line(f"run {run.run_id[: words.SHORT_ID]} {run.state}: {run.reason or run.scenario}{undone}")
-    if stop.is_set():
-        return EXIT_INTERRUPTED
-    return EXIT_FAILED if run.state == "failed" else 0
-
-
-async def _chosen(link: LabLink, asked: argparse.Namespace) -> list[str]:
-    if not asked.all:
-        return list(asked.on)
-    ids = [one.charge_point_id for one in await link.charge_points() if one.enrolled and one.connected]
-    if not ids:
-        raise NoSuchThing("no charge point of the bench's own is connected")
-    return ids
-
-
 async def _stop(link: LabLink, screen: Screen, asked: argparse.Namespace) -> int:
     if not asked.runs:
         stopped = await link.stop_all()
@@ -137,8 +124,22 @@ async def _stop(link: LabLink, screen: Screen, asked: argparse.Namespace) -> int
             "what they did is undone"
         )
         return 0
-    ended = [await link.stop(run.run_id) for run in await link.found(asked.runs)]
-    _show_runs(screen, ended)
+    mixes = {one.mix_run_id: one for one in await link.running_mixes()}
+    for beginning in asked.runs:
+        of_mix = [
+            mix_run_id
+            for mix_run_id in mixes
+            if len(beginning) >= SHORTEST_ID and mix_run_id.startswith(beginning)
+        ]
+        if len(of_mix) == 1:
+            ended: ScenarioRun | MixRun = await link.stop_mix(of_mix[0])
+        else:
+            (run,) = await link.found([beginning])
+            ended = await link.stop(run.run_id)
+        if asked.json:
+            screen.objects([msgspec.to_builtins(ended)])
+        where = f"{words.name(ended)} on {words.where(ended)}"
+        screen.line(f"run {words.short_id(ended)} stopped: {where}; what it did is undone")
     return 0
 
 
@@ -198,7 +199,7 @@ async def _export(link: LabLink, screen: Screen, asked: argparse.Namespace) -> i
 _COMMANDS = {
     "list": _list,
     "show": _show,
-    "run": _run,
+    "run": performing.run,
     "stop": _stop,
     "runs": _runs,
     "compare": _compare,
@@ -210,23 +211,13 @@ def main(line: list[str] | None = None, prog: str = "chargebench scenario") -> i
     """Run the command line, whose first word is the command's own name; return the exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8 still shows the numbers
-    asked = parse((line or sys.argv)[1:], prog)
-    prog = f"{prog} {asked.command}"
     try:
-        return asyncio.run(_perform(asked, Screen(as_json=asked.json)))
-    except ApiRefused as error:
-        more = "; the token is in $CHARGEBENCH_TOKEN or --home" if "token" in error.detail else ""
-        print(f"{prog}: {error}{more}", file=sys.stderr)
-    except (NoSuchPlace, NoSuchThing, ApiError) as error:
-        print(f"{prog}: {error}", file=sys.stderr)
+        return asyncio.run(perform((line or sys.argv)[1:], prog))
     except BrokenPipeError:  # as `… | head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        print(f"{prog}: {asked.file}: {error.strerror or error}", file=sys.stderr)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    return EXIT_WRONG
 
 
 if __name__ == "__main__":

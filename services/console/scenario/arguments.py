@@ -16,7 +16,8 @@ _EXAMPLES = """examples:
   {prog} list
   {prog} show can-flood
   {prog} run repeated-current-fluctuation --on CP-2 --set high_a=63 --seed 7
-  {prog} run can-flood --on CP-1,CP-2 --for 90 --replace
+  {prog} run can-flood thermal-tamper --on CP-1,CP-2 --pause 10 --replace
+  {prog} run --mix attacks-and-life --all --seed 7 --for 3600
   {prog} stop                       everything, and what was done is undone
   {prog} runs --on CP-2 --since 2h
   {prog} compare 3f2a 91bc
@@ -57,12 +58,13 @@ def parse(arguments: list[str], prog: str) -> argparse.Namespace:
         "list", "the scenarios that can be run", "flood", "With words: those that hold them all."
     )
     listed.add_argument("words", nargs="*", metavar="WORD", help="in name, number or title")
+    listed.add_argument("--mixes", action="store_true", help="the mixes and sequences instead")
     shown = command("show", "one scenario, its parameters, what it imitates", "can-flood")
     shown.add_argument("scenario", metavar="SCENARIO")
     _add_run(
         command(
             "run",
-            "run a scenario and watch it to its end",
+            "run a scenario, several in sequence or a mix, and watch it to its end",
             "can-flood --on CP-2 --set duration_s=30 --seed 7",
             "Ctrl-C stops it and undoes what it did.",
         )
@@ -93,7 +95,15 @@ def parse(arguments: list[str], prog: str) -> argparse.Namespace:
     exported.add_argument("runs", nargs="*", metavar="RUN", help="only these (default: all that are kept)")
     _add_filters(exported)
     exported.add_argument("--format", choices=FORMATS, help="default: as the file is called, else json")
-    return parser.parse_args(arguments)
+    asked = parser.parse_args(arguments)
+    if asked.command == "run":
+        if bool(asked.scenarios) == (asked.mix is not None):
+            parser.error("run: name scenarios, or a mix with --mix")
+        if asked.mix is not None and asked.set:
+            parser.error("run: --set: a mix says its parameters itself")
+        if asked.count is not None and asked.mix is None and len(asked.scenarios) == 1:
+            parser.error("run: --count: of a mix or several scenarios; --for ends one")
+    return asked
 
 
 def _add_place(command: argparse.ArgumentParser) -> None:
@@ -112,7 +122,13 @@ def _add_place(command: argparse.ArgumentParser) -> None:
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
-    run.add_argument("scenario", metavar="SCENARIO")
+    run.add_argument(
+        "scenarios",
+        nargs="*",
+        metavar="SCENARIO",
+        help="several: one after the other, each as long as it says",
+    )
+    run.add_argument("--mix", metavar="NAME|FILE.toml", help="one of `list --mixes`, or a file like these")
     where = run.add_mutually_exclusive_group(required=True)
     where.add_argument(
         "--on", action="extend", type=_names, metavar="CP[,CP…]", help="charge points; may be given again"
@@ -124,7 +140,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         type=_assignment,
         default=[],
         metavar="NAME=VALUE",
-        help="a parameter, in the unit that `show` tells",
+        help="a parameter, in the unit that `show` tells; of several scenarios for those that have it",
     )
     run.add_argument(
         "--seed",
@@ -135,6 +151,12 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     )
     run.add_argument(
         "--for", dest="lasts_s", type=_seconds, metavar="S", help="end it after S seconds at the latest"
+    )
+    run.add_argument(
+        "--count", type=_whole(1, 10_000), metavar="N", help="of a mix or sequence: runs at each charge point"
+    )
+    run.add_argument(
+        "--pause", dest="pause_s", type=_seconds, default=10.0, metavar="S", help="in a sequence (default 10)"
     )
     run.add_argument("--replace", action="store_true", help="stop first what the charge points are in")
     run.add_argument("--detach", action="store_true", help="only start it; `stop` ends it")

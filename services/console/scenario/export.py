@@ -11,6 +11,10 @@ from typing import Any
 STDOUT = Path("-")
 
 
+class CannotWrite(Exception):  # noqa: N818 - named after what is wrong
+    """The file cannot be written; the text says which and why."""
+
+
 def text(rows: Sequence[dict[str, Any]], form: str) -> str:
     """Return the file's text; in CSV lists are separated by spaces and parameters are JSON."""
     if form == "json":
@@ -29,7 +33,7 @@ def form_of(path: Path, asked: str | None) -> str:
 
 
 def write(path: Path, content: str) -> None:
-    """Write the file, which appears when it is whole; raises OSError."""
+    """Write the file, which appears when it is whole; raises CannotWrite."""
     if path == STDOUT:
         sys.stdout.write(content)
         return
@@ -37,8 +41,9 @@ def write(path: Path, content: str) -> None:
     try:
         unfinished.write_text(content, encoding="utf-8")
         unfinished.replace(path)
-    finally:
+    except OSError as error:
         unfinished.unlink(missing_ok=True)
+        raise CannotWrite(f"{path}: {error.strerror or error}") from error
 
 
 def _cell(value: Any) -> Any:

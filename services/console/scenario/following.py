@@ -3,15 +3,12 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from typing import Protocol, TypeVar
 
 from chassis.terminal import printable
-from console.answers import ScenarioRun
 from console.apis import ApiAway
-from console.scenario import words
-from console.scenario.lab_link import LabLink
 
 PERIOD_S = 1.0
 PATIENCE_S = 30.0
@@ -38,21 +35,18 @@ class Progress:
 
     def __init__(self, *, silent: bool) -> None:
         self._silent = silent
-        self._told: tuple[object, ...] = ()
+        self._told: object = None
         self._width = 0
 
-    def tell(self, run: ScenarioRun) -> None:
-        """Tell it."""
+    def tell(self, line: str, told: object) -> None:
+        """Tell it; `told` is what of the line is news."""
         if self._silent:
             return
-        lasted_s = words.lasted_s(run, datetime.now(UTC)) or 0.0
-        cycles = "1 cycle" if run.cycles == 1 else f"{run.cycles} cycles"
-        line = f"{run.scenario} on {words.where(run)}: {run.state} for {lasted_s:.0f} s, {cycles}"
-        line = printable(line if run.reason is None else f"{line} ({run.reason})")
+        line = printable(line)
         if sys.stderr.isatty():
             _write(f"\r{line:{self._width}}")
             self._width = len(line)
-        elif self._told != (told := (run.state, run.cycles, run.reason)):
+        elif self._told != told:
             self._told = told
             _write(f"{line}\n")
 
@@ -68,21 +62,37 @@ def _write(text: str) -> None:
     sys.stderr.flush()
 
 
-async def follow(link: LabLink, run: ScenarioRun, stop: asyncio.Event, progress: Progress) -> ScenarioRun:
-    """Return the run as it ended by itself, or as it was stopped; raises what `link` does."""
+class Followed(Protocol):
+    """A run, or the run of a mix."""
+
+    @property
+    def state(self) -> str:
+        """Running, or how it ended."""
+
+
+F = TypeVar("F", bound=Followed)
+
+
+async def follow(
+    followed: F,
+    ask: Callable[[], Awaitable[F]],
+    end: Callable[[], Awaitable[F]],
+    stop: asyncio.Event,
+    tell: Callable[[F], None],
+) -> F:
+    """Return what is followed as it ended by itself, or by `end`, once `stop` is set; raises what both do."""
     loop = asyncio.get_running_loop()
     heard_s = loop.time()
-    while run.state == "running":
-        progress.tell(run)
+    while followed.state == "running":
+        tell(followed)
         with suppress(TimeoutError):
             async with asyncio.timeout(PERIOD_S):
                 await stop.wait()
         try:
-            run = await (link.stop if stop.is_set() else link.run)(run.run_id)
+            followed = await (end() if stop.is_set() else ask())
             heard_s = loop.time()
         except ApiAway:
             if stop.is_set() or loop.time() - heard_s > PATIENCE_S:
                 raise
-    progress.tell(run)
-    progress.over()
-    return run
+    tell(followed)
+    return followed

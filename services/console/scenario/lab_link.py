@@ -12,6 +12,10 @@ from console.answers import (
     Anomalies,
     ChargePoint,
     ChargePoints,
+    Mix,
+    Mixes,
+    MixRun,
+    MixRuns,
     Scenario,
     ScenarioRun,
     ScenarioRuns,
@@ -19,7 +23,7 @@ from console.answers import (
     StoppedAll,
 )
 from console.apis import Api, Params
-from console.scenario.place import Place
+from console.scenario.place import NoSuchThing, Place
 from contracts.events import Anomaly
 
 DEADLINE_S = 45.0
@@ -27,10 +31,6 @@ DEADLINE_S = 45.0
 SHORTEST_ID = 4
 _PAGE = 1000
 _MOST_PAGES = 20
-
-
-class NoSuchThing(Exception):  # noqa: N818 - named after what is wrong
-    """What was asked for is not there, or not to be told from another; the text says which."""
 
 
 class LabLink:
@@ -76,6 +76,27 @@ class LabLink:
     async def stop(self, run_id: str) -> ScenarioRun:
         """Stop a run and return it as it ended, everything undone."""
         return await self._csms.ask("DELETE", _path(run_id), ScenarioRun)
+
+    async def mixes(self) -> list[Mix]:
+        """Return the mixes that the CSMS has files of."""
+        return await self._csms.ask("GET", "/api/mixes", Mixes)
+
+    async def start_mix(self, wish: dict[str, Any]) -> MixRun:
+        """Start a mix."""
+        return await self._csms.ask("POST", "/api/mix-runs", MixRun, body=wish)
+
+    async def mix_run(self, mix_run_id: str) -> MixRun:
+        """Return a mix as it runs now."""
+        return await self._csms.ask("GET", _mix_path(mix_run_id), MixRun)
+
+    async def stop_mix(self, mix_run_id: str) -> MixRun:
+        """Stop a mix and return it as it ended, everything undone."""
+        return await self._csms.ask("DELETE", _mix_path(mix_run_id), MixRun)
+
+    async def running_mixes(self) -> list[MixRun]:
+        """Return the mixes that run."""
+        runs = await self._csms.ask("GET", "/api/mix-runs", MixRuns, params={"limit": _PAGE})
+        return [run for run in runs if run.state == "running"]
 
     async def stop_all(self) -> StoppedAll:
         """Stop everything."""
@@ -132,6 +153,10 @@ class LabLink:
 
 def _path(run_id: str) -> str:
     return f"/api/scenario-runs/{quote(run_id, safe='')}"
+
+
+def _mix_path(mix_run_id: str) -> str:
+    return f"/api/mix-runs/{quote(mix_run_id, safe='')}"
 
 
 def _meant(name: str, known: Sequence[str] | dict[str, Any]) -> str:

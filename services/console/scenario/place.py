@@ -12,6 +12,10 @@ from console.settings import ApiSettings
 from console.top.place import NoSuchPlace, address, bench_addresses
 
 
+class NoSuchThing(Exception):  # noqa: N818 - named after what is wrong
+    """What was asked for is not there, or not to be told from another; the text says which."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Two addresses, which may carry a password, and the CSMS's token; None: nothing can be changed."""

@@ -1,12 +1,14 @@
 """Scenarios and their runs as rows of tables and of files. Pure."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from console.answers import Scenario, ScenarioRun
+from console.answers import Mix, MixRun, Scenario, ScenarioRun
+from console.scenario.place import NoSuchThing
 
 SHORT_ID = 8
 
@@ -57,7 +59,7 @@ def parameter_rows(scenario: Scenario) -> list[dict[str, Any]]:
     ]
 
 
-def lasted_s(run: ScenarioRun, now: datetime) -> float | None:
+def lasted_s(run: ScenarioRun | MixRun, now: datetime) -> float | None:
     """Return how long a run has lasted, in seconds."""
     if run.started_at is None:
         return None
@@ -76,11 +78,76 @@ def run_row(run: ScenarioRun, now: datetime) -> dict[str, Any]:
         "cycles": run.cycles,
         "seed": run.seed,
         "parameters": assignments(run.parameters),
+        "mix": None if run.mix_run_id is None else run.mix_run_id[:SHORT_ID],
         "reason": run.reason,
     }
 
 
-def where(run: ScenarioRun, most: int = 3) -> str:
+def short_id(run: ScenarioRun | MixRun) -> str:
+    """Return what a run is called on the command line."""
+    return (run.run_id if isinstance(run, ScenarioRun) else run.mix_run_id)[:SHORT_ID]
+
+
+def name(run: ScenarioRun | MixRun) -> str:
+    """Return the name of what runs."""
+    return run.scenario if isinstance(run, ScenarioRun) else run.name
+
+
+def run_line(run: ScenarioRun, now: datetime) -> str:
+    """Return how a run fares."""
+    return _line(run, "1 cycle" if run.cycles == 1 else f"{run.cycles} cycles", now)
+
+
+def mix_line(run: MixRun, now: datetime) -> str:
+    """Return how a mix fares."""
+    return _line(run, "1 run" if run.runs == 1 else f"{run.runs} runs", now)
+
+
+def _line(run: ScenarioRun | MixRun, done: str, now: datetime) -> str:
+    line = f"{name(run)} on {where(run)}: {run.state} for {lasted_s(run, now) or 0.0:.0f} s, {done}"
+    return line if run.reason is None else f"{line} ({run.reason})"
+
+
+def sequence_text(scenarios: Sequence[Scenario], given: Mapping[str, float], pause_s: float) -> str:
+    """Return scenarios in sequence as the text of a mix; each takes those of the parameters that it has.
+
+    Raises NoSuchThing where none has one of them.
+    """
+    unknown = [name for name in given if not any(name in scenario.parameters for scenario in scenarios)]
+    if unknown:
+        raise NoSuchThing(f"{', '.join(unknown)}: none of these scenarios has such a parameter")
+    title = " ".join(scenario.name for scenario in scenarios)
+    lines = [
+        'name = "sequence"',
+        f"title = {json.dumps(title)}",
+        'description = "As typed"',
+        'order = "sequence"',
+        f"pause_s = {pause_s}",
+    ]
+    for scenario in scenarios:
+        values = [f"{name} = {value}" for name, value in given.items() if name in scenario.parameters]
+        lines += [
+            "[[runs]]",
+            f"scenario = {json.dumps(scenario.name)}",
+            f"parameters = {{ {', '.join(values)} }}",
+        ]
+    if any(scenario.together for scenario in scenarios):
+        lines.insert(4, "together = true")
+    return "\n".join(lines) + "\n"
+
+
+def mix_row(mix: Mix) -> dict[str, Any]:
+    """Return a mix as a row of the list."""
+    return {
+        "name": mix.name,
+        "order": mix.order,
+        "runs": len(mix.runs),
+        "title": mix.title,
+        "scenarios": " ".join(dict.fromkeys(str(entry.get("scenario")) for entry in mix.runs)),
+    }
+
+
+def where(run: ScenarioRun | MixRun, most: int = 3) -> str:
     """Return the charge points of a run, many as a number."""
     ids = run.charge_point_ids
     return ", ".join(ids) if len(ids) <= most else f"{ids[0]} … ({len(ids)})"

@@ -9,6 +9,7 @@ from pathlib import Path
 from csms.state.charge_points import ChargePointStore
 from csms.state.id_tags import IdTagStore
 from csms.state.limits import LimitStore
+from csms.state.mixes import MixStore
 from csms.state.runs import RunStore
 from csms.state.transactions import TransactionStore
 
@@ -35,6 +36,7 @@ class State:
         self.charge_points = ChargePointStore(db)
         self.limits = LimitStore(db)
         self.runs = RunStore(db)
+        self.mixes = MixStore(db)
 
     @classmethod
     @contextmanager

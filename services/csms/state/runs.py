@@ -105,6 +105,7 @@ class RunStore:
         charge_point_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        mix_run_id: str | None = None,
         *,
         limit: int = 50,
     ) -> list[Run]:
@@ -112,10 +113,11 @@ class RunStore:
         return self._select(
             "WHERE (?1 IS NULL OR ?1 IN (SELECT value FROM json_each(charge_point_ids))) "
             "AND (?2 IS NULL OR ended_at IS NULL OR ended_at >= ?2) AND (?3 IS NULL OR started_at < ?3) "
-            "ORDER BY started_at DESC LIMIT ?4",
+            "AND (?4 IS NULL OR mix_run_id = ?4) ORDER BY started_at DESC LIMIT ?5",
             charge_point_id,
             to_text(since),
             to_text(until),
+            mix_run_id,
             limit,
         )
 

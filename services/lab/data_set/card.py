@@ -18,6 +18,7 @@ class Made:
     charge_points: int
     seed: int
     scenarios: tuple[str, ...]
+    mix: str | None
     every_h: float
     lasts_s: float | None
     sample_interval_s: int
@@ -70,12 +71,16 @@ def text(made: Made, rows: Mapping[str, int]) -> str:
 def _parameters(made: Made) -> list[str]:
     runs = ", ".join(made.scenarios) or "none: benign life only"
     lasts = "as long as its file says" if made.lasts_s is None else f"{made.lasts_s:g} s"
+    lives = "one of them at a charge point about every"
+    pace = {lives: f"{made.every_h:g} h, for {lasts}"}
+    if made.mix is not None:
+        pace = {"mix": f"{made.mix}, each run for {lasts}"}
     values = {
         "charge points": made.charge_points,
         "days": f"{made.days:g}, from {made.begin_at.isoformat()}",
         "seed": made.seed,
         "scenarios": runs,
-        "one of them at a charge point about every": f"{made.every_h:g} h, for {lasts}",
+        **pace,
         "MeterValues every": f"{made.sample_interval_s} s",
         "share of time in which something happens": f"{made.occupied_share:.1%}",
     }

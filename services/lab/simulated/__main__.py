@@ -12,7 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from csms import scenario_file
+from csms import mix_file, scenario_file
+from csms.mix import Mix
+from csms.mix_file import MixFileError
 from csms.scenario import Scenario
 from csms.scenario_file import ScenarioFileError
 from lab.data_set import card
@@ -23,6 +25,7 @@ from lab.simulated.workers import blocks_of, simulate
 
 MOST_CHARGE_POINTS = 500
 BENIGN, ALL = "benign", "all"
+USUAL_EVERY_H = 24.0
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,10 +48,14 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         "--mix",
         default=BENIGN,
         metavar="NAMES",
-        help=f"scenarios, comma-separated; or {ALL} (but those in phase); or {BENIGN} (default): life alone",
+        help=f"scenarios, comma-separated; or {ALL} (but those in phase); or {BENIGN} (default): life alone; "
+        "or the file of a mix, NAME.toml (docs/scenarios.md)",
     )
     parser.add_argument(
-        "--every-hours", type=_above_0, default=24.0, metavar="H", help="between two runs (default 24)"
+        "--every-hours",
+        type=_above_0,
+        metavar="H",
+        help=f"between two runs (default {USUAL_EVERY_H:g}); the file of a mix has pauses of its own",
     )
     parser.add_argument(
         "--run-seconds", type=_above_0, metavar="S", help="of each run (default: as its file says)"
@@ -90,11 +97,13 @@ def main(line: list[str]) -> int:
     arguments = _parse(line[1:])
     out: Path = arguments.out
     try:
-        scenarios = _scenarios(arguments.scenarios, arguments.mix)
+        scenarios, mix = _mixed(arguments.scenarios, arguments.mix)
+        if mix is not None and arguments.every_hours is not None:
+            raise ScenarioFileError("--every-hours: the pauses are the mix's own")  # noqa: TRY301
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise ScenarioFileError(f"{out}: is there already; name a new or an empty directory")  # noqa: TRY301
         out.mkdir(parents=True, exist_ok=True)
-    except (ScenarioFileError, OSError) as error:
+    except (ScenarioFileError, MixFileError, OSError) as error:
         print(f"chargebench simulate: {error}", file=sys.stderr)
         return 2
     fleet = Fleet(
@@ -102,7 +111,8 @@ def main(line: list[str]) -> int:
         days=arguments.days,
         seed=arguments.seed,
         scenarios=scenarios,
-        every_h=arguments.every_hours,
+        every_h=arguments.every_hours or USUAL_EVERY_H,
+        mix=mix,
         lasts_s=arguments.run_seconds,
         sample_interval_s=arguments.meter_interval,
         ac_share=arguments.ac_percent / 100,
@@ -134,6 +144,7 @@ def _make(fleet: Fleet, out: Path, line: list[str], *, workers: int, shows_wire:
         charge_points=fleet.charge_points,
         seed=fleet.seed,
         scenarios=tuple(scenario.name for scenario in fleet.scenarios),
+        mix=None if fleet.mix is None else fleet.mix.name,
         every_h=fleet.every_h,
         lasts_s=fleet.lasts_s,
         sample_interval_s=fleet.sample_interval_s,
@@ -175,10 +186,21 @@ class _Progress:
         )
 
 
-def _scenarios(directory: Path, mix: str) -> tuple[Scenario, ...]:
+def _mixed(directory: Path, mix: str) -> tuple[tuple[Scenario, ...], Mix | None]:
+    """Return what runs: the scenarios, and the mix of them where a file was named."""
     if mix == BENIGN:
-        return ()
+        return (), None
     known, _ = scenario_file.load_directory(directory)
+    if not mix.endswith(".toml"):
+        return _named(directory, known, mix), None
+    loaded = mix_file.load(Path(mix), known)
+    if loaded.together:
+        raise ScenarioFileError(f"{mix}: needs several charge points in phase; run it on a bench")
+    names = dict.fromkeys(entry.scenario for entry in loaded.runs)
+    return tuple(known[name] for name in names), loaded
+
+
+def _named(directory: Path, known: dict[str, Scenario], mix: str) -> tuple[Scenario, ...]:
     names = sorted(known) if mix == ALL else mix.split(",")
     missing = [name for name in names if name not in known]
     if missing:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from chargepoint.smart_charging import Supply
 from charger.vehicle import Vehicle
+from csms.mix import DrawnRun, Mix, course
 from csms.scenario import RemoteStart, Scenario
 from lab.life.cars import GRID_V, charging_s, dc_car
 from lab.life.equipment import equipment
@@ -29,6 +30,8 @@ class Fleet:
 
     At each charge point one of the `scenarios`, drawn evenly, runs about every `every_h` hours for `lasts_s`
     (None: as long as its file says): within a session, or between two where it starts its own transactions.
+    With a `mix`, of these scenarios, each charge point lives the course that the mix has for it on a bench,
+    with pauses at least as long as its own.
     """
 
     charge_points: int
@@ -37,6 +40,7 @@ class Fleet:
     scenarios: tuple[Scenario, ...] = ()
     every_h: float = 24.0
     lasts_s: float | None = None
+    mix: Mix | None = None
     sample_interval_s: int = 10
     ac_share: float = 0.0
     """Of the charge points: alternating current, at work; scenarios run at the others alone."""
@@ -93,25 +97,36 @@ def _runs(
     fleet: Fleet, charge_point_id: str, lived: Sequence[Session], rng: random.Random
 ) -> Iterator[ScenarioRun]:
     due_s = 0.0
-    while fleet.scenarios:
-        due_s += rng.expovariate(1 / (fleet.every_h * 3600.0))
+    for drawn in _drawn(fleet, charge_point_id, rng):
+        due_s += drawn.pause_s
         if due_s >= fleet.lasts_in_all_s:
             return
-        scenario = rng.choice(fleet.scenarios)
-        lasts_s = fleet.lasts_s or scenario.lasts_s
+        scenario, seed, lasts_s = drawn.scenario, drawn.seed, fleet.lasts_s or drawn.lasts_s
         start_s = _fitting(scenario, lived, due_s, lasts_s)
-        seed = rng.randrange(2**31)
         if start_s is None:
             return
         yield ScenarioRun(
             run_id=f"{scenario.name}/{charge_point_id}/{seed}",
             scenario=scenario,
             start_s=start_s,
+            parameters=drawn.parameters,
             seed=seed,
             lasts_s=lasts_s,
             car=visiting_car(seed) if starts_transactions(scenario) else None,
         )
         due_s = start_s + lasts_s + CALM_S
+
+
+def _drawn(fleet: Fleet, charge_point_id: str, rng: random.Random) -> Iterator[DrawnRun]:
+    """Yield, without end, what runs at a charge point, and after which pause."""
+    if fleet.mix is not None:
+        known = {scenario.name: scenario for scenario in fleet.scenarios}
+        yield from course(fleet.mix, known, fleet.seed, charge_point_id)
+    while fleet.scenarios:
+        pause_s = rng.expovariate(1 / (fleet.every_h * 3600.0))
+        scenario = rng.choice(fleet.scenarios)
+        seed = rng.randrange(2**31)
+        yield DrawnRun(scenario=scenario, parameters={}, seed=seed, lasts_s=scenario.lasts_s, pause_s=pause_s)
 
 
 def _fitting(scenario: Scenario, lived: Sequence[Session], due_s: float, lasts_s: float) -> float | None:

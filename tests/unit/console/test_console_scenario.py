@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import tomllib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from console.answers import Scenario, ScenarioRun
 from console.scenario import comparison, detected, export, words
 from console.scenario.arguments import parse
-from console.scenario.place import find
+from console.scenario.place import NoSuchThing, find
 from console.top.place import NoSuchPlace
 from console_parts import fluctuation
 from contracts.events import FLEET
@@ -114,6 +115,25 @@ def test_nothing_is_an_empty_file():
     assert (export.text([], "csv"), export.text([], "json")) == ("", "[]\n")
 
 
+def test_a_sequence_that_is_typed_is_the_text_of_a_mix():
+    other = Scenario(name="mass-step", together=True, parameters={"limit_a": {}})
+    text = words.sequence_text([Scenario(name="a", parameters={"high_a": {}}), other], {"high_a": 63.0}, 5.0)
+    assert tomllib.loads(text) == {
+        "name": "sequence",
+        "title": "a mass-step",
+        "description": "As typed",
+        "order": "sequence",
+        "together": True,
+        "pause_s": 5.0,
+        "runs": [
+            {"scenario": "a", "parameters": {"high_a": 63.0}},
+            {"scenario": "mass-step", "parameters": {}},
+        ],
+    }
+    with pytest.raises(NoSuchThing, match="low_a: none of these"):
+        words.sequence_text([other], {"low_a": 1.0}, 5.0)
+
+
 def test_the_catalogue_is_in_order():
     numbers = ["H2", "A10", "", "A9", "H1"]
     ordered = sorted(
@@ -126,6 +146,10 @@ def test_the_catalogue_is_in_order():
     ("line", "complaint"),
     [
         (["run", "can-flood"], "--on --all is required"),
+        (["run", "--all"], "name scenarios, or a mix with --mix"),
+        (["run", "can-flood", "--all", "--mix", "m"], "name scenarios, or a mix with --mix"),
+        (["run", "--mix", "m", "--all", "--set", "a=1"], "a mix says its parameters itself"),
+        (["run", "can-flood", "--all", "--count", "2"], "--for ends one"),
         (["run", "can-flood", "--on", "CP-1", "--set", "high_a"], "'high_a' is not like high_a=63"),
         (["run", "can-flood", "--on", "CP-1", "--set", "high_a=nan"], "is not like high_a=63"),
         (["run", "can-flood", "--on", "CP-1,"], "holds an empty name"),

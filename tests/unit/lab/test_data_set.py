@@ -1,5 +1,6 @@
 """A data set: the same with any number of workers, read again as it was told, the truth apart."""
 
+import itertools
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from contracts.events import AnyEvent, CanFrameSeen, Reading, ScenarioLabel, TransactionStarted
-from csms import scenario_file
+from csms import mix_file, scenario_file
+from csms.mix import course
 from lab.data_set import reader
 from lab.data_set.reader import NoDataSet
 from lab.simulated import __main__ as command
@@ -101,6 +103,39 @@ def test_unknown_scenario_is_named(tmp_path: Path, capsys: pytest.CaptureFixture
     line = ["simulate", "--mix", "nonsense", "--scenarios", str(SCENARIOS), "--out", str(tmp_path / "x")]
     assert command.main(line) == 2
     assert "nonsense" in capsys.readouterr().err
+
+
+def test_the_file_of_a_mix_is_lived_as_on_a_bench() -> None:
+    """The same scenarios, parameters and seeds, in the same order; pauses as long or longer."""
+    known, _ = scenario_file.load_directory(SCENARIOS)
+    mix = mix_file.load(SCENARIOS / "mixes" / "attacks-and-life.toml", known)
+    scenarios = tuple(known[entry.scenario] for entry in mix.runs)
+    fleet = Fleet(charge_points=1, days=2.0, seed=5, scenarios=scenarios, mix=mix)
+    runs = plan(fleet, 0).runs
+    drawn = list(itertools.islice(course(mix, known, 5, "CP-1"), len(runs)))
+    assert len(runs) > 20
+    assert [(run.scenario.name, run.parameters, run.seed, run.lasts_s) for run in runs] == [
+        (one.scenario.name, one.parameters, one.seed, one.lasts_s) for one in drawn
+    ]
+    for before, run, one in zip(runs, runs[1:], drawn[1:], strict=False):
+        assert run.start_s >= before.start_s + (before.lasts_s or 0.0) + one.pause_s
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        (["--mix", str(SCENARIOS / "mixes" / "fleet-in-phase.toml")], "run it on a bench"),
+        (["--mix", "nowhere.toml"], "nowhere.toml: "),
+        (
+            ["--mix", str(SCENARIOS / "mixes" / "attacks-and-life.toml"), "--every-hours", "1"],
+            "the pauses are the mix's own",
+        ),
+    ],
+)
+def test_a_mix_that_cannot_be_lived_is_told(more, complaint, tmp_path, capsys) -> None:
+    line = ["simulate", "--scenarios", str(SCENARIOS), "--out", str(tmp_path / "x"), *more]
+    assert command.main(line) == 2
+    assert complaint in capsys.readouterr().err
 
 
 def test_directory_without_a_data_set_is_told(tmp_path: Path) -> None:
