@@ -20,7 +20,8 @@ from csms.scenario_file import ScenarioFileError
 from lab.data_set import card
 from lab.data_set.card import Made
 from lab.data_set.parts import Part, join
-from lab.simulated.fleet import BEGIN_AT, Fleet
+from lab.simulated.fleet import BEGIN_AT, Fleet, can_gather
+from lab.simulated.gatherings import FEWEST
 from lab.simulated.workers import blocks_of, simulate
 
 MOST_CHARGE_POINTS = 500
@@ -48,7 +49,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         "--mix",
         default=BENIGN,
         metavar="NAMES",
-        help=f"scenarios, comma-separated; or {ALL} (but those in phase); or {BENIGN} (default): life alone; "
+        help=f"scenarios, comma-separated; or {ALL}; or {BENIGN} (default): life alone; "
         "or the file of a mix, NAME.toml (docs/scenarios.md)",
     )
     parser.add_argument(
@@ -100,23 +101,24 @@ def main(line: list[str]) -> int:
         scenarios, mix = _mixed(arguments.scenarios, arguments.mix)
         if mix is not None and arguments.every_hours is not None:
             raise ScenarioFileError("--every-hours: the pauses are the mix's own")  # noqa: TRY301
+        fleet = Fleet(
+            charge_points=arguments.charge_points,
+            days=arguments.days,
+            seed=arguments.seed,
+            scenarios=scenarios,
+            every_h=arguments.every_hours or USUAL_EVERY_H,
+            mix=mix,
+            lasts_s=arguments.run_seconds,
+            sample_interval_s=arguments.meter_interval,
+            ac_share=arguments.ac_percent / 100,
+        )
+        _demand_enough(fleet, arguments.mix)
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise ScenarioFileError(f"{out}: is there already; name a new or an empty directory")  # noqa: TRY301
         out.mkdir(parents=True, exist_ok=True)
     except (ScenarioFileError, MixFileError, OSError) as error:
         print(f"chargebench simulate: {error}", file=sys.stderr)
         return 2
-    fleet = Fleet(
-        charge_points=arguments.charge_points,
-        days=arguments.days,
-        seed=arguments.seed,
-        scenarios=scenarios,
-        every_h=arguments.every_hours or USUAL_EVERY_H,
-        mix=mix,
-        lasts_s=arguments.run_seconds,
-        sample_interval_s=arguments.meter_interval,
-        ac_share=arguments.ac_percent / 100,
-    )
     try:
         _make(fleet, out, line, workers=arguments.workers, shows_wire=arguments.wire)
     except KeyboardInterrupt:
@@ -207,13 +209,15 @@ def _named(directory: Path, known: dict[str, Scenario], mix: str) -> tuple[Scena
         raise ScenarioFileError(
             f"no scenario {', '.join(missing)} in {directory}; there are {', '.join(known)}"
         )
-    chosen = tuple(known[name] for name in names)
-    together = [scenario.name for scenario in chosen if scenario.together]
-    if together and mix != ALL:
+    return tuple(known[name] for name in names)
+
+
+def _demand_enough(fleet: Fleet, mix: str) -> None:
+    together = [scenario.name for scenario in fleet.scenarios if scenario.together]
+    if together and fleet.mix is None and mix != ALL and not can_gather(fleet):
         raise ScenarioFileError(
-            f"{', '.join(together)}: needs several charge points in phase; run it on a bench"
+            f"{', '.join(together)}: needs {FEWEST} charge points of direct current at least"
         )
-    return tuple(scenario for scenario in chosen if not scenario.together)
 
 
 def _whole(lowest: int, highest: int) -> Callable[[str], int]:

@@ -1,7 +1,7 @@
 """Which charge points a data set has, what is lived at them, and which scenarios run when: all from seeds."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,6 +14,7 @@ from lab.life.equipment import equipment
 from lab.life.profile import AC_ONE_PHASE, AC_THREE_PHASES, DC, Profile
 from lab.life.session import Session
 from lab.life.sessions import AC_RATED_A, DC_RATED_A, sessions
+from lab.simulated.gatherings import FEWEST, Gathering, gatherings
 from lab.simulated.plan import ChargePointPlan, ScenarioRun
 
 BEGIN_AT = datetime(2026, 1, 5, tzinfo=UTC)
@@ -30,6 +31,7 @@ class Fleet:
 
     At each charge point one of the `scenarios`, drawn evenly, runs about every `every_h` hours for `lasts_s`
     (None: as long as its file says): within a session, or between two where it starts its own transactions.
+    Those that need several charge points in phase run at some of them, one about every `every_h` hours.
     With a `mix`, of these scenarios, each charge point lives the course that the mix has for it on a bench,
     with pauses at least as long as its own.
     """
@@ -53,14 +55,18 @@ class Fleet:
 
 def plan(fleet: Fleet, number: int) -> ChargePointPlan:
     """Return the plan of the charge point with this number, from 0 on."""
-    charge_point_id = f"CP-{number + 1}"
-    rng = random.Random(f"{fleet.seed}/{charge_point_id}/plan")
+    rng = _rng(fleet, number)
     profile = _profile(fleet, rng)
     is_dc = profile.kind == "dc"
-    lived = list(sessions(number, seed=fleet.seed, days=fleet.days, profile=profile, begin_at=BEGIN_AT))
+    together = [one for one in _gatherings(fleet) if number in one.members]
+    lived = [
+        session
+        for session in sessions(number, seed=fleet.seed, days=fleet.days, profile=profile, begin_at=BEGIN_AT)
+        if not any(one.is_near(session.plug_s, session.leave_s, CALM_S) for one in together)
+    ]
     quirks = equipment(number, seed=fleet.seed, profile=profile)
     return ChargePointPlan(
-        charge_point_id=charge_point_id,
+        charge_point_id=name(number),
         supply=DC_SUPPLY if is_dc else Supply(AC_RATED_A, GRID_V, profile.phases),
         ratings=quirks.ratings,
         noise_sd_a=quirks.noise_sd_a,
@@ -70,8 +76,57 @@ def plan(fleet: Fleet, number: int) -> ChargePointPlan:
         plugged=False,
         sample_interval_s=fleet.sample_interval_s,
         sessions=[session for session in lived if session.leave_s < fleet.lasts_in_all_s],
-        runs=tuple(_runs(fleet, charge_point_id, lived, rng)) if is_dc else (),
+        runs=_in_order(_runs(fleet, number, lived, together, rng), together, number) if is_dc else (),
     )
+
+
+def _gatherings(fleet: Fleet) -> Iterator[Gathering]:
+    return gatherings(
+        [scenario for scenario in fleet.scenarios if scenario.together and fleet.mix is None],
+        _members(fleet),
+        seed=fleet.seed,
+        days=fleet.days,
+        every_h=fleet.every_h,
+        lasts_s=fleet.lasts_s,
+        calm_s=CALM_S,
+    )
+
+
+def can_gather(fleet: Fleet) -> bool:
+    """Return whether there are enough charge points for scenarios that need several."""
+    return len(_members(fleet)) >= FEWEST
+
+
+def _members(fleet: Fleet) -> list[int]:
+    numbers = range(fleet.charge_points)
+    return [number for number in numbers if _profile(fleet, _rng(fleet, number)).kind == "dc"]
+
+
+def _in_order(
+    runs: Iterable[ScenarioRun], together: Iterable[Gathering], number: int
+) -> tuple[ScenarioRun, ...]:
+    gathered = (
+        ScenarioRun(
+            run_id=one.run_id,
+            scenario=one.scenario,
+            start_s=one.start_s,
+            seed=one.seed,
+            lasts_s=one.lasts_s,
+            charge_point_ids=tuple(map(name, one.members)),
+            car=visiting_car(one.seed + number),
+        )
+        for one in together
+    )
+    return tuple(sorted((*runs, *gathered), key=lambda run: run.start_s))
+
+
+def name(number: int) -> str:
+    """Return the identity of the charge point with this number, from 0 on."""
+    return f"CP-{number + 1}"
+
+
+def _rng(fleet: Fleet, number: int) -> random.Random:
+    return random.Random(f"{fleet.seed}/{name(number)}/plan")
 
 
 def _profile(fleet: Fleet, rng: random.Random) -> Profile:
@@ -94,10 +149,14 @@ def starts_transactions(scenario: Scenario) -> bool:
 
 
 def _runs(
-    fleet: Fleet, charge_point_id: str, lived: Sequence[Session], rng: random.Random
+    fleet: Fleet,
+    number: int,
+    lived: Sequence[Session],
+    together: Sequence[Gathering],
+    rng: random.Random,
 ) -> Iterator[ScenarioRun]:
     due_s = 0.0
-    for drawn in _drawn(fleet, charge_point_id, rng):
+    for drawn in _drawn(fleet, name(number), rng):
         due_s += drawn.pause_s
         if due_s >= fleet.lasts_in_all_s:
             return
@@ -105,8 +164,11 @@ def _runs(
         start_s = _fitting(scenario, lived, due_s, lasts_s)
         if start_s is None:
             return
+        due_s = start_s + lasts_s + CALM_S
+        if any(one.is_near(start_s, start_s + lasts_s, CALM_S) for one in together):
+            continue
         yield ScenarioRun(
-            run_id=f"{scenario.name}/{charge_point_id}/{seed}",
+            run_id=f"{scenario.name}/{name(number)}/{seed}",
             scenario=scenario,
             start_s=start_s,
             parameters=drawn.parameters,
@@ -114,7 +176,6 @@ def _runs(
             lasts_s=lasts_s,
             car=visiting_car(seed) if starts_transactions(scenario) else None,
         )
-        due_s = start_s + lasts_s + CALM_S
 
 
 def _drawn(fleet: Fleet, charge_point_id: str, rng: random.Random) -> Iterator[DrawnRun]:
@@ -122,9 +183,10 @@ def _drawn(fleet: Fleet, charge_point_id: str, rng: random.Random) -> Iterator[D
     if fleet.mix is not None:
         known = {scenario.name: scenario for scenario in fleet.scenarios}
         yield from course(fleet.mix, known, fleet.seed, charge_point_id)
-    while fleet.scenarios:
+    alone = [scenario for scenario in fleet.scenarios if not scenario.together]
+    while alone:
         pause_s = rng.expovariate(1 / (fleet.every_h * 3600.0))
-        scenario = rng.choice(fleet.scenarios)
+        scenario = rng.choice(alone)
         seed = rng.randrange(2**31)
         yield DrawnRun(scenario=scenario, parameters={}, seed=seed, lasts_s=scenario.lasts_s, pause_s=pause_s)
 
