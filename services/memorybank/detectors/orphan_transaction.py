@@ -18,7 +18,7 @@ _AT_REST = frozenset({"Available", "Preparing", "Finishing", "Reserved", "Unavai
 _IN_SESSION = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})
 _SUPERSEDED = "Superseded"
 """The CSMS's reason for an end that it concluded from the next start."""
-_CONCLUDED = frozenset({_SUPERSEDED, "Stale"})
+CONCLUDED = frozenset({_SUPERSEDED, "Stale"})
 """Its reasons for ends that no charge point told."""
 _ODDITIES = {
     "transaction_stopped_twice": "was stopped a second time, otherwise than the first",
@@ -96,7 +96,7 @@ class OrphanTransaction:
                 sign = None
                 if state.is_active and event.reason == _SUPERSEDED:
                     sign = self._superseded(state, event)
-                state.is_active, state.was_stopped = False, event.reason not in _CONCLUDED
+                state.is_active, state.was_stopped = False, event.reason not in CONCLUDED
                 self._compare(state)
                 return sign
         self._compare(state)

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from contracts.events import Event, Severity, TransactionEnded, TransactionStarted
 from memorybank.detector import Layer, Place, Scope, Sign
+from memorybank.detectors.orphan_transaction import CONCLUDED
 
 Kind: TypeAlias = Literal["stop-storm", "zero-energy-flood"]
 
@@ -118,6 +119,8 @@ class StartsStops:
         if event.transaction_id != state.transaction_id:
             return None
         state.transaction_id = None
+        if event.reason in CONCLUDED:
+            return None  # when it ended, and with how much energy, nobody told
         run = self._run_of(state, event, at_s)
         if run is None:
             state.storm.clear()

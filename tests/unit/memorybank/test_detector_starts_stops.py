@@ -80,6 +80,7 @@ def test_a_contactor_that_opened_ten_times_is_in_danger() -> None:
         pytest.param(sessions(9, lasts_s=62.0, pause_s=25.0, energy_wh=300.0), id="of some duration"),
         pytest.param(sessions(9, lasts_s=30.0, pause_s=25.0, energy_wh=90.0, reason="Local"), id="own will"),
         pytest.param(sessions(3, lasts_s=10.0, pause_s=30.0, reason="Other"), id="a car that refuses"),
+        pytest.param(sessions(9, lasts_s=10.0, pause_s=0.0, reason="Superseded"), id="ends nobody told"),
         pytest.param(sessions(3, lasts_s=30.0, pause_s=700.0, energy_wh=90.0), id="far apart"),
         pytest.param(
             sessions(9, lasts_s=-30.0, pause_s=90.0, reason="Remote"), id="a clock that was set back"
