@@ -47,17 +47,18 @@ class Place:
     charge_point_id: str
     connector: int
     expected: Expectation = nothing_learned
-    cores: dict[type[Any], Any] = field(default_factory=dict, compare=False, repr=False)
+    cores: list[Any] = field(default_factory=list, compare=False, repr=False)
 
     def core(self, kind: type[C]) -> C:
         """Return what the place's detectors share: the one of its kind, made when it is first asked for.
 
         Each of them gives it every event, so it must know the event that it was given last.
         """
-        if kind not in self.cores:
-            self.cores[kind] = kind()
-        core: C = self.cores[kind]
-        return core
+        for core in self.cores:
+            if type(core) is kind:
+                return core
+        self.cores.append(kind())
+        return self.core(kind)
 
 
 class Sign(Struct, frozen=True, kw_only=True):

@@ -7,8 +7,8 @@ KEEP = 9
 """Changes kept: four periods and the change that ends them."""
 
 
-def _numbers() -> "array[float]":
-    return array("d")
+_NONE = array("d")
+"""Shared by all that have no change yet, which most never have."""
 
 
 @dataclass(slots=True)
@@ -26,8 +26,8 @@ class Cadence:
     wish_a: float | None = None
     run: int = 0
     period_s: float = 0.0
-    at_s: "array[float]" = field(default_factory=_numbers)
-    to_a: "array[float]" = field(default_factory=_numbers)
+    at_s: "array[float]" = field(default_factory=lambda: _NONE)
+    to_a: "array[float]" = field(default_factory=lambda: _NONE)
 
     def note(self, at_s: float, wish_a: float) -> None:
         """Take the wish as it is from `at_s` on."""
@@ -44,8 +44,7 @@ class Cadence:
             return
         if not self.at_s:
             # What it was before is kept as a change long ago, so that directions can be told.
-            self.at_s.append(float("-inf"))
-            self.to_a.append(before_a)
+            self.at_s, self.to_a = array("d", [float("-inf")]), array("d", [before_a])
         self.at_s.append(at_s)
         self.to_a.append(wish_a)
         if len(self.at_s) > KEEP:

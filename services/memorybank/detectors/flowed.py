@@ -12,7 +12,7 @@ _BACK_S = 60.0
 
 
 def _zeros() -> "array[float]":
-    return array("d", bytes(8 * _KEPT))
+    return array("d", bytes(8 * 3 * _KEPT))
 
 
 @dataclass(slots=True)
@@ -25,9 +25,8 @@ class Flowed:
     unsure_wh: float = 0.0
     """What may have flowed in gaps beside that, at most."""
     _next: int = 0
-    _at_s: "array[float]" = field(default_factory=_zeros)
-    _watts: "array[float]" = field(default_factory=_zeros)
-    _wh: "array[float]" = field(default_factory=_zeros)
+    _kept: "array[float]" = field(default_factory=_zeros)
+    """Of each reading its instant, its watts, and the energy so far, one after the other."""
 
     def add(self, at_s: float, watts: float) -> None:
         """Take the power of an instant; what flows back from the vehicle does not count."""
@@ -39,20 +38,23 @@ class Flowed:
         elif gap_s <= 0.0:
             if gap_s > -_BACK_S:
                 return
-        elif self._next or self._at_s[0]:  # not the first
+        elif self._next or self._kept[0]:  # not the first
             self.unsure_wh += max(self.last_w, watts) * gap_s / 3600
-        self.last_s = self._at_s[self._next] = at_s
-        self.last_w = self._watts[self._next] = watts
-        self._wh[self._next] = self.wh
-        self._next = (self._next + 1) % _KEPT
+        kept, index = self._kept, self._next
+        self.last_s = kept[index] = at_s
+        self.last_w = kept[index + 1] = watts
+        kept[index + 2] = self.wh
+        self._next = (index + 3) % len(kept)
 
     def at(self, at_s: float) -> tuple[float, float, float] | None:
         """Return (Wh so far, watts, seconds since its reading) of an instant, where that is still known."""
-        for back in range(1, _KEPT + 1):
-            index = (self._next - back) % _KEPT
-            since_s = at_s - self._at_s[index]
+        kept = self._kept
+        for back in range(3, len(kept) + 3, 3):
+            index = self._next - back
+            since_s = at_s - kept[index]
             if since_s >= 0.0:
                 if since_s > _WHOLE_S:
                     return None
-                return self._wh[index] + self._watts[index] * since_s / 3600, self._watts[index], since_s
+                watts, wh = kept[index + 1], kept[index + 2]
+                return wh + watts * since_s / 3600, watts, since_s
         return None

@@ -17,8 +17,8 @@ KIND = "can-reading-replay"
 
 _DIGITS = 16
 _NO_CURRENT = "00000000"
-_RECORD_BYTES = 2
-"""Of 0x301: the current's lower bytes, in 0.01 A."""
+_RECORD_DIGITS = 2
+"""Of 0x301: the current's lowest byte, in 0.01 A; it has all of the noise."""
 _LOOK_EVERY = 5
 _BRIM = 1.5
 """How much fuller than it takes the bucket gets."""
@@ -99,24 +99,20 @@ class ReadingReplay:
     def _remember(self, state: State, data: str, at_s: float) -> None:
         """Add a 0x301 to the history and look whether the last ones were there before."""
         history = state.history
-        history += unhexlify(data[: 2 * _RECORD_BYTES])
+        history += unhexlify(data[:_RECORD_DIGITS])
         state.count += 1
         if state.count % _LOOK_EVERY:
             return
-        excess = len(history) - (self.remembered + self.repeated + _LOOK_EVERY) * _RECORD_BYTES
+        excess = len(history) - (self.remembered + self.repeated + _LOOK_EVERY)
         if excess > 0:
             del history[:excess]
-        length = self.repeated * _RECORD_BYTES
+        length = self.repeated
         if len(history) < 2 * length:
             return
-        last = bytes(history[-length:])
+        last = history[-length:]
         found = history.rfind(last, 0, -1)
-        back = len(history) - length - found
-        if found < 0 or back % _RECORD_BYTES:
-            return
-        values = {last[begin : begin + _RECORD_BYTES] for begin in range(0, length, _RECORD_BYTES)}
-        if len(values) >= self.repeated // 2:  # a sensor without noise repeats itself
-            state.repeated_s, state.before = at_s, back // _RECORD_BYTES
+        if found >= 0 and len(set(last)) >= length // 2:  # a sensor without noise repeats itself
+            state.repeated_s, state.before = at_s, len(history) - length - found
 
 
 DETECTOR = ReadingReplay()

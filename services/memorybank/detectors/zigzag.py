@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 _LEAST_A = 1e-9
 
 
-def _numbers() -> "array[float]":
-    return array("d")
+_NONE = array("d")
+"""Shared by all that have no turn yet, which most never have."""
 
 
 @dataclass(slots=True)
@@ -28,9 +28,9 @@ class ZigZag:
     quiet_from_a: float = float("inf")
     quiet_to_a: float = float("-inf")
     """A current between the two, these included, changes nothing: no step is needed."""
-    at_s: "array[float]" = field(default_factory=_numbers)
+    at_s: "array[float]" = field(default_factory=lambda: _NONE)
     """When each turn was: the instants of the extremes."""
-    turn_a: "array[float]" = field(default_factory=_numbers)
+    turn_a: "array[float]" = field(default_factory=lambda: _NONE)
     """From which current each turned back."""
 
     def step(self, at_s: float, current_a: float) -> bool:
@@ -54,6 +54,8 @@ class ZigZag:
         return turned != 0 and before != 0
 
     def _keep(self, at_s: float, turn_a: float) -> None:
+        if self.at_s is _NONE:
+            self.at_s, self.turn_a = array("d"), array("d")
         self.at_s.append(at_s)
         self.turn_a.append(turn_a)
         if len(self.at_s) > self.keep:

@@ -175,4 +175,4 @@ def test_the_history_is_bounded() -> None:
     for second in range(200):
         for frame in module_frames([(float(second), rng.uniform(10, 50))]):
             detector.step(state, frame)
-    assert len(state.history) == 134
+    assert len(state.history) == 67
