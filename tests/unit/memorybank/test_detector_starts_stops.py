@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.detector_parts import Told, at, ended, reading, started, told
 
@@ -111,6 +111,7 @@ def test_an_end_whose_start_is_unknown_says_nothing() -> None:
 def test_a_row_is_told_at_every_pace_with_the_session_that_completes_it(
     lasts_s: float, pause_s: float, *, flows: bool
 ) -> None:
+    assume(abs(lasts_s - DETECTOR.flood_session_s) > 0.001)  # microseconds are rounded
     signs = told(DETECTOR, sessions(6, lasts_s=lasts_s, pause_s=pause_s, energy_wh=50.0 if flows else 0.0))
     is_flood = not flows and lasts_s < DETECTOR.flood_session_s
     least = DETECTOR.flood_sessions if is_flood else DETECTOR.storm_sessions
