@@ -83,8 +83,9 @@ class Detector(Protocol[S]):
     """A frozen dataclass whose fields are its thresholds, each documented with unit and reason.
 
     What it is not given costs nothing: with `can_ids: ClassVar[frozenset[int]]` these frames alone are, with
-    `origins: ClassVar[frozenset[str]]` the readings of these, with `actions: ClassVar[frozenset[str]]` OCPP's
-    messages of these and their answers; and `tick = no_tick` is never called.
+    `origins: ClassVar[frozenset[str]]` the readings of these, with
+    `messages: ClassVar[frozenset[tuple[str, str]]]` OCPP's messages of these types and actions; and
+    `tick = no_tick` is never called.
     """
 
     @property

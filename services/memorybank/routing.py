@@ -9,16 +9,19 @@ from typing import Any, TypeAlias
 from contracts.events import CanFrameSeen, Event, OcppMessageSeen, Reading
 from memorybank.detector import AnyDetector, Scope, Sign, no_tick
 
-_NARROWED: dict[type[Event], str] = {
+Detail: TypeAlias = int | str | tuple[str, str]
+"""A frame's identifier, a reading's origin, the type of an OCPP message and its action."""
+
+NARROWED: dict[type[Event], str] = {
     CanFrameSeen: "can_ids",
     Reading: "origins",
-    OcppMessageSeen: "actions",
+    OcppMessageSeen: "messages",
 }
 """Attributes that a detector may have, by the type of which it is then given only these."""
-DETAILS: dict[type[Event], Callable[[Any], int | str]] = {
+DETAILS: dict[type[Event], Callable[[Any], Detail]] = {
     CanFrameSeen: attrgetter("can_id"),
     Reading: attrgetter("origin"),
-    OcppMessageSeen: attrgetter("action"),
+    OcppMessageSeen: attrgetter("message_type", "action"),
 }
 """What those name of an event."""
 
@@ -45,14 +48,14 @@ def rank(detectors: Iterable[AnyDetector], scope: Scope) -> Rank:
     return Rank(own, ticks)
 
 
-def routes(ranks: Iterable[Rank]) -> tuple[dict[type[Event], Route], dict[int | str, Route]]:
+def routes(ranks: Iterable[Rank]) -> tuple[dict[type[Event], Route], dict[Detail, Route]]:
     """Return the routes of events to the ranks of connector, charge point and fleet.
 
     By type, and by detail where a detector names some: all others of its type go by their type.
     """
     of_connector, of_charge_point, of_fleet = ranks
 
-    def route(kind: type[Event], detail: int | str | None = None) -> Route:
+    def route(kind: type[Event], detail: Detail | None = None) -> Route:
         return (
             _steps(of_connector, kind, detail),
             _steps(of_charge_point, kind, detail),
@@ -64,16 +67,16 @@ def routes(ranks: Iterable[Rank]) -> tuple[dict[type[Event], Route], dict[int | 
         {kind: route(kind) for detector in detectors for kind in detector.takes},
         {
             detail: route(kind, detail)
-            for kind, name in _NARROWED.items()
+            for kind, name in NARROWED.items()
             for detector in detectors
             for detail in getattr(detector, name, ())
         },
     )
 
 
-def _steps(rank: Rank, kind: type[Event], detail: int | str | None) -> Steps:
+def _steps(rank: Rank, kind: type[Event], detail: Detail | None) -> Steps:
     """Return the steps of those that are given a type with that detail."""
-    narrowed = _NARROWED.get(kind, "")
+    narrowed = NARROWED.get(kind, "")
     return tuple(
         (index, one.step)
         for index, one in enumerate(rank.detectors)

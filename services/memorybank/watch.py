@@ -28,7 +28,7 @@ from memorybank.event_clock import EventClock
 from memorybank.learning import Learning
 from memorybank.lifecycle import Life
 from memorybank.patterns import Pattern, Patterns, learned, recollection
-from memorybank.routing import DETAILS, Rank, Route, Steps, rank, routes
+from memorybank.routing import DETAILS, Detail, Rank, Route, Steps, rank, routes
 
 log = logging.getLogger("memorybank")
 
@@ -85,7 +85,7 @@ class Watch:
     """Of each open anomaly that was told of."""
     _ranks: dict[Scope, Rank] = field(init=False)
     _by_type: dict[type[Event], Route] = field(init=False)
-    _by_detail: dict[int | str, Route] = field(init=False)
+    _by_detail: dict[Detail, Route] = field(init=False)
     _places: dict[str, dict[int, _Watched]] = field(default_factory=dict)
     """By charge point and connector: 0 is the whole charge point; the fleet is FLEET's."""
 

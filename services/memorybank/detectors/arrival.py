@@ -63,7 +63,7 @@ class Arrival:
     layer: ClassVar[Layer] = "consistency"
     scope: ClassVar[Scope] = "charge_point"
     takes: ClassVar[tuple[type[Event], ...]] = (OcppMessageSeen,)
-    actions: ClassVar[frozenset[str]] = _STAMPED
+    messages: ClassVar[frozenset[tuple[str, str]]] = frozenset(("call", action) for action in _STAMPED)
 
     def start(self, _place: Place) -> State:
         """Return the state before the first message."""
