@@ -8,18 +8,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from contracts.can_frames import SET_LIMIT_ID, START_ID, STOP_ID
+from contracts.can_frames import SET_LIMIT_ID, START_ID, STOP_ID, SetLimit
 from contracts.events import CanFrameSeen, Event, Reading, Severity, SystemEvent
 from memorybank.detector import Layer, Place, Scope, Sign, no_tick
 
 COMMAND = "can-command-injection"
 LIMIT = "can-limit-injection"
 
+_LIMIT_DIGITS = 2 * SetLimit.layout.size
 _GAP_S = 3.5
 """Readings come each second: after a longer gap the charge point may have started anew, and ordered."""
 _TOLD_AGAIN_S = 10.0
 _FORGET_S = 90.0
 """Strange orders so far apart do not belong together."""
+_IDLE_S = 20.0
+"""So long after its last order a limit that holds no session back is over: nobody gives another one then."""
 
 
 @dataclass(slots=True)
@@ -98,7 +101,7 @@ class BusOrders:
     def step(self, state: State, event: CanFrameSeen | Reading | SystemEvent) -> Sign | None:
         """Take the connector's next order, reading, or word on its connection."""
         if isinstance(event, Reading):
-            return self._read(state, event)
+            return self._read(state, event) if event.origin == "can" else None
         at_s = event.at.timestamp()
         if isinstance(event, SystemEvent):
             if event.service == "chargepoint":
@@ -110,7 +113,9 @@ class BusOrders:
     def _ordered(self, state: State, frame: CanFrameSeen, at_s: float) -> None:
         """Note an order that the last reading does not explain; the next ones may."""
         if frame.can_id == SET_LIMIT_ID:
-            limit_a = int.from_bytes(bytes.fromhex(frame.data)[:2], "little")
+            if len(frame.data) != _LIMIT_DIGITS:
+                return  # no module obeys it
+            (limit_a,) = SetLimit.layout.unpack(bytes.fromhex(frame.data))
             if state.commanded_a is not None and abs(limit_a - state.commanded_a) >= self.off_a:
                 state.limit_a, state.limit_s, state.stood = limit_a, at_s, 0
             else:
@@ -118,7 +123,7 @@ class BusOrders:
         elif frame.can_id == STOP_ID:
             if state.transaction_id is not None and state.stop_s is None:
                 state.stop_s = at_s
-        elif state.transaction_id is None and state.start_s is None:
+        elif frame.can_id == START_ID and state.transaction_id is None and state.start_s is None:
             state.start_s = at_s
 
     def _read(self, state: State, reading: Reading) -> Sign | None:
@@ -130,10 +135,8 @@ class BusOrders:
             state.stop_s = state.start_s = None
         if state.stop_s is None and state.start_s is None and state.limit_a is None:
             return None
-        sign = self._command(state, reading, at_s)
-        if state.limit_a is not None:
-            sign = self._limit(state, reading, before_a, at_s) or sign
-        return sign
+        # One sign a reading: the limit's turn comes with the next one.
+        return self._command(state, reading, at_s) or self._limit(state, reading, before_a, at_s)
 
     def _command(self, state: State, reading: Reading, at_s: float) -> Sign | None:
         if state.stop_s is not None and at_s - state.stop_s >= self.stop_s:
@@ -153,6 +156,9 @@ class BusOrders:
         commanded_a, limit_a = reading.commanded_a, state.limit_a
         if limit_a is None or commanded_a is None or abs(limit_a - commanded_a) < self.off_a:
             state.limit_a = None  # the charge point's own, newer than the reading before
+            return None
+        if reading.transaction_id is None and at_s - state.limit_s > _IDLE_S:
+            state.limit_a = None
             return None
         if commanded_a != before_a:
             return None  # it sent one of its own meanwhile

@@ -56,6 +56,8 @@ class PhantomCurrent:
     def step(self, state: State, event: Reading | SystemEvent) -> Sign | None:
         """Take the connector's next reading, or word on its connection."""
         if isinstance(event, Reading):
+            if event.origin != "can":
+                return None
             current_a = event.current_a
             if event.transaction_id is not None or current_a is None or current_a < self.flows_a:
                 state.since_s = None

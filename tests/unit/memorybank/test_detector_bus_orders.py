@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.detector_parts import Told, at, reading, told
@@ -9,7 +10,7 @@ from tests.detector_parts import Told, at, reading, told
 from contracts import can_frames
 from contracts.can_frames import Start, Stop
 from contracts.events import CanFrameSeen, Event, SystemEvent
-from memorybank.detectors.bus_orders import DETECTOR
+from memorybank.detectors.bus_orders import COMMAND, DETECTOR, LIMIT
 
 
 def order(second: float, frame: Start | Stop | can_frames.SetLimit) -> CanFrameSeen:
@@ -94,6 +95,38 @@ def test_one_strange_limit_is_told_when_it_stands() -> None:
     signs = seen(session(0, 60), [limit(20.3, 120)])
     assert signs[0].second == 24.0
     assert signs[0].sign.severity == "critical"
+
+
+def test_a_start_is_told_beside_a_limit_that_is_told_at_the_same_reading() -> None:
+    signs = seen(
+        session(0, 60, None),
+        [limit(20.3 + number, 30) for number in range(30)],
+        [order(21.3 + 5 * number, Start()) for number in range(6)],
+    )
+    first = {kind: next(one.second for one in signs if one.sign.kind == kind) for kind in (COMMAND, LIMIT)}
+    assert first == {LIMIT: 22.0, COMMAND: 32.0}
+
+
+def test_a_limit_is_told_while_it_is_ordered_or_holds_a_session_back() -> None:
+    orders = [limit(20.3 + number, 30) for number in range(10)]
+    (*_, last) = seen(session(0, 200, None), orders)
+    assert last.second < 45.0
+    (*_, last) = seen(session(0, 200), orders)
+    assert last.second > 185.0
+
+
+def test_a_limit_that_nobody_repeats_is_not_told_anew_when_readings_come_again() -> None:
+    """Where nobody charges, hours may pass without a reading."""
+    orders = [limit(20.3 + number, 30) for number in range(10)]
+    signs = seen(session(0, 30, None), orders, session(3600, 3700, None))
+    assert signs[-1].second < 45.0
+
+
+@pytest.mark.parametrize("data", ["", "1e", "1e0000"])
+def test_a_frame_of_another_length_is_no_limit(data: str) -> None:
+    """No module obeys it."""
+    broken = CanFrameSeen(at=at(20.3), charge_point_id="CP-1", connector=1, can_id=0x210, data=data)
+    assert not seen(session(0, 60), [broken])
 
 
 def test_the_charge_points_own_limits_are_no_anomaly() -> None:
