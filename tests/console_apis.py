@@ -182,6 +182,7 @@ class MemoryBankApi(ApiServer):
         self.patterns: dict[uuid.UUID, dict[str, Any]] = {}
         """By anomaly; all anomalies of one kind are alike."""
         self.readings: list[dict[str, Any]] = []
+        self.verdicts: list[dict[str, Any]] = []
         self.database = True
 
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
@@ -192,6 +193,8 @@ class MemoryBankApi(ApiServer):
             return 503, {"detail": "the database is away"}
         if path == "/api/metrics":
             return 200, {"items": self.readings, "next": None}
+        if path == "/api/verdicts":
+            return 200, {"items": self.verdicts, "next": None}
         if path.startswith("/api/anomalies/"):
             return self._one(*path.split("/")[3:])
         if path != "/api/anomalies":

@@ -130,6 +130,22 @@ class Anomalies(Struct, frozen=True, kw_only=True):
     next: str | None = None
 
 
+class ForeignVerdict(Struct, frozen=True, kw_only=True):
+    """What a detector of somebody else's said."""
+
+    detector: str
+    kind: str
+    connector: int
+    at: datetime
+    explanation: str
+
+
+class ForeignVerdicts(Struct, frozen=True, kw_only=True):
+    """What foreign detectors said, newest first."""
+
+    items: list[ForeignVerdict]
+
+
 class StoppedAll(Struct, frozen=True, kw_only=True):
     """What was stopped with everything."""
 

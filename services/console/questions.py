@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 from uuid import UUID
@@ -13,7 +14,7 @@ from msgspec import Struct
 from pydantic import AwareDatetime
 
 from console import evidence, exports, truth
-from console.answers import Anomalies, Pattern, Remembered, ScenarioRuns
+from console.answers import Anomalies, ForeignVerdict, ForeignVerdicts, Pattern, Remembered, ScenarioRuns
 from console.apis import Api, ApiAway, ApiRefused, Params
 from console.evidence import Evidence
 from console.exports import Form, What
@@ -21,6 +22,9 @@ from console.truth import Truth
 from contracts.events import EARLIEST_AT, Anomaly, Severity
 
 EARLIER = 10
+MOST_OTHERS = 10
+AROUND = timedelta(minutes=1)
+"""So long before it and after it what others said is taken to be about it."""
 DEADLINE_S = 10.0
 
 Name = Annotated[str | None, Query(min_length=1, max_length=255)]
@@ -38,6 +42,8 @@ class AnomalyPage(Struct, frozen=True, kw_only=True):
     earlier: list[Anomaly]
     evidence: Evidence
     truth: Truth
+    others: list[ForeignVerdict]
+    """What foreign detectors said at its charge point meanwhile, newest first."""
 
 
 def add_questions(app: FastAPI, csms: Api, memorybank: Api) -> None:
@@ -124,11 +130,27 @@ def add_exports(app: FastAPI, memorybank: Api) -> None:
 
 async def _anomaly_page(csms: Api, memorybank: Api, anomaly_id: UUID) -> AnomalyPage:
     anomaly = await memorybank.ask("GET", f"/api/anomalies/{anomaly_id}", Anomaly)
-    pattern, found, told = await asyncio.gather(
-        _pattern(memorybank, anomaly_id), evidence.gathered(memorybank, anomaly), truth.told(csms, anomaly)
+    pattern, found, told, others = await asyncio.gather(
+        _pattern(memorybank, anomaly_id),
+        evidence.gathered(memorybank, anomaly),
+        truth.told(csms, anomaly),
+        _others(memorybank, anomaly),
     )
     earlier = [] if pattern is None else await _alike(memorybank, pattern, anomaly)
-    return AnomalyPage(anomaly=anomaly, pattern=pattern, earlier=earlier, evidence=found, truth=told)
+    return AnomalyPage(
+        anomaly=anomaly, pattern=pattern, earlier=earlier, evidence=found, truth=told, others=others
+    )
+
+
+async def _others(memorybank: Api, anomaly: Anomaly) -> list[ForeignVerdict]:
+    params = given(
+        charge_point_id=anomaly.charge_point_id,
+        since=anomaly.started_at - AROUND,
+        until=None if anomaly.ended_at is None else anomaly.ended_at + AROUND,
+        limit=MOST_OTHERS,
+    )
+    found = await memorybank.ask("GET", "/api/verdicts", ForeignVerdicts, params=params)
+    return found.items
 
 
 async def _pattern(memorybank: Api, anomaly_id: UUID) -> Pattern | None:

@@ -285,6 +285,15 @@ async def test_an_anomaly_tells_why(page: Page, bench: ConsoleBench) -> None:
     earlier = fluctuation("CP-1", ago_s=9000, lasted_s=60)
     async with stations(bench, "CP-1"):
         anomaly = remember(bench, fluctuation("CP-1", ago_s=100, lasted_s=60), earlier)
+        bench.memorybank.verdicts = [
+            {
+                "detector": "<b>swings",
+                "kind": "strange-current",
+                "connector": 1,
+                "at": anomaly.started_at.isoformat(),
+                "explanation": "it swings",
+            }
+        ]
         await page.goto(f"{bench.console.url}/?charge_point=CP-1")
         await page.locator("#anomaly-list a").first.click()
         await expect(page).to_have_title("Repeated current fluctuation: CP-1 \u00b7 ChargeBench")
@@ -297,6 +306,8 @@ async def test_an_anomaly_tells_why(page: Page, bench: ConsoleBench) -> None:
         truth = page.locator("#anomaly-truth")
         await expect(truth).to_contain_text("True positive")
         await expect(truth).to_contain_text("repeated-current-fluctuation ran on CP-1")
+        others = page.get_by_role("list", name="What other detectors said").get_by_role("listitem")
+        await expect(others).to_have_text(re.compile(r"^<b>swings, .*: Strange current\. It swings\.$"))
         await expect(page.locator("#anomaly-recollection")).to_contain_text(
             "14th time on CP-1, first seen Mar 3"
         )

@@ -117,6 +117,22 @@ async def test_an_anomalys_page(asked: Asked) -> None:
     assert not page["truth"]["known"]
 
 
+async def test_what_other_detectors_said_meanwhile(asked: Asked) -> None:
+    """At its charge point, around its time; of another one or another hour nothing."""
+    anomaly = await asked.anomaly()
+    started_at = datetime.fromisoformat(anomaly["started_at"])
+    for charge_point_id, seconds in (("CP-1", 20), ("CP-1", -90), ("CP-2", 20)):
+        asked.change(
+            "INSERT INTO memory.verdicts (detector, charge_point_id, connector, kind, at, explanation,"
+            " heard_at)"
+            f" VALUES ('swings', '{charge_point_id}', 1, 'strange', timestamptz '{started_at}'"
+            f" + interval '{seconds} s', 'it swings', now())"
+        )
+    (said,) = (await asked.get(f"/api/anomalies/{anomaly['id']}"))["others"]
+    assert (said["detector"], said["kind"], said["explanation"]) == ("swings", "strange", "it swings")
+    assert datetime.fromisoformat(said["at"]) == started_at + timedelta(seconds=20)
+
+
 async def test_evidence_that_is_no_longer_kept_finely_comes_rolled_up(asked: Asked) -> None:
     """Retention takes the readings first; the shape stays in the roll-ups, with lowest and highest."""
     anomaly = await asked.anomaly()

@@ -175,6 +175,25 @@ def test_the_pace_goes_with_the_events(memory: Connection) -> None:
     assert memory.execute("SELECT at FROM memory.pulses").fetchall() == [(day_ago(29),)]
 
 
+def test_verdicts_go_by_age_and_by_number(memory: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where nothing else is forgotten: nobody bounds what foreign detectors say but us."""
+    for days in (31, 29, 3, 2):
+        memory.execute(
+            "INSERT INTO memory.verdicts (detector, charge_point_id, connector, kind, at, explanation,"
+            " heard_at)"
+            " VALUES ('d', 'CP-1', 1, 'k', %(at)s, '', %(at)s)",
+            {"at": day_ago(days)},
+        )
+    retention.enforce(memory, FOR_EVER, NOW)
+    assert memory.execute("SELECT count(*) FROM memory.verdicts").fetchone() == (4,)
+    retention.enforce(memory, Keep(days=30, rollup_days=400, gigabytes=0), NOW)
+    left = memory.execute("SELECT at FROM memory.verdicts ORDER BY at DESC").fetchall()
+    assert left == [(day_ago(2),), (day_ago(3),), (day_ago(29),)]
+    monkeypatch.setattr(retention, "_MOST_VERDICTS", 2)
+    retention.enforce(memory, FOR_EVER, NOW)
+    assert memory.execute("SELECT count(*) FROM memory.verdicts").fetchone() == (2,)
+
+
 def test_numbers_that_were_set_aside_are_not_taken_for_lost(memory: Connection) -> None:
     """They go by the second, their neighbours by the day."""
     source = remember(memory, 30.1)

@@ -24,6 +24,7 @@ export class AnomalyParts {
   #missing = element("p", { id: "anomaly-missing", className: "empty", role: "status" });
   #body = element("div", { className: "anomaly-body" });
   #truth = element("div", { id: "anomaly-truth", className: "truth" });
+  #others = element("ul", { id: "anomaly-others", className: "earlier-list", "aria-label": "What other detectors said" });
   #measure = element("div", { id: "anomaly-measure", className: "measure" });
   #signature = element("div", { className: "signature-place" });
   #recollection = element("p", { id: "anomaly-recollection", className: "recollection" });
@@ -33,7 +34,7 @@ export class AnomalyParts {
   constructor(root, evidence, exports) {
     this.#body.append(
       panel("anomaly-evidence", "Evidence", [evidence]),
-      panel("anomaly-verdict", "Verdict and ground truth", [this.#truth]),
+      panel("anomaly-verdict", "Verdict and ground truth", [this.#truth, this.#others]),
       panel("anomaly-measures", "Measure", [this.#measure, this.#signature]),
       panel("anomaly-before", "Seen before", [this.#recollection, this.#earlier]),
       panel("anomaly-exports", "Take it along", [exports]),
@@ -62,8 +63,10 @@ export class AnomalyParts {
     this.#renderTop(anomaly, nowS);
     fill(this.#measure, [anomaly.severity, anomaly.score, anomaly.threshold, anomaly.deviation, anomaly.detectedS, anomaly.open], () => measure(anomaly));
     if (!detail) return;
-    const { pattern, earlier, truth } = detail;
+    const { pattern, earlier, truth, others } = detail;
     fill(this.#truth, [truth, scenarios], () => verdict(truth, scenarios));
+    fill(this.#others, others, () => others.map(saidBy));
+    this.#others.hidden = !others.length;
     fill(this.#signature, [anomaly.pattern, pattern], () => signature(anomaly, pattern));
     setText(this.#recollection, recollection(anomaly, pattern, earlier));
     fill(this.#earlier, earlier, () => earlierOnes(earlier));
@@ -122,6 +125,12 @@ function measure(anomaly) {
     }),
     bar,
   ];
+}
+
+/** Return the line of what a detector of somebody else's said. */
+function saidBy({ detector, kind, at, explanation }) {
+  const said = explanation ? ` ${fullSentence(explanation)}` : "";
+  return element("li", { className: "earlier", text: `${detector}, ${instant(new Date(at))}: ${sentence(kind)}.${said}` });
 }
 
 const fullSentence = (words) => `${words.charAt(0).toUpperCase()}${words.slice(1)}${/[.!?]$/.test(words) ? "" : "."}`;
