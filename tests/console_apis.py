@@ -80,6 +80,8 @@ class CsmsApi(ApiServer):
         """The charge points that were asked for one by one."""
         self.runs: list[dict[str, Any]] = []
         self.wishes: list[dict[str, Any]] = []
+        self.mixes: list[dict[str, Any]] = []
+        self.mix_runs: list[dict[str, Any]] = []
         self.scenarios = [
             {
                 "name": "repeated-current-fluctuation",
@@ -133,6 +135,8 @@ class CsmsApi(ApiServer):
             "/api/charge-points": self.charge_points,
             "/api/scenarios": self.scenarios,
             "/api/scenario-runs": self.runs,
+            "/api/mixes": self.mixes,
+            "/api/mix-runs": self.mix_runs,
         }
         if method == "GET":
             for charge_point in self.charge_points:
@@ -147,13 +151,35 @@ class CsmsApi(ApiServer):
             for run in running:
                 run["state"] = "stopped"
             return 200, {"stopped_runs": len(running), "stopped_transactions": 1}
+        if path.startswith("/api/mix-runs"):
+            return self._mixed(method, path, body)
         if method == "POST":
             return self._started(body, running)
+        return self._stopped(path, running)
+
+    def _stopped(self, path: str, running: list[dict[str, Any]]) -> tuple[int, Any]:
         for run in running:
             if path.endswith(f"/{run['run_id']}"):
                 run["state"] = "stopped"
                 return 200, run
         return 404, {"detail": "no such run"}
+
+    def _mixed(self, method: str, path: str, wish: Any) -> tuple[int, Any]:
+        if method == "POST":
+            self.wishes.append(wish)
+            run = {
+                **self.run(wish["mix"], wish["charge_point_ids"]),
+                "mix_run_id": str(uuid.uuid4()),
+                "runs": 1,
+            }
+            self.runs.pop(0)
+            self.mix_runs.insert(0, {**run, "name": wish["mix"]})
+            return 201, self.mix_runs[0]
+        for run in self.mix_runs:
+            if path.endswith(f"/{run['mix_run_id']}"):
+                run["state"] = "stopped"
+                return 200, run
+        return 404, {"detail": "no such mix"}
 
     def _started(self, wish: dict[str, Any], running: list[dict[str, Any]]) -> tuple[int, Any]:
         self.wishes.append(wish)

@@ -5,7 +5,16 @@ import contextlib
 import time
 from urllib.parse import quote
 
-from console.answers import Anomalies, ChargePoint, ChargePoints, MemoryBankHealth, ScenarioRuns, Scenarios
+from console.answers import (
+    Anomalies,
+    ChargePoint,
+    ChargePoints,
+    MemoryBankHealth,
+    Mixes,
+    MixRuns,
+    ScenarioRuns,
+    Scenarios,
+)
 from console.apis import Api, ApiError
 from console.live import Live
 
@@ -44,12 +53,15 @@ class ApiWatch:
             try:
                 scenarios = await self._csms.ask("GET", "/api/scenarios", Scenarios)
                 runs = await self._csms.ask("GET", "/api/scenario-runs", ScenarioRuns)
+                mixes = await self._csms.ask("GET", "/api/mixes", Mixes)
+                mix_runs = await self._csms.ask("GET", "/api/mix-runs", MixRuns)
                 charge_points = await self._csms.ask("GET", "/api/charge-points", ChargePoints)
             except ApiError as error:
                 text = f"{error} Statuses are the last known; scenarios cannot be started or stopped."
                 self._live.report("csms", working=False, text=text)
             else:
                 self._live.know_scenarios(scenarios, runs)
+                self._live.know_mixes(mixes, mix_runs)
                 self._live.fleet.know_charge_points(charge_points, time.time())
                 self._live.report("csms", working=True, text="The CSMS answers.")
                 period_s = min(LONGEST_PERIOD_S, max(PERIOD_S, len(charge_points) / PER_S))

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from chassis.process import every
 from console import log_entry
 from console.anomalies import Anomalies
-from console.answers import Scenario, ScenarioRun
+from console.answers import Mix, MixRun, Scenario, ScenarioRun
 from console.connector import Key, Row
 from console.fleet import Fleet
 from console.log_entry import LogEntry
@@ -66,6 +66,8 @@ class Live:
         self._looked_once: set[ServiceName] = set()
         self._scenarios: list[Scenario] | None = None
         self._scenario_runs: list[ScenarioRun] | None = None
+        self._mixes: list[Mix] | None = None
+        self._mix_runs: list[MixRun] | None = None
         self._changed: set[str] = set()
         self._pages: set[Page] = set()
         self._focuses: dict[Key, _Focus] = {}
@@ -130,6 +132,15 @@ class Live:
         if runs != self._scenario_runs:
             self._scenario_runs = runs
             self._changed.add("scenario_runs")
+
+    def know_mixes(self, mixes: list[Mix], runs: list[MixRun]) -> None:
+        """Take which mixes the CSMS can run and runs."""
+        if mixes != self._mixes:
+            self._mixes = mixes
+            self._changed.add("mixes")
+        if runs != self._mix_runs:
+            self._mix_runs = runs
+            self._changed.add("mix_runs")
 
     def hear_can(self, key: Key, can_id: int, data: bytes, at_s: float, *, extended: bool = False) -> None:
         """Take what came on a connector's bus, whatever it is."""
@@ -198,6 +209,8 @@ class Live:
             services={name: state for name, state in self._services.items() if name in changed},
             scenarios=self._scenarios if "scenarios" in changed else None,
             scenario_runs=self._scenario_runs if "scenario_runs" in changed else None,
+            mixes=self._mixes if "mixes" in changed else None,
+            mix_runs=self._mix_runs if "mix_runs" in changed else None,
         )
         self._push(server_sent("update", message), self._pages)
 
@@ -230,6 +243,8 @@ class Live:
             services=self._services,
             scenarios=self._scenarios,
             scenario_runs=self._scenario_runs,
+            mixes=self._mixes,
+            mix_runs=self._mix_runs,
         )
 
     def open(self, focus: Key | None = None, *, log: bool = False) -> AsyncIterator[bytes]:

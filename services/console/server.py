@@ -16,7 +16,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.http import add_health
-from console.answers import ScenarioRun
+from console.answers import MixRun, ScenarioRun
 from console.api_watch import ApiWatch
 from console.apis import Api, ApiAway, ApiRefused
 from console.can_listener import NoSuchBus
@@ -48,6 +48,17 @@ class StartScenario(BaseModel):
     charge_point_ids: list[str] = Field(min_length=1, max_length=10_000)
     parameters: dict[str, FiniteFloat] = {}
     seed: int = 0
+    replace: bool = False
+
+
+class StartMix(BaseModel):
+    """Which of the CSMS's mixes to start where, and when it ends."""
+
+    mix: str = Field(max_length=255)
+    charge_point_ids: list[str] = Field(min_length=1, max_length=10_000)
+    seed: int = 0
+    count: int | None = None
+    lasts_s: FiniteFloat | None = None
     replace: bool = False
 
 
@@ -157,6 +168,18 @@ def _add_commands(app: FastAPI, csms: Api, watch: ApiWatch, by_hand: FrameByHand
     @app.delete("/api/scenario-runs/{run_id}", summary="Stop a scenario at the CSMS")
     async def stop(run_id: str) -> Response:
         run = await csms.ask("DELETE", f"/api/scenario-runs/{quote(run_id, safe='')}", ScenarioRun)
+        watch.hurry()
+        return answer(run)
+
+    @app.post("/api/mix-runs", status_code=201, summary="Start a mix at the CSMS")
+    async def start_mix(wish: StartMix) -> Response:
+        run = await csms.ask("POST", "/api/mix-runs", MixRun, body=wish.model_dump())
+        watch.hurry()
+        return answer(run, 201)
+
+    @app.delete("/api/mix-runs/{mix_run_id}", summary="Stop a mix at the CSMS")
+    async def stop_mix(mix_run_id: str) -> Response:
+        run = await csms.ask("DELETE", f"/api/mix-runs/{quote(mix_run_id, safe='')}", MixRun)
         watch.hurry()
         return answer(run)
 

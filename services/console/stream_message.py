@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from console.answers import Scenario, ScenarioRun
+from console.answers import Mix, MixRun, Scenario, ScenarioRun
 from console.connector import Key, Row
 from contracts.events import Anomaly
 
@@ -30,6 +30,8 @@ class Message(Struct, frozen=True, kw_only=True, omit_defaults=True):
     services: dict[ServiceName, ServiceState] = {}
     scenarios: list[Scenario] | None = None
     scenario_runs: list[ScenarioRun] | None = None
+    mixes: list[Mix] | None = None
+    mix_runs: list[MixRun] | None = None
 
 
 _encoder = msgspec.json.Encoder()

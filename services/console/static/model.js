@@ -29,6 +29,8 @@ export class Model {
     this.anomalies = new Map();
     this.services = {};
     this.scenarios = null;
+    this.mixes = null;
+    this.mixRuns = null;
     this.runs = null;
     this.changeAll();
   }
@@ -52,7 +54,9 @@ export class Model {
     }
     if (message.scenarios) this.scenarios = message.scenarios;
     if (message.scenario_runs) this.runs = message.scenario_runs;
-    if (message.scenarios || message.scenario_runs) this.changed.scenarios = true;
+    if (message.mixes) this.mixes = message.mixes;
+    if (message.mix_runs) this.mixRuns = message.mix_runs;
+    if (message.scenarios || message.scenario_runs || message.mixes || message.mix_runs) this.changed.scenarios = true;
     this.onChange();
   }
 

@@ -4,7 +4,7 @@ import { element, setText } from "./dom.js";
 import { plain, quantity } from "./run-words.js";
 
 const MOST_SEED = Number.MAX_SAFE_INTEGER;
-const SEED = { default: 0, unit: "", minimum: 0, maximum: MOST_SEED, description: "The same seed draws the same times" };
+const SEED = { default: 0, unit: "", minimum: 0, maximum: MOST_SEED, whole: true, description: "The same seed draws the same times" };
 
 export class ParameterForm {
   #typed = new Map();
@@ -77,8 +77,8 @@ export class ParameterForm {
   }
 
   /** Return what is wrong with a field, having said it beside it. */
-  #check({ name, parameter, input, wrong }) {
-    const message = problem(input.value, parameter, name === "seed");
+  #check({ parameter, input, wrong }) {
+    const message = problem(input.value, parameter);
     setText(wrong, message);
     if (message) input.setAttribute("aria-invalid", "true");
     else input.removeAttribute("aria-invalid");
@@ -87,7 +87,7 @@ export class ParameterForm {
 }
 
 /** Return what is wrong with a value that was typed, or "". */
-function problem(typed, { minimum, maximum, unit }, whole = false) {
+function problem(typed, { minimum, maximum, unit, whole = false }) {
   const value = Number(typed);
   if (typed.trim() === "" || !Number.isFinite(value)) return "A number is needed here.";
   if (whole && !Number.isInteger(value)) return "A whole number is needed here.";

@@ -72,7 +72,7 @@ export class RunList {
   }
 
   #title(run) {
-    return this.#scenarioOf(run)?.title || sentence(run.scenario);
+    return run.title ?? (this.#scenarioOf(run)?.title || sentence(run.scenario));
   }
 
   #scenarioOf(run) {
@@ -117,7 +117,7 @@ function progress(run, nowS) {
   const started = run.started_at ? new Date(run.started_at) : null;
   // A frame sent by hand is one instant, and nothing that goes round.
   if (started && "can_id" in (run.parameters ?? {})) return instant(started);
-  const cycles = plural(run.cycles ?? 0, "cycle");
+  const cycles = run.mix ? plural(run.begun ?? 0, "run") : plural(run.cycles ?? 0, "cycle");
   if (!started) return cycles;
   if (run.state === "running") return `${cycles} since ${instant(started)}, ${duration(Math.max(0, nowS - started / 1000))}`;
   return `${cycles}, ${run.ended_at ? period(started, new Date(run.ended_at)) : instant(started)}`;

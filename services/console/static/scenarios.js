@@ -1,10 +1,12 @@
-// The scenarios: choose one, set its parameters, choose charge points, start; watch what runs, stop it.
+// The scenarios: choose one or a mix, set parameters, choose charge points, start; watch what runs, stop it.
 
 import { AnswerLine } from "./answer-line.js";
 import { ChargePointPicker } from "./charge-point-picker.js";
 import { element, fill, setText, terms } from "./dom.js";
+import { mixFacts, mixParameters, withMixRuns } from "./mixes.js";
 import { ParameterForm } from "./parameter-form.js";
 import { RunList } from "./runs.js";
+import { ScenarioChoice } from "./scenario-choice.js";
 import { plural, sentence } from "./words.js";
 
 const PROGRESS_MS = 1000;
@@ -13,13 +15,12 @@ const NAMED = 3;
 export class ScenariosView {
   title = "Scenarios";
 
-  #chosen = null;
   #busy = false;
   #timer = 0;
   #parameters = new ParameterForm();
   #picker = new ChargePointPicker(() => this.#enable());
   #runs = new RunList((run) => this.#stop(run));
-  #list = element("div", { id: "scenario-list", className: "scenario-list", role: "radiogroup", "aria-label": "Scenario" });
+  #choice = new ScenarioChoice(() => this.#choose());
   #name = element("h2", { id: "scenario-name" });
   #description = element("p", { id: "scenario-description", className: "description" });
   #facts = element("dl", { className: "facts-list" });
@@ -65,7 +66,7 @@ export class ScenariosView {
     root.replaceChildren(
       element("div", {
         className: "panel scenario-choice",
-        children: [element("h1", { id: "scenarios-title", "data-heading": "", tabindex: "-1", text: "Scenarios" }), this.#list],
+        children: [element("h1", { id: "scenarios-title", "data-heading": "", tabindex: "-1", text: "Scenarios" }), this.#choice.root],
       }),
       form,
       element("section", {
@@ -77,7 +78,6 @@ export class ScenariosView {
         ],
       }),
     );
-    this.#list.addEventListener("change", ({ target }) => this.#choose(target.value));
     this.#reset.addEventListener("click", () => this.#parameters.reset());
     this.#stopAll.addEventListener("click", () => this.#stopEverything());
     form.addEventListener("submit", (event) => {
@@ -106,7 +106,7 @@ export class ScenariosView {
   }
 
   get #scenario() {
-    return this.model.scenario(this.#chosen);
+    return this.#choice.chosen;
   }
 
   #titleOf(name) {
@@ -114,29 +114,27 @@ export class ScenariosView {
   }
 
   #renderChoice() {
-    const scenarios = this.model.scenarios ?? [];
-    const shown = JSON.stringify(scenarios);
-    if (this.#list.dataset.shown !== shown) {
-      const focused = this.#list.contains(document.activeElement);
-      this.#list.dataset.shown = shown;
-      if (!this.#scenario) this.#chosen = scenarios[0]?.name ?? null;
-      this.#list.replaceChildren(...scenarios.map((scenario) => choice(scenario, scenario.name === this.#chosen)));
-      if (focused) this.#list.querySelector(":checked")?.focus();
-    }
+    this.#choice.render(this.model.scenarios ?? [], this.model.mixes ?? []);
     if (this.#scenario) this.#describe(this.#scenario);
     else setText(this.#name, this.model.works("csms") ? "The CSMS has no scenario" : "The CSMS is away, which has the scenarios");
   }
 
-  #choose(name) {
-    this.#chosen = name;
+  #choose() {
     this.#answer.say("");
     this.#describe(this.#scenario);
     this.#enable();
   }
 
   #describe(scenario) {
-    setText(this.#name, this.#titleOf(scenario.name));
+    const title = scenario.title || sentence(scenario.name);
+    setText(this.#name, scenario.number ? `${scenario.number} ${title}` : title);
     setText(this.#description, scenario.description ?? "");
+    if (scenario.runs) {
+      const said = mixFacts(scenario, (name) => this.#titleOf(name));
+      fill(this.#facts, said, () => terms(said));
+      this.#parameters.show({ name: `mix/${scenario.name}`, parameters: mixParameters(scenario) });
+      return;
+    }
     const facts = [
       ["Imitates", scenario.imitates],
       ["Source", scenario.source],
@@ -148,7 +146,8 @@ export class ScenariosView {
 
   #renderRuns() {
     const { model } = this;
-    this.#runs.render({ runs: model.runs ?? [], scenarios: model.scenarios, there: model.works("csms"), nowS: this.stream.nowS() });
+    const runs = withMixRuns(model.runs ?? [], model.mixRuns ?? [], model.mixes ?? []);
+    this.#runs.render({ runs, scenarios: model.scenarios, there: model.works("csms"), nowS: this.stream.nowS() });
   }
 
   #enable() {
@@ -166,18 +165,20 @@ export class ScenariosView {
       this.#answer.say("A parameter is out of its range; nothing was started.", true);
       return;
     }
-    const wish = { scenario: this.#chosen, charge_point_ids: this.#picker.chosen, ...chosen, replace: this.#replace.checked };
-    const title = this.#titleOf(wish.scenario);
+    const { name, title: given, runs } = this.#scenario;
+    const title = given || sentence(name);
+    const what = runs ? { mix: name, ...chosen.parameters, seed: chosen.seed } : { scenario: name, ...chosen };
+    const wish = { ...what, charge_point_ids: this.#picker.chosen, replace: this.#replace.checked };
     this.#perform(`Starting ${title}\u2026`, async () => {
-      await this.ask("POST", "/api/scenario-runs", wish);
+      await this.ask("POST", runs ? "/api/mix-runs" : "/api/scenario-runs", wish);
       return `Started ${title} on ${names(wish.charge_point_ids)}.`;
     });
   }
 
-  #stop({ run_id: runId }) {
+  #stop({ run_id: runId, mix, title, scenario }) {
     this.#perform("Stopping\u2026", async () => {
-      const run = await this.ask("DELETE", `/api/scenario-runs/${encodeURIComponent(runId)}`);
-      return `Stopped ${this.#titleOf(run.scenario)} on ${names(run.charge_point_ids)}.`;
+      const run = await this.ask("DELETE", `/api/${mix ? "mix" : "scenario"}-runs/${encodeURIComponent(runId)}`);
+      return `Stopped ${title ?? this.#titleOf(scenario)} on ${names(run.charge_point_ids)}.`;
     });
   }
 
@@ -200,19 +201,6 @@ export class ScenariosView {
     this.#busy = false;
     this.#enable();
   }
-}
-
-function choice({ name, title, imitates, description, anomaly }, chosen) {
-  const input = element("input", { type: "radio", name: "scenario", value: name });
-  input.checked = chosen;
-  return element("label", {
-    className: `choice ${anomaly ? "attack" : "benign"}`,
-    children: [
-      input,
-      element("span", { className: "choice-title", text: title || sentence(name) }),
-      element("span", { className: "choice-says", text: imitates || description || "" }),
-    ],
-  });
 }
 
 function names(chargePointIds) {
