@@ -58,8 +58,9 @@ class State:
     read_s: float = float("-inf")
     transaction_id: int | None = None
     commanded_a: float | None = None
-    online_s: float = 0.0
-    """Since when the CSMS gives transactions their numbers (infinite: it does not); 0: always, as known."""
+    online_s: float | None = None
+    """Since when the CSMS gives transactions their numbers (infinite: it does not); None: not known, as in a
+    CAN log, which has none."""
     stop_s: float | None = None
     """When a stop came in the transaction that runs."""
     start_s: float | None = None
@@ -101,7 +102,7 @@ class BusOrders:
     def step(self, state: State, event: CanFrameSeen | Reading | SystemEvent) -> Sign | None:
         """Take the connector's next order, reading, or word on its connection."""
         if isinstance(event, Reading):
-            return self._read(state, event) if event.origin == "can" else None
+            return self._read(state, event)
         at_s = event.at.timestamp()
         if isinstance(event, SystemEvent):
             if event.service == "chargepoint":
@@ -123,7 +124,7 @@ class BusOrders:
         elif frame.can_id == STOP_ID:
             if state.transaction_id is not None and state.stop_s is None:
                 state.stop_s = at_s
-        elif frame.can_id == START_ID and state.transaction_id is None and state.start_s is None:
+        elif state.transaction_id is None and state.start_s is None:
             state.start_s = at_s
 
     def _read(self, state: State, reading: Reading) -> Sign | None:
@@ -133,6 +134,8 @@ class BusOrders:
         state.transaction_id = reading.transaction_id
         if not same or at_s - before_s > _GAP_S:
             state.stop_s = state.start_s = None
+            if state.online_s is None and reading.transaction_id is not None:
+                state.online_s = at_s
         if state.stop_s is None and state.start_s is None and state.limit_a is None:
             return None
         # One sign a reading: the limit's turn comes with the next one.
@@ -146,7 +149,7 @@ class BusOrders:
                 return self._stopped(state, reading, stopped_s)
         if state.start_s is not None and at_s - state.start_s >= self.start_s:
             started_s, state.start_s = state.start_s, None
-            if state.online_s <= started_s:
+            if state.online_s is not None and state.online_s <= started_s:
                 state.commands.add(started_s)
                 if state.commands.is_due(at_s):
                     return self._started(state, reading, at_s - started_s)

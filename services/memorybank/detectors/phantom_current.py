@@ -24,8 +24,9 @@ class State:
     """What flowed last."""
     peak_a: float = 0.0
     energy_wh: float = 0.0
-    online_s: float = 0.0
-    """Since when the CSMS gives transactions their numbers; infinite: it does not."""
+    online_s: float | None = None
+    """Since when the CSMS gives transactions their numbers (infinite: it does not); None: not known, as in a
+    CAN log, which has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,11 @@ class PhantomCurrent:
     def step(self, state: State, event: Reading | SystemEvent) -> Sign | None:
         """Take the connector's next reading, or word on its connection."""
         if isinstance(event, Reading):
-            if event.origin != "can":
-                return None
             current_a = event.current_a
             if event.transaction_id is not None or current_a is None or current_a < self.flows_a:
                 state.since_s = None
+                if state.online_s is None and event.transaction_id is not None:
+                    state.online_s = event.at.timestamp()
                 return None
             return self._flows(state, event, current_a)
         if event.service == "chargepoint":
@@ -74,7 +75,7 @@ class PhantomCurrent:
         at_s = reading.at.timestamp()
         passed_s, fell_a = at_s - state.read_s, state.current_a - current_a
         state.read_s, state.current_a = at_s, current_a
-        is_known = 0.0 <= passed_s <= _GAP_S and at_s >= state.online_s
+        is_known = 0.0 <= passed_s <= _GAP_S and state.online_s is not None and at_s >= state.online_s
         if state.since_s is None or fell_a >= self.falls_a or not is_known:
             state.since_s, state.told_s, state.peak_a, state.energy_wh = at_s, float("-inf"), 0.0, 0.0
             return None

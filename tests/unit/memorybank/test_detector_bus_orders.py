@@ -63,17 +63,25 @@ def test_a_stop_and_the_next_session_at_once_are_no_anomaly() -> None:
 
 
 def test_a_start_without_a_transaction_is_nobodys() -> None:
-    (one,) = seen(session(0, 60, None), [order(20.3, Start())])
+    (one,) = seen([word(-30.0, "csms_connected")], session(0, 60, None), [order(20.3, Start())])
     assert one.second == 31.0
     assert "no transaction began; 72 A flow" in one.sign.explanation
 
 
 def test_a_start_whose_transaction_gets_its_number_late_is_none() -> None:
-    assert not seen(session(0, 26, None), [order(20.3, Start())], session(26, 60))
+    parts = session(0, 26, None), [order(20.3, Start())], session(26, 60)
+    assert not seen([word(-30.0, "csms_connected")], *parts)
 
 
 def test_while_the_csms_is_away_no_transaction_has_a_number() -> None:
     assert not seen([word(5.0, "csms_lost")], session(0, 60, None), [order(20.3, Start())])
+
+
+def test_who_joins_midway_does_not_know_whether_transactions_have_numbers() -> None:
+    """Nor does who reads a CAN log. One that had a number is enough."""
+    start = [order(40.3, Start())]
+    assert not seen(session(0, 80, None), start)
+    assert seen(session(0, 5), session(5, 80, None), start)
 
 
 def test_a_charge_point_that_starts_anew_orders_what_it_wants() -> None:
@@ -99,6 +107,7 @@ def test_one_strange_limit_is_told_when_it_stands() -> None:
 
 def test_a_start_is_told_beside_a_limit_that_is_told_at_the_same_reading() -> None:
     signs = seen(
+        [word(-30.0, "csms_connected")],
         session(0, 60, None),
         [limit(20.3 + number, 30) for number in range(30)],
         [order(21.3 + 5 * number, Start()) for number in range(6)],

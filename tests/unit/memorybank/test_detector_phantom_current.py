@@ -18,7 +18,7 @@ def word(second: float, name: str) -> SystemEvent:
 
 
 def test_a_current_without_a_transaction_is_told_after_eight_seconds_and_again() -> None:
-    signs = told(DETECTOR, [*flow(0, 10, 0.0), *flow(10, 40)])
+    signs = told(DETECTOR, [word(-30.0, "csms_connected"), *flow(0, 10, 0.0), *flow(10, 40)])
     assert [one.second for one in signs] == [18.0, 28.0, 38.0]
     assert signs[0].sign.since == at(10.0)
     assert signs[0].sign.explanation == (
@@ -27,12 +27,18 @@ def test_a_current_without_a_transaction_is_told_after_eight_seconds_and_again()
     assert [one.sign.severity for one in signs] == ["warning", "critical", "critical"]
 
 
+def test_who_joins_midway_does_not_know_whether_transactions_have_numbers() -> None:
+    """Nor does who reads a CAN log. One that had a number is enough."""
+    assert not told(DETECTOR, flow(0, 60))
+    assert told(DETECTOR, [*flow(0, 5, number=7), *flow(5, 60)])
+
+
 def test_a_transaction_accounts_for_its_current() -> None:
     assert not told(DETECTOR, flow(0, 60, number=7))
 
 
 def test_a_number_may_come_late() -> None:
-    assert not told(DETECTOR, [*flow(0, 7), *flow(7, 60, number=7)])
+    assert not told(DETECTOR, [word(-30.0, "csms_connected"), *flow(0, 7), *flow(7, 60, number=7)])
 
 
 def test_what_comes_down_after_a_transaction_is_its_end() -> None:
@@ -42,7 +48,7 @@ def test_what_comes_down_after_a_transaction_is_its_end() -> None:
 
 
 def test_noise_is_no_current() -> None:
-    assert not told(DETECTOR, flow(0, 60, 1.4))
+    assert not told(DETECTOR, [word(-30.0, "csms_connected"), *flow(0, 60, 1.4)])
 
 
 def test_while_the_csms_is_away_no_transaction_has_a_number() -> None:
