@@ -39,7 +39,9 @@ _MARGIN_A = 8.0
 class State:
     """The temperature, and what is known of the surroundings; changed in place."""
 
+    late_at: datetime = _PAST
     due_at: datetime = _PAST
+    """Readings between the two are passed over."""
     at_s: float = float("-inf")
     told_c: float = 0.0
     still_c: float = 0.0
@@ -90,14 +92,14 @@ class ModuleHeat:
 
     def step(self, state: State, event: Reading) -> Sign | None:
         """Take the connector's next reading; most are passed over."""
-        due_at = state.due_at
-        if event.at < due_at and event.at > due_at - 2 * _EVERY:
+        at = event.at
+        if state.late_at < at < state.due_at:
             return None
         told_c, current_a = event.temperature_c, event.current_a
         if told_c is None or current_a is None:
             return None
-        state.due_at = event.at + _EVERY
-        at_s = event.at.timestamp()
+        state.late_at, state.due_at = at - _EVERY, at + _EVERY
+        at_s = at.timestamp()
         gap_s = at_s - state.at_s
         load = current_a / self.rated_a
         if not 0.0 < gap_s <= _LONG_S:

@@ -37,7 +37,9 @@ _GRAVE_WH = 5000.0
 class State:
     """The session's energy and state of charge; changed in place."""
 
+    late_at: datetime = _PAST
     due_at: datetime = _PAST
+    """Readings between the two are passed over."""
     at_s: float = float("-inf")
     power_w: float = 0.0
     transaction_id: int | None = None
@@ -84,14 +86,14 @@ class StateOfCharge:
 
     def step(self, state: State, event: Reading) -> Sign | None:
         """Take the connector's next reading; most are passed over."""
-        due_at = state.due_at
-        if event.at < due_at and event.at > due_at - 2 * _EVERY:
+        at = event.at
+        if state.late_at < at < state.due_at:
             return None
         soc_percent, power_w = event.soc_percent, event.power_w
         if soc_percent is None or power_w is None:
             return None
-        state.due_at = event.at + _EVERY
-        at_s = event.at.timestamp()
+        state.late_at, state.due_at = at - _EVERY, at + _EVERY
+        at_s = at.timestamp()
         gap_s, before_w = at_s - state.at_s, state.power_w
         state.at_s, state.power_w = at_s, power_w
         is_another = event.transaction_id != state.transaction_id or not 0.0 < gap_s <= _LONG_S
