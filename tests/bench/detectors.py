@@ -44,7 +44,8 @@ def measure(report: Report) -> None:
         stumpi_us = min(_stumpi_us(alone) for _ in range(ROUNDS))
     finally:
         gc.unfreeze()
-    kb = {name: _state_kb(report.seed, detectors) for name, detectors in sets.items()}
+    few = _life(report.seed, FEW, SECONDS)
+    kb = {name: _state_kb(few, events, detectors) for name, detectors in sets.items()}
     ours, state_kb = took_us[_ALL], kb[_ALL]
     for name, theirs_us in (("HalfSpaceTrees", took_us[_TREES]), ("stumpi", stumpi_us)):
         report.add(
@@ -155,10 +156,10 @@ def _stumpi_us(events: list[AnyEvent]) -> float:
     return (time.process_time() - begun_s) / len(timed) * 1e6
 
 
-def _state_kb(seed: int, detectors: tuple[AnyDetector, ...]) -> float:
+def _state_kb(of_few: list[AnyEvent], of_many: list[AnyEvent], detectors: tuple[AnyDetector, ...]) -> float:
     """Return what each further charge point adds to what a watch keeps of its places and the fleet."""
-    few, many = (_places_kb(_life(seed, count, SECONDS), detectors) for count in (FEW, CHARGE_POINTS))
-    return (many - few) / (CHARGE_POINTS - FEW)
+    added_kb = _places_kb(of_many, detectors) - _places_kb(of_few, detectors)
+    return added_kb / (CHARGE_POINTS - FEW)
 
 
 def _places_kb(events: list[AnyEvent], detectors: tuple[AnyDetector, ...]) -> float:

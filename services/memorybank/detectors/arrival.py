@@ -90,7 +90,7 @@ class Arrival:
 
     def tick(self, state: State, now: datetime) -> Sign | None:
         """Tell again what the last message showed, which may be a minute old."""
-        return state.standing.again(now)
+        return state.standing.again(now) if state.standing.sign is not None else None
 
     def _wait(self, state: State, late_s: float, at_s: float) -> None:
         """Count messages that are late by the same time."""

@@ -16,6 +16,7 @@ FLOOD = "can-flood"
 DROPOUT = "telemetry-dropout"
 
 _TOLD_AGAIN_S = 10.0
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -23,7 +24,7 @@ class State:
     """Frames since the last tick, and keepalives since the module's last reading; changed in place."""
 
     frames: int = 0
-    ticked_s: float = 0.0
+    ticked_at: datetime = _LONG_AGO
     crowded: int = 0
     """Ticks in a row with too many frames."""
     flooded_s: float = 0.0
@@ -72,10 +73,10 @@ class BusLoad:
         """Count what came since the last tick."""
         frames, state.frames = state.frames, 0
         if frames < self.frames_per_s and not state.crowded:
-            state.ticked_s = now.timestamp()
+            state.ticked_at = now
             return None
         now_s = now.timestamp()
-        passed_s, state.ticked_s = max(1.0, now_s - state.ticked_s), now_s
+        passed_s, state.ticked_at = max(1.0, now_s - state.ticked_at.timestamp()), now
         rate = frames / passed_s
         if rate < self.frames_per_s:
             state.crowded = 0

@@ -95,7 +95,7 @@ class Registers:
 
     def tick(self, state: State, now: datetime) -> Sign | None:
         """Tell again what the last MeterValues showed, which may be a minute old."""
-        return state.standing.again(now)
+        return state.standing.again(now) if state.standing.sign is not None else None
 
     def _reached(self, state: State) -> Sign | None:
         """Compare the MeterValues that came before their instant's reading did."""
