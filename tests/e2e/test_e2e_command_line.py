@@ -5,7 +5,6 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,7 +31,7 @@ def _up(*arguments: str, timeout_s: float = 170, **environ: str) -> "subprocess.
 def test_a_timed_run_without_any_network_reports_and_succeeds() -> None:
     """DURATION ends it by itself; the exit status says that the chain worked; lo is all it needs."""
     with directory_open_to_postgres() as home:
-        command = f"ip link set lo up && exec {sys.executable} -m embedded up --home {home} --duration 70"
+        command = f"ip link set lo up && exec {sys.executable} -m embedded up --home {home} --duration 62"
         result = subprocess.run(
             ["unshare", "--net", "sh", "-c", command],
             capture_output=True,
@@ -44,12 +43,11 @@ def test_a_timed_run_without_any_network_reports_and_succeeds() -> None:
     assert "the chain worked" in result.stdout
 
 
-def test_a_second_bench_in_the_same_folder_is_refused(make_bench: Callable[..., BenchProcess]) -> None:
+def test_a_second_bench_in_the_same_folder_is_refused(bench: BenchProcess) -> None:
     """The message names the process that runs already and what to do."""
-    first = make_bench()
-    result = _up("--home", str(first.home), timeout_s=20)
+    result = _up("--home", str(bench.home), timeout_s=20)
     assert result.returncode == 2
-    assert f"process {first.described['processes']['bench']}" in result.stderr
+    assert f"process {bench.described['processes']['bench']}" in result.stderr
     assert "--home" in result.stderr
 
 
@@ -85,9 +83,8 @@ def test_wrong_settings_are_refused_in_words(environ: dict[str, str], words: str
     assert words in result.stderr
 
 
-def test_the_banner_says_how_to_ask_this_bench(make_bench: Callable[..., BenchProcess]) -> None:
+def test_the_banner_says_how_to_ask_this_bench(bench: BenchProcess) -> None:
     """One in a folder of its own is named by it; what was given in vain is named too."""
-    bench = make_bench()
     said = bench.output()
     commands = [
         line.partition("another terminal: ")[2].split()

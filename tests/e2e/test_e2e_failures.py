@@ -72,9 +72,9 @@ def test_postgres_and_broker_away_for_a_minute_lose_nothing(bench_to_break: Benc
     bench.assert_nothing_lost()
 
 
-def test_ctrl_c_ends_everything(make_bench: Callable[..., BenchProcess]) -> None:
+def test_ctrl_c_ends_everything(bench_to_break: BenchProcess) -> None:
     """No process and no bench.json is left."""
-    bench = make_bench()
+    bench = bench_to_break
     pids = list(bench.described["processes"].values())
     assert bench.stop() == 0
     assert not (bench.home / "bench.json").exists()

@@ -32,6 +32,14 @@ def home() -> Iterator[Path]:
         yield directory / "bench"
 
 
+@pytest.fixture(scope="module")
+def filled() -> Iterator[Path]:
+    """A bench with a memory, for tests that change nothing in it."""
+    with directory_open_to_postgres() as directory:
+        remember(directory / "bench")
+        yield directory / "bench"
+
+
 @pytest.fixture
 def file(home: Path) -> Path:
     return home.parent / "memory.backup"
@@ -105,13 +113,14 @@ def forget(home: Path) -> None:
         connection.execute("DELETE FROM memory.metrics WHERE seq > 50")
 
 
-def memory_of(home: Path) -> str:
-    """Return the whole memory as text: tables, comments, grants, policies, rows."""
+def memory_of(home: Path) -> tuple[list[str], str]:
+    """Return the names of all memories, whole or not, and the bench's own as text."""
     with database(home) as server:
-        return dumped(server)
+        return databases(server), dumped(server)
 
 
 def dumped(server: PostgresFiles) -> str:
+    """Return the whole memory as text: tables, comments, grants, policies, rows."""
     command = [
         *(postgres.BINARIES / "pg_dump", "--restrict-key=same", "--dbname", server.url(SUPERUSER)),
         *backups.SELECTED,
@@ -127,9 +136,8 @@ def archive(server: PostgresFiles, file: Path, name: str = postgres.DATABASE) ->
     subprocess.run([postgres.BINARIES / "pg_dump", "-Fc", "-f", file, "-d", url], check=True)
 
 
-def databases(home: Path) -> list[str]:
-    """Return the names of all memories, whole or not."""
-    with database(home) as server, psycopg.connect(server.url(SUPERUSER)) as connection:
+def databases(server: PostgresFiles) -> list[str]:
+    with psycopg.connect(server.url(SUPERUSER)) as connection:
         rows = connection.execute("SELECT datname FROM pg_database WHERE datname ~ 'chargebench'").fetchall()
     return [name for (name,) in rows]
 
@@ -138,6 +146,7 @@ def test_what_is_restored_is_the_same_to_the_byte(home: Path, file: Path, charge
     """On the bench itself, changed meanwhile, and on a new one; grants and policies are part of it."""
     remember(home)
     before = memory_of(home)
+    assert before[0] == ["chargebench"]
     status, said = chargebench("backup", file)
     assert status == 0
     assert "everything up to 2026-01-02 03:04:05 UTC" in said
@@ -149,7 +158,6 @@ def test_what_is_restored_is_the_same_to_the_byte(home: Path, file: Path, charge
         assert status == 0, said
         assert "everything up to 2026-01-02 03:04:05 UTC" in said
         assert memory_of(place) == before
-        assert databases(place) == ["chargebench"]
 
 
 def test_who_may_read_what_is_as_before(home: Path, file: Path, chargebench: Run) -> None:
@@ -225,19 +233,17 @@ def _wanting_to_be_superuser(server: PostgresFiles, file: Path) -> None:
     ],
 )
 def test_a_restore_that_fails_changes_nothing(
-    home: Path, file: Path, chargebench: Run, make: Callable[[PostgresFiles, Path], None], words: str
+    filled: Path, file: Path, chargebench: Run, make: Callable[[PostgresFiles, Path], None], words: str
 ) -> None:
     """One line says why."""
-    remember(home)
-    with database(home) as server:
+    with database(filled) as server:
         make(server, file)
         before = dumped(server)
-    status, said = chargebench("restore", file)
+    status, said = chargebench("restore", file, filled)
     assert status == 2
     assert words in said
     assert said.count("\n") == 1
-    assert memory_of(home) == before
-    assert databases(home) == ["chargebench"]
+    assert memory_of(filled) == (["chargebench"], before)
 
 
 def test_what_makes_no_sense_is_refused_in_words(home: Path, file: Path, chargebench: Run) -> None:
@@ -289,11 +295,13 @@ def test_a_restore_killed_half_way_leaves_the_old_memory(home: Path, file: Path,
         process.kill()
         process.wait(10)
     psutil.wait_procs(orphans, timeout=15)
-    assert "chargebench_restored" in databases(home)
-    assert memory_of(home) == before
+    names, memory = memory_of(home)
+    assert "chargebench_restored" in names
+    assert memory == before[1]
     assert chargebench("restore", file)[0] == 0
-    assert databases(home) == ["chargebench"]
-    assert memory_of(home) != before
+    names, memory = memory_of(home)
+    assert names == ["chargebench"]
+    assert memory != before[1]
 
 
 def test_an_interrupted_backup_leaves_no_file(home: Path, file: Path) -> None:

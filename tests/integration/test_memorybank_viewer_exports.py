@@ -299,15 +299,18 @@ def test_a_full_disk_is_said_so(remembering: Postgres) -> None:
             assert "No space left" in shown.stderr
 
 
-def much(postgres: Postgres, rows: int) -> None:
-    """More readings, of a charge point of their own, made by the server."""
-    with psycopg.connect(postgres.writer_url) as connection:
+@pytest.fixture(scope="module")
+def remembering_much(module_postgres: Postgres) -> Postgres:
+    """A million readings more, of a charge point of their own; for tests that only export."""
+    asyncio.run(remember(module_postgres.writer_url))
+    with psycopg.connect(module_postgres.writer_url) as connection:
         connection.execute(
             "INSERT INTO memory.metrics (at, seq, source_no, connector, charge_point_id, origin, current_a)"
             " SELECT %s + n * interval '1 ms', 1000 + n, 1, 1, 'CP-7', 'can', 50 + 49 * sin(n / 30.0)"
-            " FROM generate_series(1, %s) n",
-            [START_AT, rows],
+            " FROM generate_series(1, 1000000) n",
+            [START_AT],
         )
+    return module_postgres
 
 
 MEASURED = """
@@ -334,11 +337,12 @@ def peak_mb(url: str, file: Path) -> float:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
 @pytest.mark.parametrize("name", ["memory.json", "memory.csv", "memory.parquet"])
-def test_a_million_rows_need_no_memory(remembering: Postgres, tmp_path: Path, name: str) -> None:
+def test_a_million_rows_need_no_memory(
+    remembering: Postgres, remembering_much: Postgres, tmp_path: Path, name: str
+) -> None:
     """What a small export takes, and a group of Parquet."""
     small = peak_mb(remembering.reader_url, tmp_path / name)
-    much(remembering, 1_000_000)
-    large = peak_mb(remembering.reader_url, tmp_path / name)
+    large = peak_mb(remembering_much.reader_url, tmp_path / name)
     print(f"{name}: {small:.0f} MB for 181 readings, {large:.0f} MB for 1,000,181")
     assert large - small < (60 if name.endswith("parquet") else 15)
     if name.endswith("parquet"):
@@ -346,10 +350,9 @@ def test_a_million_rows_need_no_memory(remembering: Postgres, tmp_path: Path, na
 
 
 @pytest.mark.parametrize("name", ["memory.json", "memory.csv", "memory.parquet"])
-def test_progress_at_a_terminal_and_ctrl_c(remembering: Postgres, tmp_path: Path, name: str) -> None:
+def test_progress_at_a_terminal_and_ctrl_c(remembering_much: Postgres, tmp_path: Path, name: str) -> None:
     """How far it is, on one line; Ctrl-C ends it with 130, without a stack or half a file."""
-    much(remembering, 1_000_000)
-    with at_terminal("--export", str(tmp_path / name), url=remembering.reader_url) as terminal:
+    with at_terminal("--export", str(tmp_path / name), url=remembering_much.reader_url) as terminal:
         terminal.wait_for(" rows of about ")
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.wait_end() == 130
@@ -366,12 +369,11 @@ def test_an_export_is_of_one_instant(remembering: Postgres, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["memory.json", "memory.csv", "memory.parquet"])
-def test_a_database_that_goes_away_meanwhile(remembering: Postgres, tmp_path: Path, name: str) -> None:
+def test_a_database_that_goes_away_meanwhile(remembering_much: Postgres, tmp_path: Path, name: str) -> None:
     """One line and exit status 2; half a file is none."""
-    much(remembering, 1_000_000)
     with (
-        at_terminal("--export", str(tmp_path / name), url=remembering.reader_url) as terminal,
-        psycopg.connect(remembering.superuser_url, autocommit=True) as connection,
+        at_terminal("--export", str(tmp_path / name), url=remembering_much.reader_url) as terminal,
+        psycopg.connect(remembering_much.superuser_url, autocommit=True) as connection,
     ):
         terminal.wait_for(" rows of about ")
         connection.execute(
