@@ -96,6 +96,11 @@ async def asked(postgres: Postgres, tmp_path: Path) -> AsyncIterator[Asked]:
         )
         transport = httpx.ASGITransport(app=app)
         page = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://test"))
+        # The first answers make connections; on a busy machine they may take longer than a page waits.
+        for path in ("/api/anomalies", "/api/scenario-runs"):
+            async with asyncio.timeout(30):
+                while (await page.get(path)).status_code != 200:  # noqa: ASYNC110 - nobody wakes us
+                    await asyncio.sleep(0.02)
         yield Asked(bench, page, live, backplane_port, postgres)
 
 
