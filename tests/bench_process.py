@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -115,6 +115,39 @@ class BenchProcess:
         response = httpx.get(self.described[address].rstrip("/") + path, timeout=10, trust_env=False)
         response.raise_for_status()
         return response.json()
+
+    def ask_csms(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Change something by the CSMS's API; return the JSON of its answer."""
+        url = self.described["csms_api"].rstrip("/") + path
+        response = httpx.request(method, url, json=body, headers=self.token, timeout=30, trust_env=False)
+        response.raise_for_status()
+        return response.json()
+
+    def connected(self) -> set[str]:
+        """Return the charge points that the CSMS sees connected."""
+        found = self.get("csms_api", "/api/charge-points")
+        return {entry["charge_point_id"] for entry in found if entry["connected"]}
+
+    def start_charging(self, names: Iterable[str], limit_a: float) -> None:
+        """Let charge points charge with a limit; each must accept."""
+        profile = {
+            "chargingProfileId": 1,
+            "stackLevel": 0,
+            "chargingProfilePurpose": "TxDefaultProfile",
+            "chargingProfileKind": "Relative",
+            "chargingSchedule": {
+                "chargingRateUnit": "A",
+                "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit_a}],
+            },
+        }
+        for name in names:
+            for action, payload in (
+                ("SetChargingProfile", {"connectorId": 1, "csChargingProfiles": profile}),
+                ("RemoteStartTransaction", {"idTag": "BENCH", "connectorId": 1}),
+            ):
+                path = f"/api/charge-points/{name}/commands"
+                answer = self.ask_csms("POST", path, {"action": action, "payload": payload})
+                assert answer["outcome"] == "Accepted", (name, action, answer)
 
     def is_whole(self, since: datetime) -> bool:
         """Return whether readings of CP-1 and CP-2 made after `since` came from both ends to the database."""

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 
 import can
-import httpx
 
 from bench_process import BenchProcess
 from chassis.can_bus import MulticastBus
@@ -23,49 +22,14 @@ def _currents(bench: BenchProcess) -> dict[str, float]:
     return dict(bench.query(LATEST))
 
 
-def _start_everywhere(bench: BenchProcess, names: list[str]) -> None:
-    for name in names:
-        for action, payload in (
-            (
-                "SetChargingProfile",
-                {
-                    "connectorId": 1,
-                    "csChargingProfiles": {
-                        "chargingProfileId": 1,
-                        "stackLevel": 0,
-                        "chargingProfilePurpose": "TxDefaultProfile",
-                        "chargingProfileKind": "Relative",
-                        "chargingSchedule": {
-                            "chargingRateUnit": "A",
-                            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 50}],
-                        },
-                    },
-                },
-            ),
-            ("RemoteStartTransaction", {"idTag": "BENCH", "connectorId": 1}),
-        ):
-            answer = httpx.post(
-                f"{bench.described['csms_api']}/api/charge-points/{name}/commands",
-                json={"action": action, "payload": payload},
-                headers=bench.token,
-                timeout=30,
-                trust_env=False,
-            )
-            assert answer.json()["outcome"] == "Accepted", answer.text
-
-
 def test_a_rogue_stop_on_one_bus_stops_one_of_eight(make_bench: Callable[..., BenchProcess]) -> None:
     """0x201 by a strange node on CP-3's bus: CP-3 falls to 0 A and stays there, the other seven go on."""
     bench = make_bench(8, "--scenario-plan", "none")
     names = [f"CP-{number}" for number in range(1, 9)]
 
-    def connected() -> bool:
-        found = bench.get("csms_api", "/api/charge-points")
-        return {entry["charge_point_id"] for entry in found if entry["connected"]} == set(names)
-
-    wait_until(connected, timeout_s=40, what="eight charge points")
+    wait_until(lambda: bench.connected() == set(names), timeout_s=40, what="eight charge points")
     wait_until(lambda: set(_currents(bench)) == set(names), timeout_s=30, what="a module for each")
-    _start_everywhere(bench, names)
+    bench.start_charging(names, limit_a=50)
     wait_until(
         lambda: min(_currents(bench).get(name, 0) for name in names) > 40, timeout_s=30, what="eight at 50 A"
     )
