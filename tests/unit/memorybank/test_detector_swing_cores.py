@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from contracts.events import Reading
 from detector_parts import RAMPS, Connector, at, command, limit, reading, start, stop
+from memorybank.detector import Place
 from memorybank.detectors.cadence import KEEP, Cadence
 from memorybank.detectors.onsets import Onset, Onsets
 from memorybank.detectors.sent_limits import SentLimits
@@ -168,3 +169,18 @@ def test_what_lasts_is_told_every_ten_seconds() -> None:
     assert told == [100, 110, 120, 130]
     assert telling.is_due(131 + 61, 191.0)
     assert telling.since_s == 191.0
+
+
+def test_detectors_of_a_place_share_a_core() -> None:
+    """One of its kind, which takes each event once, whoever gives it again; another place has its own."""
+    place = Place("CP-1", 1)
+    onsets, limits = place.core(Onsets), place.core(SentLimits)
+    assert place.core(Onsets) is onsets
+    assert place.core(SentLimits) is limits
+    assert Place("CP-1", 1).core(Onsets) is not onsets
+    rest, rise = reading(0, 0.0, power_w=0.0), reading(1, 30.0, power_w=9000.0)
+    assert onsets.reading(rest) is None
+    onset = onsets.reading(rise)
+    assert onset is not None
+    assert onsets.reading(rise) is onset
+    assert onsets.total_w == 9000.0
