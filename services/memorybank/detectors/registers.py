@@ -51,6 +51,8 @@ class State:
     """With which the next is compared."""
     before: _Point | None = None
     """The one from before the fault."""
+    told_wh: float = 0.0
+    """The register as it was told last."""
     well_at: datetime | None = None
     """When the last well comparison was."""
     standing: Standing = field(default_factory=Standing)
@@ -132,6 +134,7 @@ class Registers:
             if shown is None:
                 state.before = state.anchor
             sign, state.anchor = self._wrong(state, event.at, state.anchor, now), now
+        state.told_wh = now.register_wh
         if sign is None:
             state.well_at = event.at
         return state.standing.show(at_s, sign)
@@ -168,9 +171,10 @@ class Registers:
         due_wh = first.register_wh + now.flowed_wh - first.flowed_wh
         apart_wh = abs(now.register_wh - due_wh)
         grade: Severity = "critical" if apart_wh >= _GRAVE_WH else "warning"
-        way = f"fell by {-rose_wh:.0f}" if rose_wh < 0.0 else f"rose by {rose_wh:.0f}"
+        fell_wh = state.told_wh - now.register_wh
+        way = f"fell by {fell_wh:.0f}" if fell_wh > 0.0 else f"rose by {rose_wh:.0f}"
         return Sign(
-            kind=shown.kind if shown else _kind(now.register_wh, due_wh, rose_wh, flowed_wh),
+            kind=shown.kind if shown else _kind(now.register_wh, due_wh, fell_wh, rose_wh < flowed_wh),
             since=shown.since if shown else state.well_at or at,
             score=round(abs(rose_wh - flowed_wh) / (self.tolerance_wh + self.tolerance * flowed_wh), 2),
             threshold=1.0,
@@ -184,14 +188,14 @@ class Registers:
         )
 
 
-def _kind(told_wh: float, due_wh: float, rose_wh: float, flowed_wh: float) -> str:
+def _kind(told_wh: float, due_wh: float, fell_wh: float, is_behind: bool) -> str:
     """Return what is wrong with a register that tells so much where so much is due."""
     is_thousandth = told_wh >= 1.0 and abs(told_wh * _UNIT - due_wh) <= _UNIT
     if is_thousandth or abs(told_wh / _UNIT - due_wh) <= 0.01 * due_wh:
         return SWAPPED
-    if rose_wh < -1.0:
+    if fell_wh > 1.0:
         return ROLLED_BACK
-    return FROZEN if rose_wh < flowed_wh else SCALED
+    return FROZEN if is_behind else SCALED
 
 
 DETECTOR = Registers()

@@ -124,6 +124,18 @@ def explanation(found: list[Told]) -> str:
     return found[0].sign.explanation
 
 
+@pytest.mark.parametrize("register_wh", [0.0, 100.0, 5000.0])
+def test_a_register_that_falls_just_after_the_session_began_fell(register_wh: float) -> None:
+    """However little stood there, it was told before."""
+
+    def lie(second: float, power_w: float, energy_wh: float) -> tuple[float, float]:
+        return power_w, max(0.0, energy_wh - (800.0 if second >= 45 else 0.0))
+
+    found = told(Registers(), Metered(1, lie, register_wh=register_wh).run(90))
+    assert found[0].sign.kind == "register-rollback"
+    assert found[0].sign.explanation.startswith("the register fell by ")
+
+
 def test_each_says_what_it_saw_in_numbers() -> None:
     """Power where the power is wrong, else the register and what flowed."""
     assert explanation(told(Registers(), Metered(10, scaled(0.45)).run(190))).endswith("0.45 times as much")
