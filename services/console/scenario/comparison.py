@@ -19,8 +19,13 @@ def heading(run: ScenarioRun) -> str:
 
 def rows(runs: Sequence[ScenarioRun], finds: Sequence[Found], now: datetime) -> list[dict[str, Any]]:
     """Return {fact, run ids …, differs}; `differs` marks what is not the same in all runs."""
-    facts = [_facts(run, found, now) for run, found in zip(runs, finds, strict=True)]
-    names = dict.fromkeys(name for told in facts for name in told)
+    parts = [
+        (_asked(run), _parameters(run), _happened(run, found, now))
+        for run, found in zip(runs, finds, strict=True)
+    ]
+    facts = [{name: text for part in told for name, text in part.items()} for told in parts]
+    # Part by part, so that parameters that only one has stand among the others'.
+    names = dict.fromkeys(name for part in zip(*parts, strict=True) for told in part for name in told)
     return [
         {
             "fact": name,
@@ -31,14 +36,22 @@ def rows(runs: Sequence[ScenarioRun], finds: Sequence[Found], now: datetime) -> 
     ]
 
 
-def _facts(run: ScenarioRun, found: Found, now: datetime) -> dict[str, str | None]:
-    first = detected.first(found)
+def _asked(run: ScenarioRun) -> dict[str, str | None]:
     return {
         "scenario": run.scenario,
         "on": words.where(run),
         "state": run.state,
         "seed": str(run.seed),
-        **{name: f"{value:g}" for name, value in run.parameters.items()},
+    }
+
+
+def _parameters(run: ScenarioRun) -> dict[str, str | None]:
+    return {name: f"{value:g}" for name, value in run.parameters.items()}
+
+
+def _happened(run: ScenarioRun, found: Found, now: datetime) -> dict[str, str | None]:
+    first = detected.first(found)
+    return {
         "started (UTC)": None if run.started_at is None else short(run.started_at, 1),
         "lasted": _seconds(words.lasted_s(run, now)),
         "cycles": str(run.cycles),

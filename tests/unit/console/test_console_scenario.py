@@ -100,6 +100,13 @@ def test_runs_stand_side_by_side_and_what_differs_is_marked():
     assert rows["verdict"]["91bc0000-1"] == "found"
 
 
+def test_parameters_that_only_one_run_has_stand_among_the_others():
+    other = run(run_id="91bc0000-1", parameters={"duration_s": 30.0})
+    finds = [detected.found(one, SCENARIO, [], NOW) for one in (run(), other)]
+    names = [row["fact"] for row in comparison.rows([run(), other], finds, NOW)]
+    assert names[3:7] == ["seed", "high_a", "duration_s", "started (UTC)"]
+
+
 def test_a_label_is_the_same_in_both_forms():
     row = words.label_row(run(charge_point_ids=["CP-1", "CP-2"]), SCENARIO)
     (read,) = json.loads(export.text([row], "json"))
