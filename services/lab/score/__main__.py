@@ -21,6 +21,7 @@ from chassis.times import TIMES, instant
 from csms import scenario_file
 from csms.scenario import Scenario
 from csms.scenario_file import ScenarioFileError
+from lab.pool import interrupted_by_sigterm
 from lab.score import foreign, learned, picture, remembered, report
 from lab.score.baselines import BASELINES, SLOW
 from lab.score.scores import AT_THRESHOLD, WITHOUT, Gathered, Scores
@@ -112,15 +113,16 @@ def main(line: list[str]) -> int:
         print(f"chargebench score: {wrong}", file=sys.stderr)
         return 2
     try:
+        interrupted_by_sigterm()
         gathered, scores = _scored(asked, detectors, scenarios, console)
+        drift = next((scenario for scenario in scenarios if scenario.name == DRIFT), None)
+        if drift is not None and asked.learning_days > 0:
+            console.print(f"{asked.learning_days} days of {DRIFT} …")
+            course = learned.Course(drifting_days=asked.learning_days, seed=asked.seeds_from)
+            scores["learning"] = learned.lived(drift, course, detectors)
     except KeyboardInterrupt:
         print("\nended; nothing was written", file=sys.stderr)
         return 130
-    drift = next((scenario for scenario in scenarios if scenario.name == DRIFT), None)
-    if drift is not None and asked.learning_days > 0:
-        console.print(f"{asked.learning_days} days of {DRIFT} …")
-        course = learned.Course(drifting_days=asked.learning_days, seed=asked.seeds_from)
-        scores["learning"] = learned.lived(drift, course, detectors)
     _write(asked.out, gathered, scores)
     _show(console, scores)
     console.print(f"{asked.out / 'score.html'} has the whole report")

@@ -1,13 +1,13 @@
 """Judging stretches of life, in worker processes: each lives its stretch once, before all judges."""
 
-import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from contracts.events import ScenarioLabel
 from csms.scenario import Scenario
+from lab import pool
 from lab.score import stretches
 from lab.score.foreign import Foreign
 from lab.score.judges import Baselines, Ours
@@ -21,6 +21,8 @@ from memorybank.detector import AnyDetector
 OURS = "ChargeBench"
 BEGIN_AT = datetime(2026, 1, 5, tzinfo=UTC)
 TELL_S = 1.0
+LOOK_EVENTS = 5000
+"""Between two looks at whether to go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,9 @@ def outcome(task: Task, jury: Jury) -> Outcome:
     labels: list[ScenarioLabel] = []
     bench = _bench(stretch)
     try:
-        for event in bench.run(stretch.lasts_s):
+        for number, event in enumerate(bench.run(stretch.lasts_s)):
+            if number % LOOK_EVENTS == 0:
+                pool.look()
             if isinstance(event, ScenarioLabel):
                 labels.append(event)
                 continue
@@ -113,20 +117,15 @@ def outcomes(
     tasks: Iterable[Task], jury: Jury, workers: int, tell: Callable[[int], None]
 ) -> Iterator[Outcome]:
     """Yield the outcome of each task as it comes; `tell` is given how many are done."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context) as pool:
-        waiting: set[Future[Outcome]] = {pool.submit(outcome, task, jury) for task in tasks}
+    with pool.pool(workers) as processes:
+        waiting: set[Future[Outcome]] = {processes.submit(outcome, task, jury) for task in tasks}
         done_so_far = 0
-        try:
-            while waiting:
-                done, waiting = wait(waiting, TELL_S, FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-                done_so_far += len(done)
-                tell(done_so_far)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        while waiting:
+            done, waiting = wait(waiting, TELL_S, FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+            done_so_far += len(done)
+            tell(done_so_far)
 
 
 def _bench(stretch: Stretch) -> Bench:

@@ -20,6 +20,7 @@ from csms.scenario_file import ScenarioFileError
 from lab.data_set import card
 from lab.data_set.card import Made
 from lab.data_set.parts import Part, join
+from lab.pool import interrupted_by_sigterm
 from lab.simulated.fleet import BEGIN_AT, Fleet, can_gather
 from lab.simulated.gatherings import FEWEST
 from lab.simulated.workers import blocks_of, simulate
@@ -120,6 +121,7 @@ def main(line: list[str]) -> int:
         print(f"chargebench simulate: {error}", file=sys.stderr)
         return 2
     try:
+        interrupted_by_sigterm()
         _make(fleet, out, line, workers=arguments.workers, shows_wire=arguments.wire)
     except KeyboardInterrupt:
         shutil.rmtree(out, ignore_errors=True)

@@ -1,16 +1,15 @@
 """Worker processes that simulate the charge points of a fleet and write their parts."""
 
-import multiprocessing
-import signal
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from ctypes import c_double
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from lab import pool
 from lab.data_set.parts import Blocks, Part, write
 from lab.data_set.tables import Row, micros
 from lab.simulated.charge_point import ChargePoint
@@ -19,14 +18,8 @@ from lab.simulated.fleet import Fleet, plan
 TELL_S = 0.5
 LOOK_S = 600.0
 """Of simulated time, between two looks at whether to go on."""
-_reached_s: Any = None
-"""Of each charge point, how far its simulation is; shared by all processes."""
-_is_over: Any = None
-"""Whether nobody wants the parts any more; shared too."""
-
-
-class Unwanted(Exception):  # noqa: N818 - nothing is wrong
-    """A part that was begun is not wanted any more."""
+_reached_s: list[Any] = []
+"""How far each charge point's simulation is, in an array that all processes share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +57,17 @@ def simulate(
     What is written depends on the fleet and begin alone, not on the number of workers. Where it is
     interrupted, or a part fails, all processes have ended when that is raised, which is soon.
     """
-    context = multiprocessing.get_context("spawn")
-    reached_s, is_over = context.Array(c_double, fleet.charge_points, lock=False), context.Event()
+    reached_s = pool.CONTEXT.Array(c_double, fleet.charge_points, lock=False)
     lived = Lived()
-    with ProcessPoolExecutor(workers, context, _share, (reached_s, is_over)) as pool:
-        try:
-            # A terminal interrupts all its processes; these, which are born deaf, are ended by `is_over`.
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            waiting = {
-                pool.submit(_part, fleet, number, begin_at, directory, shows_wire)
-                for number in range(fleet.charge_points)
-            }
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-            while waiting:
-                done, waiting = wait(waiting, TELL_S, FIRST_COMPLETED)
-                lived = sum((future.result() for future in done), lived)
-                tell(sum(reached_s[:]) / (fleet.charge_points * fleet.lasts_in_all_s))
-        except BaseException:
-            is_over.set()
-            pool.shutdown(cancel_futures=True)
-            raise
+    with pool.pool(workers, _share, reached_s) as processes:
+        waiting = {
+            processes.submit(_part, fleet, number, begin_at, directory, shows_wire)
+            for number in range(fleet.charge_points)
+        }
+        while waiting:
+            done, waiting = wait(waiting, TELL_S, FIRST_COMPLETED)
+            lived = sum((future.result() for future in done), lived)
+            tell(sum(reached_s[:]) / (fleet.charge_points * fleet.lasts_in_all_s))
     return lived
 
 
@@ -93,9 +77,8 @@ def blocks_of(fleet: Fleet, begin_at: datetime) -> Blocks:
     return Blocks.spanning(micros(begin_at), micros(end_at))
 
 
-def _share(reached_s: Any, is_over: Any) -> None:
-    global _reached_s, _is_over
-    _reached_s, _is_over = reached_s, is_over
+def _share(reached_s: Any) -> None:
+    _reached_s[:] = [reached_s]
 
 
 def _part(fleet: Fleet, number: int, begin_at: datetime, directory: Path, shows_wire: bool) -> Lived:
@@ -109,11 +92,10 @@ def _part(fleet: Fleet, number: int, begin_at: datetime, directory: Path, shows_
         told_s = 0.0
         for seq, (arrived_s, event) in enumerate(charge_point.run(fleet.lasts_in_all_s), 1):
             if arrived_s - told_s >= LOOK_S:
-                _reached_s[number] = told_s = arrived_s
-                if _is_over.is_set():
-                    raise Unwanted
+                _reached_s[0][number] = told_s = arrived_s
+                pool.look()
             yield Row(begin_us + round(arrived_s * 1_000_000), seq, event)
 
     write(Part(directory, number), rows(), blocks_of(fleet, begin_at))
-    _reached_s[number] = fleet.lasts_in_all_s
+    _reached_s[0][number] = fleet.lasts_in_all_s
     return Lived(fleet.lasts_in_all_s, charge_point.lived_s, time.process_time() - started_s)
