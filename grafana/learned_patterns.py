@@ -33,12 +33,12 @@ SEEN_AGAIN = stat(
 )
 
 MOST_SEEN = stat(
-    "The pattern seen most often",
+    "The cycle seen most often",
     "Its mean signature: the period of the cycle, its amplitude, the part of the cycle above the middle; and "
     "how many anomalies showed it.",
     SQL["most_seen"],
     unit="none",
-    empty=NO_PATTERN,
+    empty="No anomaly of this charge point has a cycle yet",
     decimals=1,
     color=fixed(words.QUIET),
     overrides=(

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from bench.life import warmed
 from contracts import topics
 from contracts.events import (
     AnyEvent,
@@ -64,6 +65,7 @@ class Connector:
     charge_point_id: str
     connector: int
     energy_wh: float = 1000.0
+    temperature_c: float = 25.0
     transaction_id: int | None = None
     told: list[tuple[str, AnyEvent]] = field(default_factory=list)
 
@@ -79,6 +81,7 @@ class Connector:
         """Tell a second: the frame, what CAN showed, and what OCPP reported of it a moment later."""
         power_w = current_a * VOLTAGE_V
         self.energy_wh += power_w / 3600
+        self.temperature_c = warmed(self.temperature_c, current_a)
         measured = {
             "transaction_id": self.transaction_id,
             "current_a": round(current_a, 2),
@@ -86,7 +89,7 @@ class Connector:
             "voltage_v": VOLTAGE_V,
             "power_w": round(power_w, 1),
             "energy_wh": round(self.energy_wh, 1),
-            "temperature_c": round(25 + current_a / 10, 1),
+            "temperature_c": round(self.temperature_c, 1),
             "soc_percent": round(min(100.0, 20 + self.energy_wh / 1000), 1),
         }
         frame = int(current_a).to_bytes(2, "little").hex()

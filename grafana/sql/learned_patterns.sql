@@ -15,6 +15,7 @@ WHERE charge_point_id = ${charge_point:sqlstring}
 SELECT period_s AS "period", amplitude_a AS "amplitude", duty AS "duty", count AS "seen"
 FROM dash.patterns
 WHERE charge_point_id = ${charge_point:sqlstring}
+  AND period_s IS NOT NULL AND amplitude_a IS NOT NULL AND duty IS NOT NULL
 ORDER BY count DESC, last_seen_at DESC
 LIMIT 1
 

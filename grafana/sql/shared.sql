@@ -5,10 +5,10 @@
 SELECT DISTINCT charge_point_id FROM dash.charge_points ORDER BY 1
 
 -- places_to_choose --
--- The charge points, and where there are anomalies of all of them together, the fleet.
+-- The charge points, and the fleet, as which anomalies of all of them together are kept.
 SELECT DISTINCT charge_point_id AS "__value", charge_point_id AS "__text" FROM dash.charge_points
 UNION ALL
-SELECT '*', 'the fleet' WHERE EXISTS (SELECT FROM dash.anomalies WHERE charge_point_id = '*')
+SELECT '*', 'the fleet' WHERE EXISTS (SELECT FROM dash.charge_points)
 ORDER BY 1
 
 -- connectors_to_choose --

@@ -49,6 +49,11 @@ _FULL_A = 100.0
 _MILLISECOND = timedelta(milliseconds=1)
 
 
+def warmed(temperature_c: float, current_a: float) -> float:
+    """Return a module's temperature a second later: heat follows the square of the current, in minutes."""
+    return temperature_c + (25 + 40 * (current_a / 300) ** 2 - temperature_c) / 180
+
+
 @dataclass
 class ChargePoint:
     """One charge point with one connector; `told` collects what it and the CSMS tell of it."""
@@ -59,6 +64,7 @@ class ChargePoint:
     current_a: float = 0.0
     limit_a: float = 0.0
     energy_wh: float = 0.0
+    temperature_c: float = 25.0
     transaction_id: int | None = None
     transactions: int = 0
     seconds: int = 0
@@ -81,6 +87,7 @@ class ChargePoint:
             self.current_a = max(6.0, self.charges_a - self.seconds / 60) + self.draw.gauss(0, 0.3)
         self.seconds += 1
         self.energy_wh += self.current_a * 400 / 3600
+        self.temperature_c = warmed(self.temperature_c, self.current_a)
         self._measure(at + 40 * _MILLISECOND)
 
     def _fluctuate(self, at: datetime, second: int) -> None:
@@ -162,7 +169,7 @@ class ChargePoint:
             "power_factor": 1.0,
             "frequency_hz": 50.0,
             "energy_wh": round(self.energy_wh, 3),
-            "temperature_c": round(25 + current_a / 10, 1),
+            "temperature_c": round(self.temperature_c, 1),
             "soc_percent": round(min(100.0, 20 + self.energy_wh / 1000), 1),
         }
         counter = self.seconds % 65536

@@ -101,7 +101,6 @@ def test_what_overlaps_is_one_region(memory):
 
 def test_the_charge_points_to_choose_are_all_that_were_seen(memory):
     (variable,) = [one for one in FLEET["templating"]["list"] if one["name"] == "charge_point"]
-    # The attacked swing together, which is an anomaly of the fleet.
     assert set(check_variable(memory.grafana, variable, {})) == {*EVERYONE, ALL}
 
 
@@ -258,8 +257,6 @@ def test_what_is_of_the_fleet_is_judged_by_the_runs_of_several_charge_points(pos
                 (ALL, at + timedelta(minutes=1), *3 * [at + timedelta(minutes=1, seconds=10)]),
             )
     with opened(postgres, end) as memory:
-        (variable,) = [one for one in EXPLORER["templating"]["list"] if one["name"] == "charge_point"]
-        assert ALL in check_variable(memory.grafana, variable, {})
         everything, hour = {"charge_point": ["CP-1", "CP-2", "CP-3", ALL]}, timedelta(hours=1)
         precision = numbers(memory, EXPLORER, "Precision", everything, hour)
         assert precision == {"precision": 0.5, "true": 1, "false": 1}
@@ -320,7 +317,7 @@ def test_sessions_are_counted_by_day_hour_and_length(memory):
 def test_a_pattern_that_was_seen_again_is_recognised(memory):
     assert numbers(memory, PATTERNS, "Patterns", live("attacked")) == {"patterns": 1, "anomalies": 2}
     assert numbers(memory, PATTERNS, "Recognised", live("attacked")) == {"recognised": 0.5}
-    most = numbers(memory, PATTERNS, "The pattern seen most often", live("attacked"))
+    most = numbers(memory, PATTERNS, "The cycle seen most often", live("attacked"))
     assert 7 < most["period"] < 9
     assert most["amplitude"] > 80
     (threshold,) = rows_of(frame_of(memory, PATTERNS, "Thresholds in use", live("attacked")))
