@@ -69,7 +69,7 @@ async def test_an_injection_is_ordered_labelled_and_withdrawn(bench, broker):
     async with performing(broker, performed), charge_point(bench, "CP-1", ENROLMENT):
         run_id = await start(bench)
         await until(lambda: performed, "the injection")
-        assert performed[0].injection == MeterGain(gain=0.6)
+        assert performed[0].injection == MeterGain(gain=0.45)
         assert performed[0].seconds == FAST["duration_s"]
         await bench.http.delete(f"/api/scenario-runs/{run_id}")
         await until(lambda: performed[-1] is None, "the withdrawal")

@@ -344,7 +344,7 @@ def test_a_scale_is_round_and_not_below(highest: float) -> None:
     top = scale_of(highest)
     assert top > 0
     assert math.isfinite(top)
-    if 0 < highest < 1e9:
+    if 1e-9 < highest < 1e9:
         assert top >= highest * (1 - 1e-9)
         assert top <= 10 * highest
 
