@@ -33,7 +33,8 @@ ORDER BY at DESC
 LIMIT 1
 
 -- session_energy --
-SELECT energy_wh AS "energy"
+-- Of one that began this moment no reading is known yet.
+SELECT coalesce(energy_wh, 0) AS "energy"
 FROM dash.sessions
 WHERE charge_point_id = ${charge_point:sqlstring}
   AND connector = nullif(${connector:sqlstring}, '')::integer
