@@ -37,7 +37,9 @@ UPS = (("up", "green"), ("some silent", "orange"), ("silent", "red"))
 QUIET = "text"
 """The colour of a number that asks for nothing."""
 
-FLEET_NAMED: list[Json] = [{"type": "value", "options": {"*": {"text": "the fleet", "index": 0}}}]
+FLEET_NAMED: list[Json] = [
+    {"type": "value", "options": {"*": {"text": "the fleet", "color": QUIET, "index": 0}}}
+]
 """What is of all charge points together has "*" for a charge point."""
 
 
