@@ -102,6 +102,7 @@ def test_a_data_set_is_replayed(tmp_path: Path) -> None:
         (["replay", "nowhere.asc"], "nowhere.asc"),
         (["replay", "--detectors", "missing.toml"], "missing.toml"),
         (["score", "--only", "no-such"], "no scenario no-such; there are"),
+        (["score", "--spread", "0.5"], "--spread 0.5: a factor is at least 1"),
     ],
 )
 def test_what_is_not_there_is_named(arguments: list[str], complaint: str) -> None:

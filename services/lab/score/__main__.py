@@ -25,7 +25,7 @@ from lab.pool import interrupted_by_sigterm
 from lab.score import foreign, learned, picture, remembered, report
 from lab.score.baselines import BASELINES, SLOW
 from lab.score.scores import AT_THRESHOLD, WITHOUT, Gathered, Scores
-from lab.score.stretches import of_scenario
+from lab.score.stretches import SPREAD, of_scenario
 from lab.score.work import OURS, Jury, Task, calibrated, outcomes
 from memorybank import detector_configuration as configuration
 from memorybank.detector import AnyDetector, Layer
@@ -72,6 +72,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         help=f"of {DRIFT} at a place that learned for a week before, default 21; 0: none",
     )
     parser.add_argument("--seeds-from", type=int, default=1000, metavar="S", help="default 1000: the test's")
+    parser.add_argument(
+        "--spread",
+        type=float,
+        default=SPREAD,
+        metavar="F",
+        help="factor around their defaults by which parameters are drawn, within their ranges; default 2",
+    )
     parser.add_argument("--only", metavar="NAMES", help="scenarios, comma-separated; default all")
     parser.add_argument("--detectors", default="", metavar="FILE", help="a configuration (docs/detectors.md)")
     parser.add_argument(
@@ -100,6 +107,9 @@ def main(line: list[str]) -> int:
     """Run it; exit status 0: it was scored, 2: it could not start."""
     asked = _parse(line[1:])
     console = Console(highlight=False)
+    if asked.spread < 1:
+        print(f"chargebench score: --spread {asked.spread:g}: a factor is at least 1", file=sys.stderr)
+        return 2
     try:
         detectors = configuration.load(asked.detectors, found())
         scenarios = _scenarios(asked.scenarios, asked.only)
@@ -185,6 +195,7 @@ def _scored(
         "seeds_from": asked.seeds_from,
         "events": asked.events,
         "negative_days": asked.negative_days,
+        "spread": asked.spread,
         "took_s": round(time.monotonic() - started_s),
         "thresholds": dict(jury.thresholds),
     }
@@ -200,12 +211,13 @@ def _tasks(asked: argparse.Namespace, scenarios: Iterable[Scenario], judges: Seq
     for number in range(asked.events):
         for scenario in events:
             of_curve = curve if scenario.name == SWING else ()
-            yield Task(scenario, first + number, (OURS, *layers, *of_curve))
+            judged_by = (OURS, *layers, *of_curve)
+            yield Task(scenario, first + number, judged_by, spread=asked.spread)
     for scenario in scenarios:
         lived_days, number = 0.0, 0
         while scenario.hard_negative and lived_days < asked.negative_days:
-            yield Task(scenario, first + number)
-            lived_days += of_scenario(scenario, first + number).days
+            yield Task(scenario, first + number, spread=asked.spread)
+            lived_days += of_scenario(scenario, first + number, asked.spread).days
             number += 1
     if asked.benign_days:
         stretches = max(1, round(asked.benign_days / BENIGN_STRETCH_DAYS))

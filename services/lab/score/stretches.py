@@ -23,7 +23,8 @@ INTERVALS_S = (1, 10, 60)
 """Between MeterValues: the bench's own, and what real stations are set to."""
 LOSSES = (0.0, 0.02, 0.05)
 BENIGN = "benign life"
-_SPREAD = 2.0
+SPREAD = 2.0
+"""Parameters are drawn around their defaults by this factor, if no other is asked for."""
 _USUAL_S = 300.0
 
 
@@ -67,7 +68,7 @@ def kind_of(scenario: Scenario) -> Kind:
     )
 
 
-def of_scenario(scenario: Scenario, seed: int) -> Stretch:
+def of_scenario(scenario: Scenario, seed: int, spread: float = SPREAD) -> Stretch:
     """Return a run of a scenario within benign life; parameters, equipment and the moment are drawn."""
     kind = kind_of(scenario)
     rng = random.Random(f"{scenario.name}/{seed}")
@@ -75,7 +76,7 @@ def of_scenario(scenario: Scenario, seed: int) -> Stretch:
     start_s = rng.uniform(*LEAD_S)
     ids = tuple(f"CP-{number}" for number in range(1, count + 1))
     run_seed = rng.randrange(2**31)
-    parameters = drawn(scenario.parameters, rng)
+    parameters = drawn(scenario.parameters, rng, spread)
     plans = []
     for charge_point_id in ids:
         run = ScenarioRun(
@@ -99,12 +100,12 @@ def of_benign_life(seed: int, days: float) -> Stretch:
     return Stretch((fleet.plan(lived, seed),), seed, lived.lasts_in_all_s)
 
 
-def drawn(parameters: dict[str, Parameter], rng: random.Random) -> dict[str, float]:
-    """Return a value for each parameter: around its default by a factor of two, within its range."""
+def drawn(parameters: dict[str, Parameter], rng: random.Random, spread: float = SPREAD) -> dict[str, float]:
+    """Return a value for each parameter: around its default by a factor, within its range."""
     values = {}
     for name, parameter in parameters.items():
-        low = max(parameter.minimum, parameter.default / _SPREAD)
-        high = min(parameter.maximum, parameter.default * _SPREAD)
+        low = max(parameter.minimum, parameter.default / spread)
+        high = min(parameter.maximum, parameter.default * spread)
         values[name] = (
             low if high <= low else low * (high / low) ** rng.random() if low > 0 else rng.uniform(low, high)
         )

@@ -36,6 +36,7 @@ class Task:
     seed: int
     judges: tuple[str, ...] = (OURS,)
     days: float = 0.0
+    spread: float = stretches.SPREAD
 
     @property
     def kind(self) -> Kind:
@@ -79,7 +80,7 @@ def outcome(task: Task, jury: Jury) -> Outcome:
     stretch = (
         stretches.of_benign_life(task.seed, task.days)
         if task.scenario is None
-        else stretches.of_scenario(task.scenario, task.seed)
+        else stretches.of_scenario(task.scenario, task.seed, task.spread)
     )
     ours = {name: Ours(jury.detectors[name]) for name in task.judges}
     theirs = Baselines(jury.thresholds, task.seed, jury.thresholds) if jury.thresholds else None
