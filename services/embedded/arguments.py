@@ -1,12 +1,11 @@
 """The arguments of `chargebench`; many have their default in the environment, for `make demo NAME=…`."""
 
 import argparse
-import math
 import os
 from pathlib import Path
-from typing import NoReturn
 
 from chassis.bench_home import DEFAULT_HOME, usual_home
+from chassis.command_line import Parser, seconds
 from console.top.__main__ import DESCRIPTION, EPILOG, add_arguments
 from embedded.ports import MOST_CHARGE_POINTS, USUAL
 
@@ -21,15 +20,9 @@ PORTS = {
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong in one line, without the usage."""
-        self.exit(2, f"{self.prog}: {message} (see --help)\n")
-
-
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Return what was asked for; `command` is up, backup, restore or top. Ends with status 2 on nonsense."""
-    parser = _Parser(
+    parser = Parser(
         prog="chargebench",
         description="A test bench for EV-charging anomalies.",
         epilog="Example: chargebench up --charge-points 5 --duration 60",
@@ -77,7 +70,7 @@ def _add_up(up: argparse.ArgumentParser) -> None:
     )
     up.add_argument(
         "--duration",
-        type=_seconds,
+        type=seconds,
         metavar="S",
         help="end after S seconds; the exit status says whether it worked",
     )
@@ -134,13 +127,3 @@ def _level(text: str) -> str:
     if text.upper() not in LEVELS:
         raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(LEVELS)}")
     return text.upper()
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
-    return seconds

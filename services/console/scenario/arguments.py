@@ -2,11 +2,10 @@
 
 import argparse
 import math
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
 
+from chassis.command_line import Parser, seconds, whole
 from chassis.times import TIMES, instant
 
 MOST_SEED = 2**53 - 1
@@ -28,15 +27,9 @@ Exit status: 0; 1 where the run failed; 2 where it could not start; 130 after Ct
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong in one line, without the usage."""
-        self.exit(2, f"{self.prog}: {message} (see --help)\n")
-
-
 def parse(arguments: list[str], prog: str) -> argparse.Namespace:
     """Return what was asked for; ends with status 2 on nonsense."""
-    parser = _Parser(
+    parser = Parser(
         prog=prog,
         description="The scenarios of a running bench: look at them, run them, stop them, compare the runs.",
         epilog=_EXAMPLES.format(prog=prog),
@@ -78,7 +71,7 @@ def parse(arguments: list[str], prog: str) -> argparse.Namespace:
     stopped.add_argument("runs", nargs="*", metavar="RUN", help="its id, or how it begins")
     runs = command("runs", "the runs, the newest first", "--on CP-2 --since 2h")
     _add_filters(runs)
-    runs.add_argument("--limit", type=_whole(1, 10_000), default=20, metavar="N", help="default 20")
+    runs.add_argument("--limit", type=whole(1, 10_000), default=20, metavar="N", help="default 20")
     compared = command(
         "compare",
         "runs side by side: parameters, timings, what was detected beside the truth",
@@ -144,19 +137,19 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     )
     run.add_argument(
         "--seed",
-        type=_whole(0, MOST_SEED),
+        type=whole(0, MOST_SEED),
         default=0,
         metavar="N",
         help="the same draws the same (default 0)",
     )
     run.add_argument(
-        "--for", dest="lasts_s", type=_seconds, metavar="S", help="end it after S seconds at the latest"
+        "--for", dest="lasts_s", type=seconds, metavar="S", help="end it after S seconds at the latest"
     )
     run.add_argument(
-        "--count", type=_whole(1, 10_000), metavar="N", help="of a mix or sequence: runs at each charge point"
+        "--count", type=whole(1, 10_000), metavar="N", help="of a mix or sequence: runs at each charge point"
     )
     run.add_argument(
-        "--pause", dest="pause_s", type=_seconds, default=10.0, metavar="S", help="in a sequence (default 10)"
+        "--pause", dest="pause_s", type=seconds, default=10.0, metavar="S", help="in a sequence (default 10)"
     )
     run.add_argument("--replace", action="store_true", help="stop first what the charge points are in")
     run.add_argument("--detach", action="store_true", help="only start it; `stop` ends it")
@@ -190,22 +183,3 @@ def _instant(text: str) -> datetime:
         return instant(text, datetime.now(UTC))
     except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(f"{text!r} is no time: {TIMES}") from None
-
-
-def _whole(lowest: int, highest: int) -> Callable[[str], int]:
-    def parsed(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not lowest <= int(text[:20]) <= highest:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {lowest} to {highest}")
-        return int(text)
-
-    return parsed
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
-    return seconds

@@ -6,10 +6,10 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 from rich.console import Console
 
+from chassis.command_line import Parser
 from console.top import terminal
 from console.top.app import Top
 from console.top.console_link import ConsoleAway, ConsoleLink
@@ -25,12 +25,6 @@ EPILOG = (
     "Example: chargebench top --url http://me:password@bench.example:8080\n"
     "Exit status: 0, or 1 with --once where a service is away; 2 where the console is not reached."
 )
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong in one line, without the usage."""
-        self.exit(2, f"{self.prog}: {message} (see --help)\n")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +71,7 @@ async def _once(place: Place) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line."""
-    parser = _Parser(
+    parser = Parser(
         prog="console-top",
         description=DESCRIPTION,
         epilog=EPILOG.replace("chargebench top", "console-top"),

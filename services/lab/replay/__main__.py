@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from chassis.command_line import Parser
 from chassis.settings import SettingsError
 from chassis.times import TIMES, instant
 from contracts.errors import ContractError
@@ -31,14 +31,8 @@ _TELL_EVENTS = 50_000
 _ENCODER = msgspec.json.Encoder()
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong in one line, without the usage."""
-        self.exit(2, f"{self.prog}: {message} (see --help)\n")
-
-
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = _Parser(
+    parser = Parser(
         prog="chargebench replay",
         description="Let any configuration of detectors judge recorded life: the memory of the running bench,"
         " a data set of `chargebench simulate` (a directory), or a CAN log (.asc, .blf, .log).",

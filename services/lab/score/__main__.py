@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn, get_args
+from typing import get_args
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from chassis.command_line import Parser
 from chassis.settings import SettingsError
 from chassis.times import TIMES, instant
 from csms import scenario_file
@@ -44,14 +45,8 @@ DRIFT = "stealth-drift"
 THRESHOLDS = (4, 6, 8, 10, 12, 14)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong in one line, without the usage."""
-        self.exit(2, f"{self.prog}: {message} (see --help)\n")
-
-
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = _Parser(
+    parser = Parser(
         prog="chargebench score",
         description="Simulate runs of every scenario within benign life, and benign life alone, and judge the"
         " detectors beside trivial baselines: score.json, score.html, score.md. It takes a while;"

@@ -8,10 +8,9 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
+from chassis.command_line import Parser, whole
 from csms import mix_file, scenario_file
 from csms.mix import Mix
 from csms.mix_file import MixFileError
@@ -30,21 +29,15 @@ BENIGN, ALL = "benign", "all"
 USUAL_EVERY_H = 24.0
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong in one line, without the usage."""
-        self.exit(2, f"{self.prog}: {message} (see --help)\n")
-
-
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = _Parser(
+    parser = Parser(
         prog="chargebench simulate",
         description="Simulate charge points from the cores of the real services and write what a watcher sees"
         " (readings.parquet, events.parquet), the truth (labels.parquet) and a data card (README.md).",
         epilog="Example: chargebench simulate --charge-points 10 --days 1"
         " --mix repeated-current-fluctuation --seed 7 --out data-set",
     )
-    parser.add_argument("--charge-points", type=_whole(1, MOST_CHARGE_POINTS), default=10, metavar="N")
+    parser.add_argument("--charge-points", type=whole(1, MOST_CHARGE_POINTS), default=10, metavar="N")
     parser.add_argument("--days", type=_above_0, default=1.0, metavar="D", help="of life (default 1)")
     parser.add_argument(
         "--mix",
@@ -64,23 +57,23 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--ac-percent",
-        type=_whole(0, 100),
+        type=whole(0, 100),
         default=0,
         metavar="P",
         help="of charge points with alternating current, at work (default 0)",
     )
-    parser.add_argument("--seed", type=_whole(0, 2**31), default=1, metavar="S", help="default 1")
+    parser.add_argument("--seed", type=whole(0, 2**31), default=1, metavar="S", help="default 1")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or empty directory")
     parser.add_argument(
         "--workers",
-        type=_whole(1, 256),
+        type=whole(1, 256),
         default=os.cpu_count() or 1,
         metavar="N",
         help="processes; the result is the same with any number (default: one a core)",
     )
     parser.add_argument(
         "--meter-interval",
-        type=_whole(1, 900),
+        type=whole(1, 900),
         default=10,
         metavar="S",
         help="between MeterValues (default 10)",
@@ -220,15 +213,6 @@ def _demand_enough(fleet: Fleet, mix: str) -> None:
         raise ScenarioFileError(
             f"{', '.join(together)}: needs {FEWEST} charge points of direct current at least"
         )
-
-
-def _whole(lowest: int, highest: int) -> Callable[[str], int]:
-    def parsed(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {lowest} to {highest}")
-        return int(text)
-
-    return parsed
 
 
 def _above_0(text: str) -> float:
