@@ -3,11 +3,12 @@
 Example: python docs/generate_metrics.py --check
 """
 
-import argparse
 import importlib
 import sys
 from pathlib import Path
 from typing import Any
+
+from generated import run
 
 from chassis.metrics import Metric
 
@@ -46,15 +47,5 @@ def page() -> str:
     return "\n".join(parts) + "\n"
 
 
-def main() -> int:
-    """Write the page, or with --check say whether it is up to date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; status 1 when it is out of date")
-    if parser.parse_args().check:
-        return int(PAGE.read_text(encoding="utf-8") != page())
-    PAGE.write_text(page(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(__doc__, PAGE, page))

@@ -3,10 +3,11 @@
 Example: python docs/generate_scenarios.py --check
 """
 
-import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+
+from generated import run
 
 from csms import mix_file, scenario_file
 from csms.mix import Mix
@@ -91,15 +92,5 @@ def page() -> str:
     return words + "\n".join(lines) + "\n"
 
 
-def main() -> int:
-    """Write the page, or with --check say whether it is up to date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; status 1 when it is out of date")
-    if parser.parse_args().check:
-        return int(PAGE.read_text(encoding="utf-8") != page())
-    PAGE.write_text(page(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(__doc__, PAGE, page))

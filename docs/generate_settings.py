@@ -3,7 +3,6 @@
 Example: python docs/generate_settings.py --check
 """
 
-import argparse
 import dataclasses
 import importlib
 import sys
@@ -11,6 +10,8 @@ import types
 import typing
 from pathlib import Path
 from typing import Any
+
+from generated import run
 
 PAGE = Path(__file__).parent / "settings.md"
 
@@ -79,15 +80,5 @@ def page() -> str:
     return "\n".join(parts) + "\n"
 
 
-def main() -> int:
-    """Write the page, or with --check say whether it is up to date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; status 1 when it is out of date")
-    if parser.parse_args().check:
-        return int(PAGE.read_text(encoding="utf-8") != page())
-    PAGE.write_text(page(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(__doc__, PAGE, page))
