@@ -23,6 +23,7 @@ from memorybank_parts import START_AT, reading, source_of
 from real_parts import Postgres
 
 SWING = "repeated-current-fluctuation"
+SUN = "h3-solar-surplus"
 SCENARIOS = scenario_file.load_directory(Path(__file__).parents[2] / "scenarios")[0].values()
 
 
@@ -30,14 +31,16 @@ def at(seconds: float) -> datetime:
     return START_AT + timedelta(seconds=seconds)
 
 
-def label(phase: str, seconds: float, run_id: str = "r1", scenario: str = SWING) -> ScenarioLabel:
+def label(
+    phase: str, seconds: float, run_id: str = "r1", scenario: str = SWING, place: str = "CP-1"
+) -> ScenarioLabel:
     return ScenarioLabel(
         at=at(seconds),
         run_id=run_id,
         scenario=scenario,
-        anomaly=scenario,
+        anomaly=None if scenario == SUN else scenario,
         phase=phase,  # type: ignore[arg-type]
-        charge_point_ids=["CP-1"],
+        charge_point_ids=[place],
         seed=2**63,
     )
 
@@ -69,6 +72,13 @@ def ran(postgres: Postgres) -> Postgres:
         truth = Source("csms:csms-1", "truth", topics.partition_of("CP-1"))
         labels = [label("started", 60), label("ended", 180), label("started", 200, "r2", "soc-spoofing")]
         await bank.tell([*labels, label("ended", 210, "r2", "soc-spoofing")], truth)
+        sun = [
+            label("started", 60, "h1", SUN, "CP-2"),
+            label("ended", 90, "h1", SUN, "CP-2"),
+            label("started", 100, "h2", SUN, "CP-2"),
+            label("ended", 160, "h2", SUN, "CP-2"),
+        ]
+        await bank.tell(sun, Source("csms:csms-1", "truth", topics.partition_of("CP-2")))
         said = [
             verdict("early", 50),  # it stood before the event: it did not find it
             verdict("good", 80),
@@ -99,8 +109,11 @@ def test_all_who_looked_are_judged_alike(ran: Postgres) -> None:
     assert swing["foreign"]["good"]["delay_from_command_s"]["median"] == 20.0
     assert rows["soc-spoofing"]["detected"] == 0
     assert rows["soc-spoofing"]["foreign"]["good"]["events"] == 1
-    (whole,) = scores["benign"]
-    assert whole["false_alarms"] == 0
+    sun, whole = scores["benign"]
+    assert (sun["scenario"], sun["number"]) == (SUN, "H3")
+    assert sun["charge_point_days"] == pytest.approx(90 / 86_400)
+    assert [sun["foreign"][name]["false_alarms"] for name in run.foreign] == [0, 1, 0]
+    assert sun["false_alarms"] == whole["false_alarms"] == 0
     assert [whole["foreign"][name]["false_alarms"] for name in run.foreign] == [1, 1, 0]
     # Three or four minutes of CP-1 and one or two of CP-2, as the clock cuts them.
     assert 4 / 1440 <= whole["charge_point_days"] <= 6 / 1440
@@ -113,7 +126,7 @@ def test_what_began_before_is_neither_counted_nor_false(ran: Postgres) -> None:
         run = remembered.read(reader, Filters(since=at(70)))
         scores = remembered.gathered(run, SCENARIOS).scores({}, (), (), run.foreign)
         assert [row["scenario"] for row in scores["rows"]] == ["soc-spoofing"]
-        (whole,) = scores["benign"]
+        (whole,) = scores["benign"]  # both runs of the sun began before
         assert whole["foreign"]["good"]["false_alarms"] == 1
         assert "early" not in run.foreign
         with pytest.raises(WrongQuestion, match="nothing was observed"):

@@ -28,7 +28,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class TrueEvent:
-    """One anomaly that was provoked; `accepted`: the names that are right for it."""
+    """One anomaly that was provoked, or a benign run; `accepted`: the names that are right for it."""
 
     scenario: str
     accepted: frozenset[str]
@@ -106,6 +106,16 @@ def merged(alarms: Iterable[Alarm]) -> list[Alarm]:
         if before is None or alarm.at - before > MERGE:
             kept.append(alarm)
     return kept
+
+
+def shared_out(false_alarms: Iterable[Alarm], lives: Sequence[TrueEvent]) -> list[tuple[Alarm, ...]]:
+    """Return the false alarms of each benign run; one that comes soon after it is the next run's, if any."""
+    came: list[list[Alarm]] = [[] for _ in lives]
+    for alarm in false_alarms:
+        number = max((n for n, life in enumerate(lives) if _belongs(alarm, life)), default=None)
+        if number is not None:
+            came[number].append(alarm)
+    return [tuple(alarms) for alarms in came]
 
 
 def _belongs(alarm: Alarm, event: TrueEvent) -> bool:

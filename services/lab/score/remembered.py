@@ -1,7 +1,7 @@
 """What we and foreign detectors found on a bench that runs or ran, against the truth in its memory.
 
-All of it is one life: false alarms are those of the whole, not of a scenario. What began before `since` is
-neither counted nor are its alarms false.
+All of it is one life: false alarms are those of the whole; which of them came during runs of benign scenarios
+and hard negatives is told beside. What began before `since` is neither counted nor are its alarms false.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,11 +13,11 @@ import msgspec
 
 from contracts.events import ScenarioLabel
 from csms.scenario import Scenario
-from lab.score.matching import Alarm, Judged, TrueEvent, judged
+from lab.score.matching import Alarm, Judged, TrueEvent, judged, shared_out
 from lab.score.scores import Gathered
 from lab.score.stretches import Kind, kind_of
 from lab.score.tally import Tally, spread
-from lab.score.truth import true_events
+from lab.score.truth import benign_runs, true_events
 from lab.score.work import OURS, Outcome
 from memorybank.errors import WrongQuestion
 from memorybank.filters import Filters
@@ -71,7 +71,7 @@ def read(reader: Reader, filters: Filters) -> Run:
 
 
 def gathered(run: Run, scenarios: Iterable[Scenario]) -> Gathered:
-    """Return what each judge did: a row for each scenario that ran, and one for the false alarms."""
+    """Return what each judge did: a row for each scenario that ran, and one for all false alarms."""
     known = {scenario.name: kind_of(scenario) for scenario in scenarios}
     accepted = {name: kind.accepted for name, kind in known.items() if kind.accepted}
     events = true_events(run.labels, accepted, run.ended_at)
@@ -91,7 +91,18 @@ def _tallies(outcome: Judged, known: Mapping[str, Kind], run: Run) -> dict[Kind,
             continue
         kind = known.get(found.event.scenario) or _unknown(found.event)
         tallies.setdefault(kind, Tally()).add(Judged((found,), ()), 0.0)
+    _add_benign(tallies, outcome.false_alarms, known, run)
     return tallies
+
+
+def _add_benign(
+    tallies: dict[Kind, Tally], false_alarms: Iterable[Alarm], known: Mapping[str, Kind], run: Run
+) -> None:
+    lives = [life for life in benign_runs(run.labels, run.ended_at) if life.commanded_at >= run.began_at]
+    for life, alarms in zip(lives, shared_out(false_alarms, lives), strict=True):
+        lasted_days = (life.ended_at - life.commanded_at).total_seconds() / 86_400
+        tally = tallies.setdefault(known.get(life.scenario) or _unknown(life), Tally())
+        tally.add(Judged((), alarms), lasted_days * len(life.charge_point_ids))
 
 
 def _unknown(event: TrueEvent) -> Kind:

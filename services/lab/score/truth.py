@@ -15,10 +15,20 @@ def true_events(
     `accepted`: right names by scenario (else the anomaly's own). A run at several charge points, each with
     labels of its own, is one event. A run without an end lasted to `until`.
     """
+    return _events((label for label in labels if label.anomaly is not None), accepted, until)
+
+
+def benign_runs(labels: Iterable[ScenarioLabel], until: datetime) -> list[TrueEvent]:
+    """Return the runs that provoke nothing, by their first command: benign life and hard negatives."""
+    return _events((label for label in labels if label.anomaly is None), {}, until)
+
+
+def _events(
+    labels: Iterable[ScenarioLabel], accepted: Mapping[str, frozenset[str]], until: datetime
+) -> list[TrueEvent]:
     by_run: dict[str, list[ScenarioLabel]] = {}
     for label in labels:
-        if label.anomaly is not None:
-            by_run.setdefault(label.run_id, []).append(label)
+        by_run.setdefault(label.run_id, []).append(label)
     events = [_event(run, accepted, until) for run in by_run.values()]
     return sorted((event for event in events if event is not None), key=lambda event: event.commanded_at)
 
@@ -37,7 +47,7 @@ def _event(
     over = [max(label.at, label.physical_ended_at or label.at) for label in ends] if is_over else [until]
     return TrueEvent(
         scenario=first.scenario,
-        accepted=accepted.get(first.scenario, frozenset({first.anomaly or ""})),
+        accepted=accepted.get(first.scenario, frozenset({first.anomaly} if first.anomaly else ())),
         charge_point_ids=frozenset(name for label in starts for name in label.charge_point_ids),
         commanded_at=first.at,
         physical_at=min(began, default=None),
