@@ -23,7 +23,7 @@ from csms import scenario_file
 from csms.scenario import Scenario
 from csms.scenario_file import ScenarioFileError
 from lab.pool import interrupted_by_sigterm
-from lab.score import foreign, learned, picture, remembered, report
+from lab.score import foreign, learned, paces, picture, remembered, report
 from lab.score.baselines import BASELINES, SLOW
 from lab.score.scores import AT_THRESHOLD, WITHOUT, Gathered, Scores
 from lab.score.stretches import SPREAD, of_scenario
@@ -65,6 +65,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         default=21,
         metavar="D",
         help=f"of {DRIFT} at a place that learned for a week before, default 21; 0: none",
+    )
+    parser.add_argument(
+        "--pace-runs",
+        type=int,
+        default=10,
+        metavar="N",
+        help=f"of {SWING} at each of {len(paces.all_paces())} paces, default 10; 0: none",
     )
     parser.add_argument("--seeds-from", type=int, default=1000, metavar="S", help="default 1000: the test's")
     parser.add_argument(
@@ -120,11 +127,20 @@ def main(line: list[str]) -> int:
     try:
         interrupted_by_sigterm()
         gathered, scores = _scored(asked, detectors, scenarios, console)
-        drift = next((scenario for scenario in scenarios if scenario.name == DRIFT), None)
-        if drift is not None and asked.learning_days > 0:
+        by_name = {scenario.name: scenario for scenario in scenarios}
+        if DRIFT in by_name and asked.learning_days > 0:
             console.print(f"{asked.learning_days} days of {DRIFT} …")
             course = learned.Course(drifting_days=asked.learning_days, seed=asked.seeds_from)
-            scores["learning"] = learned.lived(drift, course, detectors)
+            scores["learning"] = learned.lived(by_name[DRIFT], course, detectors)
+        if SWING in by_name and asked.pace_runs > 0:
+            console.print(f"{SWING} at {len(paces.all_paces())} paces …")
+            scores["paces"] = paces.measured(
+                by_name[SWING],
+                detectors,
+                runs=asked.pace_runs,
+                seeds_from=asked.seeds_from,
+                workers=asked.workers,
+            )
     except KeyboardInterrupt:
         print("\nended; nothing was written", file=sys.stderr)
         return 130
@@ -269,6 +285,8 @@ def _show(console: Console, scores: Scores) -> None:
         console.print(table)
     if "learning" in scores:
         console.print(report.learning_words(scores["learning"]))
+    if "paces" in scores:
+        console.print(report.paces_words(scores["paces"]))
     for reason, count in scores["complaints"].items():
         console.print(f"{count} times: {reason}", markup=False)
     console.print(scores["verdict"])

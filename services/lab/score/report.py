@@ -67,6 +67,9 @@ def markdown(score: Row) -> str:
     if section := score.get("learning"):
         parts.append(learning_words(section))
         parts.append(_markdown(LEARNED_COLUMNS, [learned_cells(row) for row in section["metrics"]]))
+    if rows := score.get("paces"):
+        parts.append(paces_words(rows))
+        parts.append(_markdown(paces_columns(rows), paces_cells(rows)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -102,6 +105,7 @@ def html(score: Row, pictures: Iterable[str]) -> str:
 <h2>Without a layer: recall</h2>
 {_table(_layer_columns(score), _layer_rows(score))}
 {_learning(score)}
+{_paces(score)}
 <h2>Delay against false alarms</h2>
 {"".join(f"<figure>{picture}</figure>" for picture in pictures)}
 </body></html>
@@ -158,6 +162,48 @@ def learning_words(section: Row) -> str:
         f"{section['scenario']} for {section['drifting_days']} days: {found} of {runs} runs were found, "
         f"{last['detected']} of {last['events']} on day {last['day']}. What is usual moved by {most:.2f} "
         f"standard deviations at most; where nobody told of anomalies, by {untold:.2f}."
+    )
+
+
+def paces_columns(rows: Sequence[Row]) -> list[str]:
+    """Return the columns of the table of paces: one for each upper limit."""
+    limits_a = dict.fromkeys(row["limit_a"] for row in rows)
+    return ["ramp", "period (s)", "good up to (s)", *(f"0 and {limit_a:g} A" for limit_a in limits_a)]
+
+
+def paces_cells(rows: Sequence[Row]) -> list[list[str]]:
+    """Return a line for each ramp law and period: the median delay in seconds at each limit."""
+    lines: dict[tuple[str, float], list[str]] = {}
+    for row in rows:
+        line = lines.setdefault(
+            (row["law"], row["period_s"]), [row["law"], f"{row['period_s']:g}", f"{row['goal_s']:g}"]
+        )
+        missed = row["runs"] - row["found"]
+        line.append(
+            ("-" if row["median_s"] is None else f"{row['median_s']:.1f}")
+            + (f" ({missed} of {row['runs']} not found)" if missed else "")
+        )
+    return list(lines.values())
+
+
+def paces_words(rows: Sequence[Row]) -> str:
+    """Return in words whether the base scenario is found soon enough at every pace."""
+    runs, found = (sum(row[name] for row in rows) for name in ("runs", "found"))
+    late = [f"{row['law']} {row['period_s']:g} s {row['limit_a']:g} A" for row in rows if not row["met"]]
+    told = f"too late at {', '.join(late)}" if late else "in time at every pace"
+    return (
+        f"The base scenario at {len(rows)} paces, 5 % of the frames lost: {found} of {runs} runs were found "
+        f"under its own name, the median of each pace's delays from the first command {told}."
+    )
+
+
+def _paces(score: Row) -> str:
+    rows = score.get("paces")
+    if not rows:
+        return ""
+    table = _table(paces_columns(rows), paces_cells(rows))
+    return (
+        f"<h2>The base scenario at every pace: median delay (s)</h2><p>{escape(paces_words(rows))}</p>{table}"
     )
 
 

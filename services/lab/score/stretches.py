@@ -87,7 +87,7 @@ def of_scenario(scenario: Scenario, seed: int, spread: float = SPREAD) -> Stretc
             seed=run_seed,
             lasts_s=kind.lasts_s,
             charge_point_ids=ids,
-            car=_car(rng),
+            car=car(rng),
         )
         plans.append(_equipped(charge_point_id, rng, run))
     return Stretch(tuple(plans), seed, start_s + kind.lasts_s + TAIL_S)
@@ -126,7 +126,8 @@ def _equipped(charge_point_id: str, rng: random.Random, run: ScenarioRun) -> Cha
     )
 
 
-def _car(rng: random.Random) -> Vehicle:
+def car(rng: random.Random) -> Vehicle:
+    """Return one that comes with little, so that it takes what it is offered."""
     return Vehicle(
         soc_percent=rng.uniform(10.0, 40.0),
         cars_to_come=noise.seeded(rng.randrange(2**31)),
