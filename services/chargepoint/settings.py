@@ -11,8 +11,9 @@ from chassis.can_settings import CanSettings
 from chassis.guard import HttpSettings
 from chassis.health import health_port
 from chassis.mqtt import MqttSettings
-from chassis.settings import SettingsError, at_least, group, setting, websocket_url, within
+from chassis.settings import SettingsError, at_least, csms_replicas, group, setting, websocket_url, within
 from contracts.backplane import BUSES_PER_CHARGE_POINT, FIRST_BUS_PORT
+from contracts.replicas import address_for
 
 MAX_CONNECTORS = BUSES_PER_CHARGE_POINT
 
@@ -48,10 +49,12 @@ class Settings(CanSettings):
     )
     csms_url: str = setting(
         "CSMS_URL",
-        "OCPP 1.6J address of the CSMS; the identity is added to its path",
+        "OCPP 1.6J address of the CSMS; the identity is added to its path. `{replica}` in it is the number "
+        "of the CSMS that holds the charge point, where there are several",
         default="ws://127.0.0.1:9000",
         check=websocket_url,
     )
+    csms_replicas: int = csms_replicas()
     password: str | None = setting(
         "CHARGE_POINT_PASSWORD",
         "Password of Basic authentication at the CSMS, user = identity; or CHARGE_POINT_PASSWORD_FILE",
@@ -127,6 +130,10 @@ class Settings(CanSettings):
         "CHARGE_POINT_VENDOR", "chargePointVendor", default="ChargeBench", check=_at_most(20)
     )
     model: str = setting("CHARGE_POINT_MODEL", "chargePointModel", default="Bench DC", check=_at_most(20))
+
+    def csms_of(self, charge_point_id: str) -> str:
+        """Return the address of the CSMS that holds a charge point."""
+        return address_for(self.csms_url, charge_point_id, self.csms_replicas)
 
     @property
     def supply(self) -> Supply:

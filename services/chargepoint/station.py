@@ -74,7 +74,7 @@ class Station:
             "firmwareVersion": FIRMWARE_VERSION,
         }
         self.client = OcppClient(
-            Address(settings.csms_url, place.charge_point_id, settings.password),
+            Address(settings.csms_of(place.charge_point_id), place.charge_point_id, settings.password),
             self.queue,
             self,
             call_timeout_s=settings.call_timeout_s,

@@ -64,6 +64,17 @@ def websocket_url(value: str) -> str | None:
     return None
 
 
+def csms_replicas() -> Any:
+    """Declare the setting of how many CSMSs there are."""
+    return setting(
+        "CSMS_REPLICAS",
+        "How many CSMSs share the charge points: an identity's hash says which of them holds it, and "
+        "`{replica}` in an address is its number, from 0 on",
+        default=1,
+        check=within(1, 21),  # as many as have transaction ids of their own
+    )
+
+
 def group(kind: type[Any]) -> Any:
     """Declare a field that holds another dataclass of settings, read with this one."""
     return dataclasses.field(default_factory=kind)

@@ -138,6 +138,9 @@ class OcppServer:
         outcome = admit(opening, self._rules, self._is_bench_own)
         if isinstance(outcome, Refused):
             return outcome
+        holder = self._settings.holder_of(outcome.charge_point_id)
+        if holder != self._settings.replica:
+            return Refused(421, f"csms-{holder} holds this identity", outcome.charge_point_id)
         is_new = self._connections.get(outcome.charge_point_id) is None
         if is_new and len(self._connections) >= self._settings.max_connections:
             return Refused(503, "too many charge points are connected", outcome.charge_point_id)

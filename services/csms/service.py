@@ -17,6 +17,7 @@ from contracts.events import AnyEvent, Reading, SystemEvent
 from csms import mix_file, scenario_file
 from csms.commander import Commander
 from csms.connections import Connections
+from csms.forwarding import Forwarding
 from csms.http_api import make_app
 from csms.injectors import Injectors
 from csms.metrics import METRICS, Parts, Traffic
@@ -105,6 +106,8 @@ async def running(settings: Settings) -> AsyncIterator[Csms]:
         stack.push_async_callback(mixes.halt, "the CSMS was stopped")
         app = make_app(state, connections, commander, runner, mixes, health)
         add_metrics(app, metrics)
+        if settings.replicas > 1:
+            app.add_middleware(Forwarding, settings=settings)
         await stack.enter_async_context(served(app, settings.http, settings.http_port))
         ocpp_port = next(iter(server.sockets)).getsockname()[1]
         log.info("charge points connect to port %d, HTTP is on port %d", ocpp_port, settings.http_port)

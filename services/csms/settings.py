@@ -2,10 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from chassis.guard import HttpSettings, require_password
 from chassis.mqtt import MqttSettings
-from chassis.settings import at_least, group, one_of, setting, within
+from chassis.settings import SettingsError, at_least, csms_replicas, group, one_of, setting, within
+from contracts.replicas import PLACE, holder_of
+
+
+def _peer_complaint(value: str) -> str | None:
+    parts = urlsplit(value)
+    if value and (parts.scheme not in ("http", "https") or PLACE not in (parts.hostname or "")):
+        return f"is no http:// or https:// URL with {PLACE} in its host"
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,14 @@ class Settings:
         default=0,
         check=within(0, 20),  # OCPP's transaction ids are signed 32-bit integers at many charge points
     )
+    replicas: int = csms_replicas()
+    peer_url: str = setting(
+        "CSMS_PEER_URL",
+        "HTTP API of each CSMS, `{replica}` being its number, e.g. `http://csms-{replica}.csms:9001`: where "
+        "there are several, whichever is asked asks the one that holds the charge point",
+        default="",
+        check=_peer_complaint,
+    )
     scenario_directory: str = setting(
         "SCENARIO_DIRECTORY",
         "Directory of the scenario files; default: the repository's `scenarios`, in images /app/scenarios",
@@ -109,6 +126,10 @@ class Settings:
         """Which CSMS among several, e.g. `csms-0`; its events' source is `csms:csms-0`."""
         return f"csms-{self.replica}"
 
+    def holder_of(self, charge_point_id: str) -> int:
+        """Return the number of the CSMS that holds a charge point: ours where there is one only."""
+        return holder_of(charge_point_id, self.replicas) if self.replicas > 1 else self.replica
+
     @property
     def scenarios(self) -> Path:
         """Where the scenario files are."""
@@ -118,7 +139,11 @@ class Settings:
         return repository if repository.is_dir() else Path("/app/scenarios")
 
     def demand_safety(self) -> None:
-        """Raise SettingsError when OCPP is reachable from other machines without a password."""
+        """Refuse OCPP that is reachable from other machines without a password, and a replica too many."""
+        if self.replicas > 1 and (self.replica >= self.replicas or not self.peer_url):
+            raise SettingsError(
+                f"CSMS_REPLICAS={self.replicas} needs CSMS_PEER_URL, and CSMS_REPLICA below it"
+            )
         require_password(
             "OCPP_PASSWORD", self.ocpp_password, self.ocpp_bind, self.ocpp_exposed, "OCPP_EXPOSED_ON"
         )

@@ -6,7 +6,7 @@ from chassis.can_settings import CanSettings
 from chassis.guard import HttpSettings
 from chassis.health import health_port
 from chassis.mqtt import MqttSettings
-from chassis.settings import group, setting, websocket_url
+from chassis.settings import csms_replicas, group, setting, websocket_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,9 +18,16 @@ class Settings(CanSettings):
     health_port: int = health_port()
     csms_url: str = setting(
         "CSMS_URL",
-        "OCPP 1.6J address of the CSMS, to which an impostor connects",
+        "OCPP 1.6J address of the CSMS, to which an impostor connects; `{replica}` as for a charge point",
         default="ws://127.0.0.1:9000",
         check=websocket_url,
+    )
+    csms_replicas: int = csms_replicas()
+    charge_point_id: str = setting(
+        "CHARGE_POINT_ID",
+        "The one charge point whose injections are performed here; not given: all that are ordered. Where "
+        "each pod has an injector of its own, every order would else be performed by all",
+        default="",
     )
     password: str | None = setting(
         "CHARGE_POINT_PASSWORD",

@@ -11,6 +11,7 @@ from chassis.can_link import CanLink, Tally, open_bus
 from chassis.performer import CannotInject
 from contracts.backplane import Fault
 from contracts.injections import AtCharger, Impostor, Inject, InjectorPlace
+from contracts.replicas import address_for
 from lab.rogue.backplane import Backplane
 from lab.rogue.impostor import ImpostorClient
 from lab.rogue.node import RogueNode
@@ -42,7 +43,9 @@ class Injector:
         async with AsyncExitStack() as stack:
             if isinstance(injection, Impostor):
                 password = self._settings.password
-                client = ImpostorClient(self._settings.csms_url, password, order.charge_point_id, injection)
+                settings, victim = self._settings, order.charge_point_id
+                url = address_for(settings.csms_url, victim, settings.csms_replicas)
+                client = ImpostorClient(url, password, victim, injection)
                 await stack.enter_async_context(_beside(client.run()))
             else:
                 port = await self._backplane.bus_of(order.charge_point_id, order.connector)
