@@ -77,11 +77,12 @@ lock: ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
 
-settings: $(VENV)/dev ## write the pages of settings, metrics, detectors and scenarios and the schemas anew
+settings: $(VENV)/dev ## write the pages of settings, metrics, detectors, scenarios and scaling and the schemas anew
 	@$(BIN)/python docs/generate_settings.py
 	@$(BIN)/python docs/generate_metrics.py
 	@$(BIN)/python docs/generate_detectors.py
 	@$(BIN)/python docs/generate_scenarios.py
+	@$(BIN)/python docs/generate_scaling.py
 	@$(BIN)/python -m csms.scenario_schema
 
 dashboards: $(VENV)/dev ## write the dashboards and alert rules of grafana/ anew from their source
