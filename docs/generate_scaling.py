@@ -48,8 +48,9 @@ and so an outbox; as processes of their own each sends nearly every event alone,
 MemoryBank {message:g} µs an event instead of {mqtt:g}, and its 16 shares hold {alone:,}; what the broker
 then costs was not measured. As processes of their own the charge points alone take the memory of the last
 line; that is what fleet mode is for, whose cost is not in this table yet. Not computed: the write-ahead log
-(of the order of the disk's line), replicas of PostgreSQL, which repeat both, acknowledgements, and the
-charge points' and chargers' own processor time.
+(of the order of the disk's line), replicas of PostgreSQL, which repeat both, acknowledgements, the
+charge points' and chargers' own processor time, and memory, of which CSMS and MemoryBank have 65 MB each
+with a few charge points, and what a thousand connections add was not measured.
 
 ## Slower
 Real charge points send MeterValues more seldom than once a second. Everything above is proportional to the
