@@ -10,7 +10,6 @@ from chassis.backplane_link import BackplaneLink
 from chassis.health import health_served
 from chassis.metrics import Exposition
 from chassis.performer import Performer
-from contracts.topics import ALL_INJECTIONS, injections_topic
 from lab.metrics import METRICS, Parts
 from lab.rogue.backplane import Backplane
 from lab.rogue.injector import PLACES, Injector
@@ -28,9 +27,7 @@ async def main(settings: Settings) -> None:
         injector = Injector(settings, interface, backplane)
         # A broker ends the older of two sessions of one name, so that each process has its own.
         client_id = f"lab:{secrets.token_hex(4)}"
-        own = settings.charge_point_id
-        topic = injections_topic(own) if own else ALL_INJECTIONS
-        performer = Performer(settings.mqtt, client_id, topic, PLACES, injector.perform)
+        performer = Performer(settings.mqtt, client_id, settings.orders_topic, PLACES, injector.perform)
         parts = Parts(performer, backplane, injector)
 
         def health() -> dict[str, Any]:

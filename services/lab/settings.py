@@ -7,6 +7,7 @@ from chassis.guard import HttpSettings
 from chassis.health import health_port
 from chassis.mqtt import MqttSettings
 from chassis.settings import csms_replicas, group, setting, websocket_url
+from contracts.topics import ALL_INJECTIONS, injections_topic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,3 +36,8 @@ class Settings(CanSettings):
         default=None,
         secret=True,
     )
+
+    @property
+    def orders_topic(self) -> str:
+        """The topic on which this injector hears what is ordered."""
+        return injections_topic(self.charge_point_id) if self.charge_point_id else ALL_INJECTIONS

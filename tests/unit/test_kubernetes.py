@@ -12,7 +12,7 @@ from chargepoint.settings import Settings as ChargePointSettings
 from charger.settings import Settings as ChargerSettings
 from chassis.settings import SettingsError, all_names, read
 from console.settings import Settings as ConsoleSettings
-from contracts.topics import PARTITIONS
+from contracts.topics import PARTITIONS, injections_topic
 from csms.settings import Settings as CsmsSettings
 from kubernetes_parts import NAME, OVERLAYS, ROOT, Manifests, complaints, passages, selects
 from lab.settings import Settings as LabSettings
@@ -121,7 +121,7 @@ def test_a_charge_point_goes_to_the_pod_that_holds_it(manifests):
         assert address.port in manifests.ports_of("csms")
         found.add(address.hostname)
         lab = read(LabSettings, manifests.environment(charge_points.container("lab"), index))
-        assert lab.charge_point_id == settings.charge_point_id
+        assert lab.orders_topic == injections_topic(settings.charge_point_id)
     assert found <= pods
 
 
