@@ -17,7 +17,6 @@ from contracts.events import AnyEvent, Reading, SystemEvent
 from csms import mix_file, scenario_file
 from csms.commander import Commander
 from csms.connections import Connections
-from csms.forwarding import Forwarding
 from csms.http_api import make_app
 from csms.injectors import Injectors
 from csms.metrics import METRICS, Parts, Traffic
@@ -107,6 +106,8 @@ async def running(settings: Settings) -> AsyncIterator[Csms]:
         app = make_app(state, connections, commander, runner, mixes, health)
         add_metrics(app, metrics)
         if settings.replicas > 1:
+            from csms.forwarding import Forwarding  # noqa: PLC0415 - httpx: 7 MB that one alone need not have
+
             app.add_middleware(Forwarding, settings=settings)
         await stack.enter_async_context(served(app, settings.http, settings.http_port))
         ocpp_port = next(iter(server.sockets)).getsockname()[1]
