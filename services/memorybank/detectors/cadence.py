@@ -2,13 +2,12 @@
 
 from array import array
 from dataclasses import dataclass, field
+from typing import ClassVar
+
+from memorybank.detectors.moments import Moments, added, currents, instants, none
 
 KEEP = 9
 """Changes kept: four periods and the change that ends them."""
-
-
-_NONE = array("d")
-"""Shared by all that have no change yet, which most never have."""
 
 
 @dataclass(slots=True)
@@ -21,34 +20,31 @@ class Cadence:
 
     step_a: float
     tolerance_s: float
-    tolerance: float = 0.1
-    """Share of the period by which periods may differ."""
     wish_a: float | None = None
     run: int = 0
     period_s: float = 0.0
-    at_s: "array[float]" = field(default_factory=lambda: _NONE)
-    to_a: "array[float]" = field(default_factory=lambda: _NONE)
+    changes: Moments = field(default_factory=none)
+    """When each change was, and to which current."""
+    tolerance: ClassVar[float] = 0.1
+    """Share of the period by which periods may differ."""
 
     def note(self, at_s: float, wish_a: float) -> None:
         """Take the wish as it is from `at_s` on."""
-        before_a = self.wish_a
-        if before_a is None or (self.at_s and at_s < self.at_s[-1]):
+        before_a, changes = self.wish_a, self.changes
+        if before_a is None or (changes and at_s < changes[-2]):
             self.wish_a = wish_a
             return
         change_a = wish_a - before_a
         if abs(change_a) < self.step_a:
             return
         self.wish_a = wish_a
-        if len(self.at_s) >= 2 and (self.to_a[-1] - self.to_a[-2]) * change_a > 0:
-            self.to_a[-1] = wish_a
-            return
-        if not self.at_s:
+        if not changes:
             # What it was before is kept as a change long ago, so that directions can be told.
-            self.at_s, self.to_a = array("d", [float("-inf")]), array("d", [before_a])
-        self.at_s.append(at_s)
-        self.to_a.append(wish_a)
-        if len(self.at_s) > KEEP:
-            del self.at_s[0], self.to_a[0]
+            changes = array("d", (float("-inf"), before_a))
+        elif (changes[-1] - changes[-3]) * change_a > 0:
+            changes[-1] = wish_a
+            return
+        self.changes = added(changes, at_s, wish_a, KEEP)
         self._measure()
 
     def _measure(self) -> None:
@@ -68,6 +64,16 @@ class Cadence:
         self.period_s = (at_s[-1] - at_s[-1 - periods] + at_s[-2] - at_s[-2 - periods]) / periods
 
     @property
+    def at_s(self) -> Moments:
+        """When each change was."""
+        return instants(self.changes)
+
+    @property
+    def to_a(self) -> Moments:
+        """To which current each was."""
+        return currents(self.changes)
+
+    @property
     def duty(self) -> float:
         """The share of the last period for which the wish was the higher one."""
         if self.run < 3:
@@ -77,6 +83,11 @@ class Cadence:
         return high_s / (third_s - first_s) if third_s > first_s else 0.0
 
     @property
+    def last_s(self) -> float:
+        """When the last change was."""
+        return self.changes[-2]
+
+    @property
     def since_s(self) -> float:
         """When the first change of the run came."""
-        return self.at_s[-self.run]
+        return self.changes[-2 * self.run]

@@ -99,7 +99,7 @@ class FleetOscillation:
         """Take the fleet's next reading or command."""
         if isinstance(event, CommandSent):
             state.onsets.command(event)
-        elif event.origin == "can":
+        else:
             onset = state.onsets.reading(event)
             if onset is not None and onset.direction > 0:
                 state.waiting.append(onset)

@@ -25,7 +25,7 @@ _DANGER = 1.1
 
 
 @dataclass(slots=True)
-class State:
+class State(Telling):
     """The profiles in force, and since when the current is over its limit; changed in place."""
 
     limits: SentLimits = field(default_factory=SentLimits)
@@ -36,7 +36,6 @@ class State:
     before_s: float = float("-inf")
     over_s: float | None = None
     """Since when the current is over its limit."""
-    telling: Telling = field(default_factory=Telling)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ class LimitsKept:
 
     def _said(self, state: State, at_s: float, current_a: float, offered_a: float) -> Sign | None:
         since_s = state.set_s if state.set_a else state.over_s or at_s
-        if not state.telling.is_due(at_s, since_s):
+        if not state.is_due(at_s, since_s):
             return None
         over_a = max(state.set_a - self.rated_a, current_a - offered_a)
         said = []
@@ -117,7 +116,7 @@ class LimitsKept:
         grade: Severity = "critical" if current_a > _DANGER * self.rated_a else "warning"
         return Sign(
             kind=KIND,
-            since=state.telling.since,
+            since=state.since,
             score=round(max(state.set_a, current_a) / (self.rated_a if state.set_a else offered_a or 1.0), 2),
             threshold=1.0 if state.set_a else self.over,
             deviation=round(over_a, 1),

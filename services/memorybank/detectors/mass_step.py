@@ -80,7 +80,7 @@ class MassStep:
         """Take the fleet's next reading or command."""
         if isinstance(event, CommandSent):
             state.onsets.command(event)
-        elif event.origin == "can":
+        else:
             onset = state.onsets.reading(event)
             if onset is not None and onset.is_whole:
                 state.waiting.append(onset)

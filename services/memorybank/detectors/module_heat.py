@@ -6,7 +6,7 @@ none.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
@@ -36,7 +36,7 @@ _MARGIN_A = 8.0
 
 
 @dataclass(slots=True)
-class State:
+class State(Telling):
     """The temperature, and what is known of the surroundings; changed in place."""
 
     late_at: datetime = _PAST
@@ -58,7 +58,6 @@ class State:
     leapt_s: float | None = None
     """When it leapt, by `leapt_c`, and stands since."""
     underated_s: float | None = None
-    telling: Telling = field(default_factory=Telling)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +160,12 @@ class ModuleHeat:
         elif state.underated_s is not None and at_s - state.underated_s >= _DERATING_HOLD_S:
             since_s, deviation_c = state.underated_s, told_c - self.full_power_to_c
             said = f"no derating at {told_c:.0f} °C, and it begins at {self.full_power_to_c:.0f} °C"
-        if not said or not state.telling.is_due(at_s, since_s):
+        if not said or not state.is_due(at_s, since_s):
             return None
         grade: Severity = "critical" if abs(load) >= 0.5 else "warning"
         return Sign(
             kind=KIND,
-            since=state.telling.since,
+            since=state.since,
             score=round(deviation_c / self.leap_c, 2),
             threshold=1.0,
             deviation=round(deviation_c, 1),

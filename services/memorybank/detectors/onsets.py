@@ -17,6 +17,8 @@ STEEP_A = 2.5
 IDLE_A = STEEP_A
 """A current up to which it is nothing yet, or nothing any more."""
 _MOST_CONNECTORS = 20_000
+_MOST_PLUGS = 8
+"""Connectors of a charge point to which a command goes that names none."""
 _LATE = timedelta(seconds=60)
 """A reading that is older than the one before is late; by more, a clock was set back."""
 _AT_ONCE = timedelta(0)
@@ -32,6 +34,7 @@ Key: TypeAlias = tuple[str, int]
 class Line:
     """A connector's last reading and commands."""
 
+    key: Key
     at: datetime
     current_a: float
     power_w: float
@@ -40,7 +43,7 @@ class Line:
     down_command_s: float = float("-inf")
 
 
-class Onset(Struct, frozen=True):
+class Onset(Struct, frozen=True, gc=False):
     """The current of a connector begins to rise (`direction` 1) or to fall (-1)."""
 
     key: Key
@@ -64,6 +67,8 @@ class Onsets:
     lines: dict[Key, Line] = field(default_factory=dict)
     total_w: float = 0.0
     """The sum of the last powers."""
+    most_plugs: int = 0
+    """The highest number of a connector that was seen."""
     last: Event | None = None
     """What was taken last: whoever shares this gives it again."""
     onset: Onset | None = None
@@ -78,7 +83,8 @@ class Onsets:
         if not directions:
             return
         at_s = command.at.timestamp()
-        for connector in (command.connector,) if command.connector else range(1, 9):
+        named = command.connector
+        for connector in (named,) if named else range(1, min(self.most_plugs, _MOST_PLUGS) + 1):
             line = self.lines.get((command.charge_point_id, connector))
             if line is None:
                 continue
@@ -89,11 +95,9 @@ class Onsets:
 
     def reading(self, reading: Reading) -> Onset | None:
         """Take a reading; return the movement that it shows the onset of."""
-        if reading is not self.last:
-            self.last, self.onset = reading, self._moved(reading)
-        return self.onset
-
-    def _moved(self, reading: Reading) -> Onset | None:
+        if reading is self.last:
+            return self.onset
+        self.last, self.onset = reading, None
         current_a = reading.current_a
         if current_a is None or reading.charge_point_id is None or reading.connector is None:
             return None
@@ -102,25 +106,31 @@ class Onsets:
             power_w = current_a * (reading.voltage_v or 0.0)
         line = self.lines.get(key)
         if line is None:
-            self._add(key, Line(at, current_a, power_w))
+            self._add(Line(key, at, current_a, power_w))
             return None
         before_at, before_a = line.at, line.current_a
         if at <= before_at and at > before_at - _LATE:
             return None
         self.total_w += power_w - line.power_w
         line.at, line.current_a, line.power_w = at, current_a, power_w
-        change_a = current_a - before_a
-        if -STEEP_A < change_a < STEEP_A:
+        if -STEEP_A < current_a - before_a < STEEP_A:
             line.moving = 0
             return None
-        before, line.moving = line.moving, 1 if change_a > 0.0 else -1
-        if line.moving == before or not (_AT_ONCE < at - before_at <= _GAP or abs(before_a) <= IDLE_A):
+        self.onset = self._moved(line, reading, before_at, before_a)
+        return self.onset
+
+    def _moved(self, line: Line, reading: Reading, before_at: datetime, before_a: float) -> Onset | None:
+        """Return the onset of a fast movement, unless it goes on or nobody knows when it began."""
+        before, line.moving = line.moving, 1 if line.current_a > before_a else -1
+        if line.moving == before or not (_AT_ONCE < line.at - before_at <= _GAP or abs(before_a) <= IDLE_A):
             return None
         if line.moving > 0:
             is_whole = before_a <= IDLE_A
         else:
-            is_whole = reading.transaction_id is None or reading.commanded_a == 0.0 or current_a <= IDLE_A
-        return self.caused(Onset(key, at.timestamp(), line.moving, is_whole))
+            is_whole = (
+                reading.transaction_id is None or reading.commanded_a == 0.0 or line.current_a <= IDLE_A
+            )
+        return self.caused(Onset(line.key, line.at.timestamp(), line.moving, is_whole))
 
     def caused(self, onset: Onset) -> Onset:
         """Return the onset with its command, as far as that is known by now."""
@@ -131,11 +141,12 @@ class Onsets:
         follows = -1.0 <= onset.at_s - command_s <= _CAUSE_S
         return structs.replace(onset, command_s=command_s) if follows else onset
 
-    def _add(self, key: Key, line: Line) -> None:
+    def _add(self, line: Line) -> None:
         if len(self.lines) >= _MOST_CONNECTORS:
             oldest = next(iter(self.lines))
             self.total_w -= self.lines.pop(oldest).power_w
-        self.lines[key] = line
+        self.lines[line.key] = line
+        self.most_plugs = max(self.most_plugs, line.key[1])
         self.total_w += line.power_w
 
 

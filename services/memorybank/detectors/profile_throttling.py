@@ -91,7 +91,7 @@ class ProfileThrottling:
                 state.overridden = self._overridden(state.limits)
             return None
         limit_a = event.commanded_a
-        if event.origin != "can" or limit_a is None:
+        if limit_a is None:
             return None
         if event.transaction_id != state.transaction_id:
             state.transaction_id, state.moves, state.peak_a = event.transaction_id, -1, 0.0

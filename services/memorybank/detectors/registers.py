@@ -7,7 +7,9 @@ what flowed in all is well again; what comes so late that its instant is forgott
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
+
+from msgspec import Struct
 
 from contracts.events import Event, Reading, Severity
 from memorybank.detector import Layer, Place, Scope, Sign
@@ -32,7 +34,7 @@ _UNIT = 1000.0
 _GRAVE_WH, _GRAVE_W = 1000.0, 10_000.0
 
 
-class _Point(NamedTuple):
+class _Point(Struct, frozen=True, gc=False):
     """A register that was told, what had flowed by then, and what may have flowed beside that."""
 
     register_wh: float
@@ -41,8 +43,11 @@ class _Point(NamedTuple):
 
 
 @dataclass(slots=True)
-class State:
-    """What flowed, and with which registers the next is compared; changed in place."""
+class State(Standing):
+    """What flowed, and with which registers the next is compared; changed in place.
+
+    What stands is what the last comparison showed.
+    """
 
     flowed: Flowed = field(default_factory=Flowed)
     waiting: Reading | None = None
@@ -55,8 +60,6 @@ class State:
     """The register as it was told last."""
     well_at: datetime | None = None
     """When the last well comparison was."""
-    standing: Standing = field(default_factory=Standing)
-    """What the last comparison showed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,60 +87,61 @@ class Registers:
             if event.power_w is not None:
                 state.flowed.add(event.at.timestamp(), event.power_w)
                 if state.waiting is not None:
-                    return self._reached(state)
+                    return self._reached(state, state.waiting)
             return None
         if event.energy_wh is None:
             return None
-        ahead_s = event.at.timestamp() - state.flowed.last_s
+        at_s = event.at.timestamp()
+        ahead_s = at_s - state.flowed.last_s
         if ahead_s > 0.0:
             if ahead_s <= _AHEAD_S and state.waiting is None:
                 state.waiting = event
             return None
-        return self._compared(state, event)
+        return self._compared(state, event, at_s, event.energy_wh)
 
     def tick(self, state: State, now: datetime) -> Sign | None:
         """Tell again what the last MeterValues showed, which may be a minute old."""
-        return state.standing.again(now) if state.standing.sign is not None else None
+        return state.again(now) if state.sign is not None else None
 
-    def _reached(self, state: State) -> Sign | None:
+    def _reached(self, state: State, event: Reading) -> Sign | None:
         """Compare the MeterValues that came before their instant's reading did."""
-        event = state.waiting
-        if event is None or event.at.timestamp() > state.flowed.last_s:
+        at_s = event.at.timestamp()
+        if event.energy_wh is None or at_s > state.flowed.last_s:
             return None
         state.waiting = None
-        return self._compared(state, event)
+        return self._compared(state, event, at_s, event.energy_wh)
 
-    def _compared(self, state: State, event: Reading) -> Sign | None:
-        at_s = event.at.timestamp()
+    def _compared(self, state: State, event: Reading, at_s: float, register_wh: float) -> Sign | None:
         flowed = state.flowed.at(at_s + _MILLISECOND_S)
-        if flowed is None or event.energy_wh is None:
+        if flowed is None:
             return None
         flowed_wh, flowed_w, since_s = flowed
-        shown = state.standing.sign
-        now = _Point(event.energy_wh, flowed_wh, state.flowed.unsure_wh)
         told_w = flowed_w if event.power_w is None or since_s > _SAME_S else event.power_w
-        if flowed_w >= self.least_w and abs(told_w - flowed_w) > self.tolerance * flowed_w:
+        is_scaled = flowed_w >= self.least_w and abs(told_w - flowed_w) > self.tolerance * flowed_w
+        now, anchor = _Point(register_wh, flowed_wh, state.flowed.unsure_wh), state.anchor
+        if is_scaled:
             sign: Sign | None = self._scaled(state, event.at, told_w, flowed_w)
-            state.before, state.anchor = state.before or state.anchor, now
-        elif state.anchor is None:
+            state.before, state.anchor = state.before or anchor, now
+        elif anchor is None:
             sign, state.anchor = None, now
-        elif self._agree(state.anchor, now):
-            risen_wh = flowed_wh - state.anchor.flowed_wh
-            if shown is not None and risen_wh < _PROBE_WH:
+        elif self._agree(anchor, now):
+            risen_wh = flowed_wh - anchor.flowed_wh
+            if state.sign is not None and risen_wh < _PROBE_WH:
                 return None  # so little flowed that a standing register looks well
-            sign = None
-            if shown is not None or risen_wh >= _ANCHOR_WH:
+            if state.sign is not None or risen_wh >= _ANCHOR_WH:
                 state.anchor = now
+            sign = None
         elif state.before is not None and self._agree(state.before, now):
             sign, state.anchor, state.before = None, now, None
         else:
-            if shown is None:
-                state.before = state.anchor
-            sign, state.anchor = self._wrong(state, event.at, state.anchor, now), now
-        state.told_wh = now.register_wh
+            if state.sign is None:
+                state.before = anchor
+            sign, state.anchor = self._wrong(state, event.at, anchor, now), now
+        state.told_wh = register_wh
         if sign is None:
-            state.well_at = event.at
-        return state.standing.show(at_s, sign)
+            state.sign, state.well_at = None, event.at
+            return None
+        return state.show(at_s, sign)
 
     def _agree(self, then: _Point, now: _Point) -> bool:
         """Return whether the register rose by what flowed, or by what may have flowed unseen beside it."""
@@ -147,7 +151,7 @@ class Registers:
         return -slack_wh <= apart_wh <= slack_wh + now.unsure_wh - then.unsure_wh
 
     def _scaled(self, state: State, at: datetime, told_w: float, flowed_w: float) -> Sign:
-        shown = state.standing.sign
+        shown = state.sign
         gain, apart_w = told_w / flowed_w, abs(told_w - flowed_w)
         grade: Severity = "critical" if apart_w >= _GRAVE_W else "warning"
         return Sign(
@@ -165,7 +169,7 @@ class Registers:
         )
 
     def _wrong(self, state: State, at: datetime, then: _Point, now: _Point) -> Sign:
-        shown = state.standing.sign
+        shown = state.sign
         rose_wh, flowed_wh = now.register_wh - then.register_wh, now.flowed_wh - then.flowed_wh
         first = state.before or then
         due_wh = first.register_wh + now.flowed_wh - first.flowed_wh

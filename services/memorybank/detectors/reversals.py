@@ -7,7 +7,6 @@ import math
 from array import array
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import ClassVar
 
 from contracts.events import CommandSent, Event, Reading, Severity
@@ -98,7 +97,8 @@ class Reversals:
         if isinstance(event, CommandSent):
             state.wished.command(event)
             return None
-        if event.current_a is None or (event.origin != "can" and state.has_can):
+        current_a = event.current_a
+        if current_a is None or (state.has_can and event.origin != "can"):
             return None
         at_s = event.at.timestamp()
         if at_s < state.at_s:
@@ -106,21 +106,20 @@ class Reversals:
             if state.late < _BELIEVED_AFTER:
                 return None
             _begin_anew(state)
-        has_turned = self._move(state, event, at_s)
+        has_turned = self._move(state, event, at_s, current_a)
         if at_s - state.told_s < _TOLD_AGAIN_S and not has_turned:
             return None
         wished = state.wished
         if (
             wished.by_csms.run >= self.alternations
             or wished.by_charge_point.run >= self.starts_and_stops
-            or len(state.swings.at_s) >= self.threshold
+            or state.swings.count >= self.threshold
         ):
             return self._judged(state)
         return None
 
-    def _move(self, state: State, reading: Reading, at_s: float) -> bool:
+    def _move(self, state: State, reading: Reading, at_s: float, current_a: float) -> bool:
         """Move the zigzags and the wishes on to a reading; return whether the current turned."""
-        current_a = reading.current_a or 0.0
         if not -_BOUND_A <= current_a <= _BOUND_A:
             current_a = math.copysign(_BOUND_A, current_a)
         gap_s = at_s - state.at_s
@@ -136,31 +135,33 @@ class Reversals:
             state.contested = _CONTESTED
         elif state.contested:
             state.contested -= 1
-        if not (state.contested or swings.quiet_from_a <= current_a <= swings.quiet_to_a):
+        if not (swings.quiet_from_a <= current_a <= swings.quiet_to_a or state.contested):
             if swings.step(at_s, current_a):
                 has_turned = True
             wished.rating_a = max(wished.rating_a, current_a)
         state.at_s, state.late, state.current_a = at_s, 0, current_a
-        if reading.origin == "can":
-            state.has_can = True
+        if not state.has_can:
+            state.has_can = reading.origin == "can"
         wished.reading(reading, at_s)
         return has_turned
 
     def _turned(self, state: State) -> None:
         """Take note of a ripple's turn."""
-        turns = state.ripples.turn_a
-        if len(turns) > 1:
-            state.swung_a += abs(turns[-1] - turns[-2])
-            state.middle_a = (turns[-1] + turns[-2]) / 2
+        turns = state.ripples.turns
+        if len(turns) > 2:
+            earlier_a, later_a = turns[-3], turns[-1]
+            state.swung_a += abs(later_a - earlier_a)
+            state.middle_a = (later_a + earlier_a) / 2
 
     def _swings_alone(self, state: State) -> bool:
         """Return whether the current reverses often enough around one middle, whatever was commanded."""
-        turns_s, turns_a = state.swings.at_s, state.swings.turn_a
-        if len(turns_s) < self.threshold or state.at_s - turns_s[-self.threshold] > self.window_s:
+        swings = state.swings
+        if swings.count < self.threshold or state.at_s - swings.last_s(self.threshold) > self.window_s:
             return False
         # A saw tooth on a ramp climbs by more than it comes back.
-        climbed_a = abs(turns_a[-1] + turns_a[-2] - turns_a[0] - turns_a[1]) / 2
-        return climbed_a <= state.swings.swing_a(self.threshold)
+        turn_a, swings_a = swings.turn_a, swings.swings_a(self.threshold - 1)
+        climbed_a = abs(turn_a[-1] + turn_a[-2] - turn_a[0] - turn_a[1]) / 2
+        return climbed_a <= sum(swings_a) / max(1, len(swings_a))
 
     def _following(self, state: State) -> Cadence | None:
         """Return the wish that the current follows, if one alternates regularly."""
@@ -178,7 +179,7 @@ class Reversals:
         return (
             wish.run >= changes
             and wish.period_s <= self.longest_s
-            and state.at_s - wish.at_s[-1] <= 1.5 * wish.period_s
+            and state.at_s - wish.last_s <= 1.5 * wish.period_s
             # The first movement turns from an extreme of long ago; another may fall into a lost reading.
             and state.ripples.turns_since(wish.since_s) >= changes - 2
         )
@@ -186,28 +187,32 @@ class Reversals:
     def _judged(self, state: State) -> Sign | None:
         """Return what is seen now, if it is time to tell."""
         at_s = state.at_s
-        wish, is_alone = self._following(state), self._swings_alone(state)
-        if wish is None and not is_alone:
+        wish = self._following(state)
+        if wish is None and not self._swings_alone(state):
             return None
         if at_s - state.shown_s > _CALM_S:
-            starts_s = [wish.since_s] if wish else []
-            starts_s += [state.swings.at_s[-self.threshold]] if is_alone else []
-            state.since_s = min(starts_s)
-            state.swung_a = sum(_swings_a(state.ripples, state.since_s))
-            state.told_s, state.grade = float("-inf"), "info"
+            self._begins(state, wish)
         state.shown_s = at_s
         grade = severity(state.swung_a / 2 / state.wished.rating_a)
         if at_s - state.told_s < _TOLD_AGAIN_S and grade == state.grade:
             return None
         state.told_s, state.grade = at_s, grade
-        return self._sign(state, wish, is_alone=is_alone)
+        return self._sign(state, wish, is_alone=self._swings_alone(state))
+
+    def _begins(self, state: State, wish: Cadence | None) -> None:
+        """Take note of since when it lasts; what wore the contactor before is none of it."""
+        starts_s = [wish.since_s] if wish else []
+        starts_s += [state.swings.last_s(self.threshold)] if self._swings_alone(state) else []
+        state.since_s = min(starts_s)
+        state.swung_a = sum(state.ripples.swings_a(state.ripples.turns_since(state.since_s)))
+        state.told_s, state.grade = float("-inf"), "info"
 
     def _sign(self, state: State, wish: Cadence | None, *, is_alone: bool) -> Sign:
         """Return the sign of what the zigzags and the cadence show."""
         zigzag, wished = state.swings if is_alone else state.ripples, state.wished
-        swings_a = _swings_a(zigzag, state.since_s)
         count = zigzag.turns_since(state.since_s)
-        span_s = state.at_s - zigzag.at_s[-count] if count else 0.0
+        swings_a = zigzag.swings_a(count)
+        span_s = state.at_s - zigzag.last_s(count) if count else 0.0
         period_s = wish.period_s if wish else _period_s(zigzag.at_s[-count:])
         smallest_a = math.floor(min(swings_a, default=zigzag.gate_a))
         said = [f"current reversed {count} times by more than {smallest_a} A within {span_s:.0f} s"]
@@ -248,12 +253,6 @@ def severity(full_cycles: float) -> Severity:
     if full_cycles >= _CRITICAL_CYCLES:
         return "critical"
     return "warning" if full_cycles >= _WARNING_CYCLES else "info"
-
-
-def _swings_a(zigzag: ZigZag, since_s: float) -> list[float]:
-    """Return the swings between the turns since then, with the one that led to the first of them."""
-    turns = zigzag.turn_a[-zigzag.turns_since(since_s) - 1 :]
-    return [abs(later - earlier) for earlier, later in pairwise(turns)]
 
 
 def _period_s(turns_s: "array[float]") -> float:

@@ -14,7 +14,7 @@ _MOST_PROFILES = 4
 """Kept at once: one of each purpose, and one that overrides."""
 
 
-class SentProfile(Struct, frozen=True):
+class SentProfile(Struct, frozen=True, gc=False):
     """What counts of a profile: its first period's limit, in amperes."""
 
     profile_id: int

@@ -4,7 +4,7 @@ How much energy a step takes is learned in the session, as vehicles tell it in t
 ones. Beside that it is held against the largest and the smallest battery.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
@@ -34,7 +34,7 @@ _GRAVE_WH = 5000.0
 
 
 @dataclass(slots=True)
-class State:
+class State(Telling):
     """The session's energy and state of charge; changed in place."""
 
     late_at: datetime = _PAST
@@ -56,7 +56,6 @@ class State:
     moves: int = 0
     odd: int = 0
     """How many looks in turn were out of bounds."""
-    telling: Telling = field(default_factory=Telling)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +157,12 @@ class StateOfCharge:
             if not state.odd and flowed_wh >= _ANCHOR_WH:
                 state.anchor_percent, state.anchor_wh = soc_percent, 0.0
             return None
-        if not state.telling.is_due(at_s, state.still_s):
+        if not state.is_due(at_s, state.still_s):
             return None
         grade: Severity = "critical" if flowed_wh >= _GRAVE_WH else "warning"
         return Sign(
             kind=KIND,
-            since=state.telling.since,
+            since=state.since,
             score=round(score, 2),
             threshold=1.0,
             deviation=round(flowed_wh, 1),

@@ -94,8 +94,6 @@ class StealthDrift:
                 if limit_a is not None:
                     self._note(state.asked, event.at.timestamp(), limit_a)
             return None
-        if event.origin != "can":
-            return None
         commanded_a = event.commanded_a
         if commanded_a != state.told_a and commanded_a is not None:
             state.told_a = commanded_a

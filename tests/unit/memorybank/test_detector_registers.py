@@ -243,5 +243,5 @@ def test_what_flowed_is_known_for_the_last_seconds() -> None:
     assert flowed.at(3.0) is None
     flowed.add(40.0, 3600.0)
     assert flowed.at(30.0) is None
-    assert flowed.wh == 19.0
+    assert flowed.at(40.0) == (19.0, 3600.0, 0.0)
     assert flowed.unsure_wh == 21.0

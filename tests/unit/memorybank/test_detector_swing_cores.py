@@ -1,6 +1,7 @@
 """What the detectors of swings stand on: turns, cadences, limits that were sent, onsets, when to tell."""
 
 import math
+import sys
 from itertools import pairwise
 
 import pytest
@@ -11,6 +12,7 @@ from contracts.events import Reading
 from detector_parts import RAMPS, Connector, at, command, limit, reading, start, stop
 from memorybank.detector import Place
 from memorybank.detectors.cadence import KEEP, Cadence
+from memorybank.detectors.moments import added, currents, instants, none
 from memorybank.detectors.onsets import Onset, Onsets
 from memorybank.detectors.sent_limits import SentLimits
 from memorybank.detectors.telling import Telling
@@ -49,6 +51,18 @@ def test_turns_are_extremes_and_alternate(series: list[float]) -> None:
     turns = list(zigzag.turn_a)
     assert all(abs(b - a) >= 5.0 - 1e-6 for a, b in pairwise(turns))
     assert all((b - a) * (c - b) < 0 for a, b, c in zip(turns, turns[1:], turns[2:], strict=False))
+
+
+def test_moments_take_no_more_than_is_kept() -> None:
+    """Whoever has none yet shares them, and is not changed by who has; the oldest is forgotten."""
+    moments = none()
+    for second in range(30):
+        moments = added(moments, float(second), 100.0 + second, keep=9)
+        kept = range(max(0, second - 8), second + 1)
+        assert list(instants(moments)) == list(kept)
+        assert list(currents(moments)) == [100.0 + each for each in kept]
+        assert sys.getsizeof(moments) == sys.getsizeof(moments[:])
+    assert not none()
 
 
 def noted(*changes: tuple[float, float]) -> Cadence:
