@@ -31,8 +31,9 @@ $(VENV)/dev: $(VENV)/demo
 	@$(PIP) --require-hashes -r requirements.lock
 	@touch $@
 
-demo: $(VENV)/demo ## the bench on this machine, live page included (CHARGE_POINTS=5 DURATION=60)
-	@exec $(BIN)/chargebench up --charge-points $(CHARGE_POINTS) $(if $(DURATION),--duration $(DURATION))
+demo: $(VENV)/demo ## the bench on this machine, live page included (CHARGE_POINTS=5 DURATION=60 PER_PROCESS=5)
+	@exec $(BIN)/chargebench up --charge-points $(CHARGE_POINTS) \
+	  $(if $(PER_PROCESS),--per-process $(PER_PROCESS)) $(if $(DURATION),--duration $(DURATION))
 
 top: $(VENV)/demo ## watch the running bench in this terminal
 	@exec $(BIN)/chargebench top

@@ -20,6 +20,7 @@ from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
 from chargepoint.configuration import Configuration
+from chargepoint.door import Door, Passage
 from chargepoint.line import Line
 from chargepoint.transaction_queue import Queued, TransactionQueue
 from chassis import backoff
@@ -113,6 +114,7 @@ class OcppClient:
         self._peer: OcppPeer | None = None
         self._is_accepted = False
         self._posts: asyncio.Queue[tuple[str, Payload]] = asyncio.Queue(MAX_POSTS)
+        self._door = Door()
         self._boot_now = asyncio.Event()
         self._heartbeat_changed = asyncio.Event()
         self.dropped_posts = 0
@@ -152,8 +154,9 @@ class OcppClient:
         """Take note that HeartbeatInterval is another now."""
         self._heartbeat_changed.set()
 
-    async def run(self, handlers: Mapping[str, Handler]) -> None:
-        """Stay connected for ever; `handlers` answer the CSMS's commands."""
+    async def run(self, handlers: Mapping[str, Handler], door: Door | None = None) -> None:
+        """Stay connected for ever; `handlers` answer the CSMS's commands. `door`: who connects at once."""
+        self._door = door or self._door
         while True:
             try:
                 await self._until_lost(handlers)
@@ -182,6 +185,10 @@ class OcppClient:
     async def _connection(self, handlers: Mapping[str, Handler]) -> None:
         """Connect and serve one connection until it ends; always raises."""
         await self._line.whole()
+        async with Passage(self._door) as passage:
+            await self._connected(handlers, passage)
+
+    async def _connected(self, handlers: Mapping[str, Handler], passage: Passage) -> None:
         ping_s = self._listener.configuration.whole("WebSocketPingInterval") or None
         try:
             async with connect(
@@ -197,7 +204,7 @@ class OcppClient:
                 max_size=MAX_MESSAGE_BYTES,
                 logger=_websockets_log,
             ) as connection:
-                await self._serve(connection, handlers)
+                await self._serve(connection, handlers, passage)
         except (OSError, InvalidHandshake, ConnectionClosed) as error:
             raise CsmsLost(str(error) or type(error).__name__) from error
         except ExceptionGroup as group:
@@ -206,7 +213,9 @@ class OcppClient:
                 raise
             raise _first(known) from None
 
-    async def _serve(self, connection: ClientConnection, handlers: Mapping[str, Handler]) -> None:
+    async def _serve(
+        self, connection: ClientConnection, handlers: Mapping[str, Handler], passage: Passage
+    ) -> None:
         if connection.subprotocol != SUBPROTOCOL:
             raise CsmsLost(f"it does not speak {SUBPROTOCOL}")
         line = self._line.over(connection)
@@ -216,7 +225,8 @@ class OcppClient:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._peer.run(), name="ocpp receives")
                 tasks.create_task(self._send_posts(self._peer), name="ocpp posts")
-                await self._register(self._peer)
+                await self._register(self._peer, passage)
+                passage.through()
                 tasks.create_task(self._deliver(self._peer), name="ocpp delivers")
                 tasks.create_task(self._keep_heartbeat(), name="ocpp heartbeat")
         finally:
@@ -225,8 +235,11 @@ class OcppClient:
                 self._listener.disconnected()
             await connection.close(CloseCode.GOING_AWAY)
 
-    async def _register(self, peer: OcppPeer) -> None:
-        """Send BootNotification until accepted; a connection made again in the same boot needs none."""
+    async def _register(self, peer: OcppPeer, passage: Passage) -> None:
+        """Send BootNotification until accepted; a connection made again in the same boot needs none.
+
+        Who is told to wait does not hold up those behind it at the door.
+        """
         heartbeat_s = 0
         while not self._is_accepted:
             self._boot_now.clear()
@@ -243,6 +256,7 @@ class OcppClient:
                 self._is_accepted, heartbeat_s = True, interval_s
                 break
             log.info("BootNotification: %s, next in %g s", status, retry_s)
+            passage.through()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(retry_s):
                     await self._boot_now.wait()

@@ -36,9 +36,8 @@ from chargepoint.statuses import Status
 from chargepoint.store import Store
 from chargepoint.transaction_queue import TransactionQueue
 from chassis.can_link import CanLink, RawFrame, Tally
-from chassis.process import every
 from contracts import can_frames
-from contracts.can_frames import KEEPALIVE_PERIOD_S, Faults, Frame, Keepalive, SetLimit, Stop
+from contracts.can_frames import Faults, Frame, Keepalive, SetLimit, Stop
 from contracts.errors import MalformedFrame
 from contracts.events import AnyEvent, CanFrameSeen, Reading
 from contracts.injections import MeterRepeats
@@ -119,14 +118,11 @@ class Outlet:
         detail = {"transaction_id": transaction.transaction_id, "id_tag": transaction.id_tag}
         self._owner.record("transaction_interrupted", detail, self.number)
 
-    async def run(self) -> None:
-        """Bring the bus to a known state, then listen and keep the module alive for ever."""
-        self._tick()
+    def begin(self) -> None:
+        """Bring the bus to a known state."""
+        self.tick()
         # A module that an earlier process left charging has no transaction any more.
         self._send(Stop())
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen(), name=f"connector {self.number} listens")
-            await every(KEEPALIVE_PERIOD_S, self._tick)
 
     def handle(self, event: Event) -> None:
         """Step the machine and do what it asks."""
@@ -141,13 +137,15 @@ class Outlet:
         if (before.transaction is None) != (after.transaction is None):
             self._owner.transaction_changed(self.number)
 
-    async def _listen(self) -> None:
+    async def run(self) -> None:
+        """Listen for ever; `tick` keeps the module alive meanwhile."""
         async for raw in self._link.frames():
             report = self._report_from(raw)
             if report is not None:
                 self._reported(report)
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """Keep the module alive, and let time pass; comes every KEEPALIVE_PERIOD_S, one second."""
         self._send(Keepalive(self._keepalives & 0xFFFF))
         self._keepalives += 1
         self.handle(Ticked(self._loop.time()))

@@ -11,11 +11,16 @@ from chassis.can_settings import CanSettings
 from chassis.guard import HttpSettings
 from chassis.health import health_port
 from chassis.mqtt import MqttSettings
+from chassis.outbox import MAX_BYTES as OUTBOX_BYTES
 from chassis.settings import SettingsError, at_least, csms_replicas, group, setting, websocket_url, within
 from contracts.backplane import BUSES_PER_CHARGE_POINT, FIRST_BUS_PORT
 from contracts.replicas import address_for
 
 MAX_CONNECTORS = BUSES_PER_CHARGE_POINT
+MAX_CHARGE_POINTS = 10_000
+"""In one process. Ports end before that: 4 a charge point from 20,000 on are room for 11,384."""
+LEAST_QUEUED = 1000
+"""Messages of transactions that one of many keeps at least: at 1 per second, a quarter of an hour."""
 
 
 def _identity(value: str) -> str | None:
@@ -46,6 +51,13 @@ class Settings(CanSettings):
         "Begins the identity that is made from the number of the container or pod, e.g. CP-3",
         default="CP",
         check=_identity,
+    )
+    charge_points: int = setting(
+        "CHARGE_POINTS",
+        "How many charge points this process is, numbered on from its first: replica 2 with 100 is CP-101 to "
+        "CP-200, with CHARGE_POINT_ID=CP-7 it would be CP-7 to CP-106",
+        default=1,
+        check=within(1, MAX_CHARGE_POINTS),
     )
     csms_url: str = setting(
         "CSMS_URL",
@@ -122,9 +134,17 @@ class Settings(CanSettings):
     )
     queue_messages: int = setting(
         "TRANSACTION_QUEUE_MESSAGES",
-        "Messages of transactions kept on disk while the CSMS is away; at 1 per second 50,000 are 14 hours",
+        "Messages of transactions kept on disk while the CSMS is away; at 1 per second 50,000 are 14 hours. "
+        f"Charge points of one process share them evenly, with {LEAST_QUEUED:,} each at least",
         default=50_000,
         check=at_least(100),
+    )
+    outbox_mb: int = setting(
+        "OUTBOX_MB",
+        "Most that this process keeps on disk while the MemoryBank is away, MB; at 1 kB/s a charge point 256 "
+        "are three days of one and four minutes of a thousand",
+        default=OUTBOX_BYTES // (1024 * 1024),
+        check=within(1, 1_000_000),
     )
     vendor: str = setting(
         "CHARGE_POINT_VENDOR", "chargePointVendor", default="ChargeBench", check=_at_most(20)
@@ -140,6 +160,13 @@ class Settings(CanSettings):
         """What stands behind a connector."""
         return Supply(self.rated_a, self.nominal_v, self.phases)
 
+    @property
+    def queued_each(self) -> int:
+        """How many messages of transactions one charge point may keep."""
+        if self.charge_points == 1:
+            return self.queue_messages
+        return max(LEAST_QUEUED, self.queue_messages // self.charge_points)
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -150,24 +177,51 @@ class Place:
     buses: tuple[int | str, ...]
 
 
-def find_place(settings: Settings) -> Place:
-    """Return where this process belongs, or raise SettingsError. May ask the name server for seconds."""
-    charge_point_id = settings.charge_point_id or _replica_identity(settings.prefix)
-    return Place(charge_point_id, settings.interface_address(), buses_of(settings, charge_point_id))
+def find_places(settings: Settings) -> tuple[Place, ...]:
+    """Return where each charge point of this process belongs; may ask the name server for seconds.
+
+    Raises SettingsError.
+    """
+    count = settings.charge_points
+    if count > 1 and settings.socketcan:
+        raise SettingsError("CAN_SOCKETCAN: only where CHARGE_POINTS is 1")
+    first = settings.charge_point_id or f"{settings.prefix}-{(_replica_number() - 1) * count + 1}"
+    interface = settings.interface_address()
+    return tuple(
+        Place(charge_point_id, interface, buses_of(settings, charge_point_id, number))
+        for number, charge_point_id in enumerate(numbered_on(first, count))
+    )
 
 
-def _replica_identity(prefix: str) -> str:
+def numbered_on(first: str, count: int) -> tuple[str, ...]:
+    """Return so many identities: the first, and those with the numbers after its own.
+
+    Raises SettingsError where it has none.
+    """
+    if count == 1:
+        return (first,)
+    number = re.search(r"(?<!\d)([1-9]\d{0,4})$", first)
+    if number is None:
+        raise SettingsError(f"CHARGE_POINT_ID: {first!r} does not end in a number from 1 on to count from")
+    stem = first[: number.start()]
+    return tuple(f"{stem}{int(number[1]) + further}" for further in range(count))
+
+
+def _replica_number() -> int:
     replica = next(iter(identity.replicas()), None)
     number = replica.number if replica else identity.ordinal_of(socket.gethostname())
     if number is None:
         raise SettingsError(
             "missing CHARGE_POINT_ID (this is neither a numbered container nor a numbered pod)"
         )
-    return f"{prefix}-{number}"
+    return number
 
 
-def buses_of(settings: Settings, charge_point_id: str) -> tuple[int | str, ...]:
-    """Return each connector's bus, port `base + (number - 1) * 4 + (connector - 1)`; raises SettingsError."""
+def buses_of(settings: Settings, charge_point_id: str, further: int = 0) -> tuple[int | str, ...]:
+    """Return each connector's bus, port `base + (number - 1) * 4 + (connector - 1)`; raises SettingsError.
+
+    `further`: which one of its process it is, from 0; it counts where CAN_PORT says the first one's bus.
+    """
     if settings.socketcan:
         if len(settings.socketcan) != settings.connectors:
             raise SettingsError(f"CAN_SOCKETCAN: {settings.connectors} names are needed, one per connector")
@@ -178,6 +232,8 @@ def buses_of(settings: Settings, charge_point_id: str) -> tuple[int | str, ...]:
         if number is None or int(number[1]) < 1:
             raise SettingsError(f"missing CAN_PORT: {charge_point_id!r} does not end in a number from 1 on")
         first = settings.base_port + (int(number[1]) - 1) * MAX_CONNECTORS
+    else:
+        first += further * MAX_CONNECTORS
     if first + settings.connectors - 1 > 65535:
         raise SettingsError(f"CAN_BASE_PORT: the buses of {charge_point_id} would be beyond port 65535")
     return tuple(range(first, first + settings.connectors))

@@ -15,10 +15,10 @@ from typing import Any
 from chargepoint import configuration, messages, smart_charging
 from chargepoint.connector import may_start
 from chargepoint.connector_events import LimitChanged, StartAccepted, TransactionNumbered
+from chargepoint.house import House, opened_house
 from chargepoint.id_tags import IdTags
 from chargepoint.interference import Interference
 from chargepoint.lease import Holder
-from chargepoint.leases import Leases
 from chargepoint.ocpp_client import Address, OcppClient
 from chargepoint.outlet import Outlet
 from chargepoint.settings import Place, Settings
@@ -26,10 +26,8 @@ from chargepoint.smart_charging import Installed, Load, Profiles
 from chargepoint.statuses import Status
 from chargepoint.store import Store
 from chargepoint.transaction_queue import Queued, TransactionQueue
-from chassis.backplane_link import BackplaneLink
 from chassis.can_link import CanLink, open_bus
 from chassis.ocpp_peer import Handler
-from chassis.process import every
 from contracts.charging_profile import Profile, Purpose
 from contracts.events import AnyEvent, SystemEvent
 from contracts.ocpp_messages import Payload
@@ -39,7 +37,6 @@ log = logging.getLogger("chargepoint")
 FIRMWARE_VERSION = "0.1.0"
 SOFT_RESET_S = 5.0
 """How long a soft reset waits for the queued messages to be delivered."""
-_LIMITS_PERIOD_S = 1.0
 
 
 class Station:
@@ -52,13 +49,15 @@ class Station:
         store: Store,
         publish: Callable[[AnyEvent], None],
         interference: Interference | None = None,
+        house: House | None = None,
     ) -> None:
+        """`house`: what it shares with others of its process; without one it has its own."""
         self.interference = interference or Interference()
         self.charge_point_id = place.charge_point_id
         self.supply = settings.supply
         self.grid_frequency_hz = settings.grid_frequency_hz
         self.store = store
-        self.queue = TransactionQueue(store, settings.queue_messages)
+        self.queue = TransactionQueue(store, settings.queued_each)
         self.publish = publish
         own = {
             "NumberOfConnectors": str(settings.connectors),
@@ -85,6 +84,7 @@ class Station:
         self.outlets: tuple[Outlet, ...] = ()
         self._settings = settings
         self._place = place
+        self._house = house
         self._loop = asyncio.get_running_loop()
         self._reset: asyncio.Future[str] = self._loop.create_future()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -96,6 +96,9 @@ class Station:
         Raises can.CanInitializationError or OSError where a bus or the backplane cannot be opened.
         """
         async with AsyncExitStack() as stack:
+            house = self._house
+            if house is None:
+                house = await stack.enter_async_context(opened_house(self._settings, self._place.interface))
             links = [await stack.enter_async_context(CanLink(self._bus(bus))) for bus in self._place.buses]
             self.outlets = tuple(
                 Outlet(number, self, link, plugged=self._settings.cable_plugged)
@@ -103,12 +106,16 @@ class Station:
             )
             self.record("service_started", {"buses": list(self._place.buses)})
             work: list[Coroutine[Any, Any, None]] = [outlet.run() for outlet in self.outlets]
-            work += [self._keep_limits(), self.client.run(handlers)]
-            if not self._settings.socketcan:
-                work.append(self._leases(await stack.enter_async_context(self._backplane())).run())
+            work.append(self.client.run(handlers, house.door))
             reason = "Reboot"
             try:
                 async with asyncio.TaskGroup() as self._group:
+                    for outlet in self.outlets:
+                        outlet.begin()
+                    self.refresh_limits(commanded=self.outlets)
+                    if house.leases is not None:
+                        stack.enter_context(house.leases.held(self._holders(), self.record))
+                    stack.enter_context(house.seconds.joined(self._each_second))
                     for each in work:
                         self.spawn(each)
                     reason = await self._reset_asked()
@@ -122,16 +129,12 @@ class Station:
             return open_bus(0, socketcan=bus)
         return open_bus(bus, self._place.interface)
 
-    def _backplane(self) -> BackplaneLink:
-        return BackplaneLink(self._settings.backplane_port, self._place.interface)
-
-    def _leases(self, link: BackplaneLink) -> Leases:
-        holders = [
+    def _holders(self) -> list[Holder]:
+        return [
             Holder(self.charge_point_id, number, bus)
             for number, bus in enumerate(self._place.buses, 1)
             if isinstance(bus, int)
         ]
-        return Leases(link, holders, self.record)
 
     def reset(self, kind: str) -> None:
         """Boot again, `Soft` or `Hard`."""
@@ -180,11 +183,9 @@ class Station:
         """Tell the CSMS something that needs no queue; `triggered`: it asked for it."""
         self.client.post(action, payload, triggered=triggered)
 
-    async def _keep_limits(self) -> None:
-        self.refresh_limits(commanded=self.outlets)
-        await every(_LIMITS_PERIOD_S, self._each_second)
-
     def _each_second(self) -> None:
+        for outlet in self.outlets:
+            outlet.tick()
         self.refresh_limits()
         for outlet in self.outlets:
             outlet.report_losses()

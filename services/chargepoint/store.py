@@ -1,10 +1,12 @@
 """What a charge point remembers over a power cut: one SQLite file, values as JSON under names.
 
+The charge points of one process share one file, each under a scope of its own (`scoped`).
 Whatever belongs together is saved in one transaction of the file (`atomically`), the queue of transaction
 messages included: a transaction that was begun has its StartTransaction queued, always. A charge point that
 cannot remember does not charge: the error ends the process.
 """
 
+import copy
 import logging
 import sqlite3
 from collections.abc import Iterator
@@ -23,6 +25,9 @@ T = TypeVar("T")
 WAIT_FOR_OWNER_S = 10.0
 """How long opening waits for the process that still has the file, e.g. the one that we replace."""
 
+_SAVE = "INSERT OR REPLACE INTO remembered VALUES (?, ?)"
+_LOAD = "SELECT value FROM remembered WHERE name = ?"
+
 
 class StoreUnavailable(ContractError):  # noqa: N818 - named after its state
     """The file cannot be opened: another process owns it, or the disk is full or broken."""
@@ -33,6 +38,8 @@ class Store:
 
     def __init__(self, path: Path, *, wait_s: float = WAIT_FOR_OWNER_S) -> None:
         """Open or make the file, or raise StoreUnavailable. One that is no database is put aside."""
+        self.scope = ""
+        """Whose names these are: "" for the one whose file it is, else a charge point's identity."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -47,6 +54,12 @@ class Store:
                 self.db = _opened(path, wait_s)
         except (sqlite3.Error, OSError) as error:
             raise StoreUnavailable(f"{path}: {error}") from error
+
+    def scoped(self, charge_point_id: str) -> "Store":
+        """Return the same file for another charge point's names; it is closed by whoever opened it."""
+        other = copy.copy(self)
+        other.scope = charge_point_id
+        return other
 
     @contextmanager
     def atomically(self) -> Iterator[None]:
@@ -65,11 +78,11 @@ class Store:
 
     def save(self, name: str, value: Any) -> None:
         """Keep a value under a name."""
-        self.db.execute("INSERT OR REPLACE INTO remembered VALUES (?, ?)", (name, msgspec.json.encode(value)))
+        self.db.execute(_SAVE, (self._key(name), msgspec.json.encode(value)))
 
     def load(self, name: str, kind: type[T], default: T) -> T:
         """Return the value under a name; the default when there is none or an older version wrote another."""
-        row = self.db.execute("SELECT value FROM remembered WHERE name = ?", (name,)).fetchone()
+        row = self.db.execute(_LOAD, (self._key(name),)).fetchone()
         if row is None:
             return default
         try:
@@ -77,6 +90,10 @@ class Store:
         except msgspec.MsgspecError as error:
             log.warning("what was remembered as %s is not readable: %s", name, error)
             return default
+
+    def _key(self, name: str) -> str:
+        # No identity holds a colon.
+        return f"{self.scope}:{name}" if self.scope else name
 
     def close(self) -> None:
         """Close the file."""

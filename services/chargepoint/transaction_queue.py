@@ -19,11 +19,24 @@ UNKNOWN_TRANSACTION_ID = -1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
   id INTEGER PRIMARY KEY AUTOINCREMENT, action TEXT NOT NULL, local_id TEXT NOT NULL, payload TEXT NOT NULL,
-  attempts INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX IF NOT EXISTS droppable ON messages (id) WHERE action = 'MeterValues';
+  attempts INTEGER NOT NULL DEFAULT 0, scope TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS transactions (local_id TEXT PRIMARY KEY, transaction_id INTEGER NOT NULL);
 """
-_OLDEST_METER_VALUES = "SELECT min(id) FROM messages WHERE action = 'MeterValues'"
+_SCOPE_ADDED = "ALTER TABLE messages ADD COLUMN scope TEXT NOT NULL DEFAULT ''"  # to an older version's file
+_INDEXES = """
+DROP INDEX IF EXISTS droppable;
+CREATE INDEX IF NOT EXISTS in_order ON messages (scope, id);
+CREATE INDEX IF NOT EXISTS meter_values ON messages (scope, id) WHERE action = 'MeterValues';
+"""
+_OLDEST_METER_VALUES = "SELECT min(id) FROM messages WHERE scope = ? AND action = 'MeterValues'"
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    db.executescript(_SCHEMA)
+    columns = [name for (name,) in db.execute("SELECT name FROM pragma_table_info('messages')")]
+    if "scope" not in columns:
+        db.execute(_SCOPE_ADDED)
+    db.executescript(_INDEXES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +50,20 @@ class Queued:
 
 
 class TransactionQueue:
-    """At most `max_messages`; beyond that the oldest MeterValues go (counted), never a start or a stop."""
+    """Those of the store's scope, at most `max_messages`.
+
+    Beyond that the oldest MeterValues go (counted), never a start or a stop.
+    """
 
     def __init__(self, store: Store, max_messages: int) -> None:
         self._store = store
         self._db: sqlite3.Connection = store.db
         self._max_messages = max_messages
-        self._db.executescript(_SCHEMA)
-        self._length: int = self._db.execute("SELECT count(*) FROM messages").fetchone()[0]
+        _prepare(self._db)
+        self._length: int
+        (self._length,) = self._db.execute(
+            "SELECT count(*) FROM messages WHERE scope = ?", (store.scope,)
+        ).fetchone()
         self._filled, self._emptied = asyncio.Event(), asyncio.Event()
         self.dropped = 0
         """MeterValues that had to make room."""
@@ -56,12 +75,12 @@ class TransactionQueue:
         """Keep a message for its turn."""
         with self._store.atomically():
             self._db.execute(
-                "INSERT INTO messages (action, local_id, payload) VALUES (?, ?, ?)",
-                (action, local_id, json.dumps(payload)),
+                "INSERT INTO messages (action, local_id, payload, scope) VALUES (?, ?, ?, ?)",
+                (action, local_id, json.dumps(payload), self._store.scope),
             )
             self._length += 1
             if self._length > self._max_messages:
-                (oldest,) = self._db.execute(_OLDEST_METER_VALUES).fetchone()
+                (oldest,) = self._db.execute(_OLDEST_METER_VALUES, (self._store.scope,)).fetchone()
                 if oldest is not None:
                     self._delete(oldest)
                     self.dropped += 1
@@ -70,7 +89,8 @@ class TransactionQueue:
     def head(self) -> Queued | None:
         """Return the oldest message, its transaction's id put in, or None."""
         row = self._db.execute(
-            "SELECT id, action, local_id, payload FROM messages ORDER BY id LIMIT 1"
+            "SELECT id, action, local_id, payload FROM messages WHERE scope = ? ORDER BY id LIMIT 1",
+            (self._store.scope,),
         ).fetchone()
         if row is None:
             return None

@@ -3,6 +3,8 @@
 import random
 from collections.abc import Iterator
 
+_CHANCE = random.Random()
+
 
 def delays_s(
     first_s: float = 0.5, longest_s: float = 30.0, rng: random.Random | None = None
@@ -11,7 +13,7 @@ def delays_s(
 
     The jitter spreads a fleet that lost the same peer at the same moment.
     """
-    rng = rng or random.Random()
+    rng = rng or _CHANCE
     delay_s = first_s
     while True:
         yield rng.uniform(delay_s / 2, delay_s)

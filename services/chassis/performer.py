@@ -6,7 +6,7 @@ entered and ends it when left, or raises CannotInject.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from types import TracebackType
@@ -41,10 +41,14 @@ class Performer:
         topic: str,
         places: frozenset[InjectorPlace],
         perform: Callable[[Inject], AbstractAsyncContextManager[None]],
+        *,
+        charge_points: Container[str] | None = None,
     ) -> None:
+        """`charge_points`: those whose orders are ours, where others hear the topic too; None: all."""
         self._link = MqttLink(mqtt, client_id, subscriptions=((topic, 1),), on_message=self._take)
         self._places = places
         self._perform = perform
+        self._charge_points = charge_points
         self._under_way: dict[Inject, asyncio.Task[None]] = {}
         self.began = 0
         """Injections that began so far."""
@@ -81,6 +85,8 @@ class Performer:
         except MalformedInjection as error:
             self.malformed += 1
             log.warning("refused an order on %s: %s", delivery.topic, error)
+            return
+        if self._charge_points is not None and order.charge_point_id not in self._charge_points:
             return
         if not isinstance(order, Inject):
             self._withdraw(order.charge_point_id)

@@ -9,6 +9,7 @@ import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,9 +42,14 @@ def _raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+WHOSE: ContextVar[str] = ContextVar("whose", default="")
+"""For whom the present task works, where a process works for many; the log says it."""
+
+
 class _OneLine(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Return the line with what could move a terminal's cursor or forge a line spelled out."""
+        record.whose = f" {whose}" if (whose := WHOSE.get()) else ""
         line = super().formatMessage(record)
         if line.isprintable():
             return line
@@ -52,7 +58,7 @@ class _OneLine(logging.Formatter):
 
 def _log_to_stdout(level: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(_OneLine("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    handler.setFormatter(_OneLine("%(asctime)s %(levelname)-7s %(name)s%(whose)s: %(message)s"))
     try:
         logging.basicConfig(level=level.upper(), handlers=[handler])
     except ValueError:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from chassis.mqtt import Delivery, MqttLink, MqttSettings
-from chassis.outbox import Outbox, OutboxUnavailable
+from chassis.outbox import MAX_BYTES, Outbox, OutboxUnavailable
 from chassis.window import Window
 from contracts import events, topics
 from contracts.errors import MalformedEvent, MalformedTopic
@@ -194,9 +194,11 @@ class Publisher:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, name: str, path: Path, mqtt: MqttSettings) -> AsyncIterator["Publisher"]:
+    async def opened(
+        cls, name: str, path: Path, mqtt: MqttSettings, *, max_bytes: int = MAX_BYTES
+    ) -> AsyncIterator["Publisher"]:
         """Open the outbox at `path`, connect, and publish as `name` (e.g. `chargepoint:CP-1`) until left."""
-        outbox = Outbox(path)
+        outbox = Outbox(path, max_bytes=max_bytes)
         publisher = cls(name, outbox)
         names = {name}
         for source_id in outbox.sources():  # what an earlier process left, perhaps under another name

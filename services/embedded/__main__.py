@@ -19,7 +19,7 @@ from chassis.can_bus import GROUP
 from console.top import __main__ as top
 from contracts.backplane import BUSES_PER_CHARGE_POINT
 from embedded import report
-from embedded.arguments import parse, wanted_ports
+from embedded.arguments import parse, per_process, wanted_ports
 from embedded.backup import RESTORED_MARK, BackupFailed, backup, restore
 from embedded.bench import Bench, BenchError, BenchRuns, locked, make_layout, running
 from embedded.layout import Layout, decided_by_the_bench
@@ -116,13 +116,17 @@ async def _up(arguments: argparse.Namespace) -> int:
     _end_on_signal()  # until it runs
     say = coloured_printer()
     home: Path = arguments.home.resolve()
-    with locked(home), taken(wanted_ports(arguments)) as (ports, moved):
+    with (
+        locked(home),
+        taken(wanted_ports(arguments), charge_points=arguments.charge_points) as (ports, moved),
+    ):
         for line in moved:
             say("bench", line)
         layout = make_layout(
             home,
             ports,
             charge_points=arguments.charge_points,
+            per_process=per_process(arguments),
             scenario_plan=arguments.scenario_plan,
             log_level=arguments.log_level,
         )

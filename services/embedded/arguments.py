@@ -7,7 +7,7 @@ from pathlib import Path
 from chassis.bench_home import DEFAULT_HOME, usual_home
 from chassis.command_line import Parser, seconds
 from console.top.__main__ import DESCRIPTION, EPILOG, add_arguments
-from embedded.ports import MOST_CHARGE_POINTS, USUAL
+from embedded.ports import MOST_CHARGE_POINTS, RANGE_CHARGE_POINTS, USUAL
 
 PORTS = {
     "console": ("CONSOLE_PORT", "the page"),
@@ -17,6 +17,7 @@ PORTS = {
     "mqtt": ("MQTT_PORT", "the MQTT broker"),
 }
 """Ports that one may ask for: the variable that names them, and whose they are."""
+MANY_PER_PROCESS = 1000
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -64,9 +65,23 @@ def wanted_ports(parsed: argparse.Namespace) -> dict[str, int]:
     return {name: port for name, port in asked.items() if port is not None}
 
 
+def per_process(parsed: argparse.Namespace) -> int:
+    """Return how many charge points one process is to be: what was asked for, or 1 while they are few."""
+    if parsed.per_process is not None:
+        return int(parsed.per_process)
+    return 1 if parsed.charge_points <= RANGE_CHARGE_POINTS else MANY_PER_PROCESS
+
+
 def _add_up(up: argparse.ArgumentParser) -> None:
     up.add_argument(
         "--charge-points", type=_charge_points, default=2, metavar="N", help="how many (default 2)"
+    )
+    up.add_argument(
+        "--per-process",
+        type=_charge_points,
+        metavar="N",
+        help=f"how many of them one process is (default 1; for more than {RANGE_CHARGE_POINTS} charge points "
+        f"{MANY_PER_PROCESS})",
     )
     up.add_argument(
         "--duration",

@@ -102,10 +102,19 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def make_layout(
-    home: Path, ports: Ports, *, charge_points: int, scenario_plan: str, log_level: str
+    home: Path, ports: Ports, *, charge_points: int, per_process: int, scenario_plan: str, log_level: str
 ) -> Layout:
     """Return the layout of a bench in `home`, making its passwords and configuration files."""
-    layout = Layout(home, ports, load_secrets(home), charge_points, scenario_plan, log_level, os.environ)
+    layout = Layout(
+        home,
+        ports,
+        load_secrets(home),
+        charge_points,
+        per_process,
+        scenario_plan,
+        log_level,
+        os.environ,
+    )
     broker.write_configuration(layout.broker_configuration, ports.mqtt, layout.broker_passwords)
     _write_private(home / "viewer.url", layout.database.url("memorybank_reader"))
     _write_private(home / "truth.url", layout.database.url("memorybank_writer"))  # viewer's --truth

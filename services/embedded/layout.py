@@ -10,7 +10,7 @@ from typing import Any
 from chassis.settings import all_names, names
 from contracts.backplane import BUSES_PER_CHARGE_POINT
 from embedded import broker, postgres
-from embedded.ports import Ports
+from embedded.ports import RANGE_CHARGE_POINTS, Ports
 from embedded.postgres import PostgresFiles
 
 SECRETS = (
@@ -22,6 +22,8 @@ SECRETS = (
 )
 """Names of the passwords that a bench makes for itself."""
 GRAFANA_TOKEN = ("GRAFANA_TOKEN", "GRAFANA_TOKEN_FILE")
+OBEYED = "CHARGE_POINTS"
+"""What `make demo CHARGE_POINTS=5` also leaves in the environment: the bench has it as an argument."""
 SERVICES = ("charger", "chargepoint", "csms", "memorybank", "console", "lab")
 
 
@@ -46,6 +48,8 @@ class Layout:
     ports: Ports
     secrets: dict[str, str]
     charge_points: int = 2
+    per_process: int = 1
+    """Charge points of one chargepoint process."""
     scenario_plan: str = "default"
     log_level: str = "INFO"
     given: Mapping[str, str] = field(default_factory=dict)
@@ -91,6 +95,15 @@ class Layout:
         return tuple(f"CP-{number + 1}" for number in range(self.charge_points))
 
     @property
+    def chargepoint_processes(self) -> dict[str, int]:
+        """How many charge points each chargepoint process is; it has the name of its first one."""
+        ids = self.charge_point_ids
+        return {
+            first: min(self.per_process, self.charge_points - number * self.per_process)
+            for number, first in enumerate(ids[:: self.per_process])
+        }
+
+    @property
     def health_ports(self) -> dict[str, int]:
         """TCP ports of /healthz and /metrics by program.
 
@@ -104,8 +117,8 @@ class Layout:
             "charger": self.ports.can_backplane,
             "lab": self.ports.can_base + 1,
             **{
-                charge_point_id: self.ports.can_base + number * BUSES_PER_CHARGE_POINT
-                for number, charge_point_id in enumerate(self.charge_point_ids)
+                first: self.ports.can_base + number * self.per_process * BUSES_PER_CHARGE_POINT
+                for number, first in enumerate(self.chargepoint_processes)
             },
         }
 
@@ -148,14 +161,15 @@ def services(layout: Layout) -> list[list[Program]]:
             {
                 **can,
                 **_mqtt(layout, "chargepoint"),
-                "CHARGE_POINT_ID": charge_point_id,
+                "CHARGE_POINT_ID": first,
+                "CHARGE_POINTS": str(count),
                 "CHARGE_POINT_PASSWORD": layout.secrets["enrolment"],
                 "CSMS_URL": f"ws://127.0.0.1:{ports.ocpp}",
-                "HEALTH_PORT": str(layout.health_ports[charge_point_id]),
+                "HEALTH_PORT": str(layout.health_ports[first]),
             },
-            name=charge_point_id,
+            name=first,
         )
-        for charge_point_id in layout.charge_point_ids
+        for first, count in layout.chargepoint_processes.items()
     ]
     memorybank = _service(
         layout,
@@ -199,7 +213,12 @@ def services(layout: Layout) -> list[list[Program]]:
     charger = _service(
         layout,
         "charger",
-        {**can, "CHARGER_ID": "charger-1", "HEALTH_PORT": str(layout.health_ports["charger"])},
+        {
+            **can,
+            "CHARGER_ID": "charger-1",
+            "HEALTH_PORT": str(layout.health_ports["charger"]),
+            **_room(layout),
+        },
     )
     lab = _service(
         layout,
@@ -234,6 +253,12 @@ def _service(
     return Program(name or module, (sys.executable, "-m", module), settings, health_url)
 
 
+def _room(layout: Layout) -> dict[str, str]:
+    """Return the charger's capacity where a larger bench needs more than it has by itself."""
+    buses = layout.charge_points * BUSES_PER_CHARGE_POINT
+    return {"CHARGER_CAPACITY": str(buses)} if layout.charge_points > RANGE_CHARGE_POINTS else {}
+
+
 def _settings_of(module: str) -> type[Any]:
     kind: type[Any] = importlib.import_module(f"{module}.settings").Settings
     return kind
@@ -256,5 +281,5 @@ def decided_by_the_bench(layout: Layout) -> list[str]:
     return sorted(
         name
         for name, text in layout.given.items()
-        if text and name in declared and (name, text) not in arrived
+        if text and name in declared and (name, text) not in arrived and name != OBEYED
     )

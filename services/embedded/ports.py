@@ -19,7 +19,9 @@ GUARD_PORT = BACKPLANE_PORT - 1
 """Guard of the first range, below the kernel's ephemeral ports; backplane one above it, buses from two."""
 RANGE_STRIDE = 400
 RANGES = 30
-MOST_CHARGE_POINTS = (RANGE_STRIDE - 2) // BUSES_PER_CHARGE_POINT
+RANGE_CHARGE_POINTS = (RANGE_STRIDE - 2) // BUSES_PER_CHARGE_POINT
+"""So many fit into one range; a larger bench takes ranges that follow each other."""
+MOST_CHARGE_POINTS = 2000
 
 _USES = {
     "ocpp": "OCPP",
@@ -84,13 +86,15 @@ def any_free_port() -> int:
 
 
 @contextlib.contextmanager
-def taken(wanted: dict[str, int]) -> Iterator[tuple[Ports, list[str]]]:
-    """Hold a CAN range while inside; yield the ports and a line for each that had to move.
+def taken(wanted: dict[str, int], *, charge_points: int = 1) -> Iterator[tuple[Ports, list[str]]]:
+    """Hold a CAN range while inside, or as many as so many charge points need.
 
+    Yields the ports and a line for each that had to move.
     `wanted` are ports that a person asked for: one of those that is taken raises PortsError.
     """
-    guard, number, why_not_first = _guard(set(wanted.values()))
-    with guard:
+    ranges = -(-(charge_points * BUSES_PER_CHARGE_POINT + 2) // RANGE_STRIDE)
+    guards, number, why_not_first = _guard(set(wanted.values()), ranges)
+    with guards:
         lines = []
         if number:
             used = GUARD_PORT + number * RANGE_STRIDE
@@ -109,31 +113,42 @@ def taken(wanted: dict[str, int]) -> Iterator[tuple[Ports, list[str]]]:
         yield Ports(**chosen), lines
 
 
-def _guard(wanted: set[int]) -> tuple[socket.socket, int, str]:
-    """Return the guard of the first range that is whole, its number, and why it is not number 0."""
+def _guard(wanted: set[int], ranges: int) -> tuple[contextlib.ExitStack, int, str]:
+    """Return the guards of the first so many ranges in a row that are whole, and the first one's number.
+
+    The last part of the answer is why that is not number 0.
+    """
     complaints = []
-    for number in range(RANGES):
+    for number in range(RANGES - ranges + 1):
         first = GUARD_PORT + number * RANGE_STRIDE
-        guard = socket.socket()
-        try:
-            guard.bind(("127.0.0.1", first))
-            guard.listen(1)
-        except OSError:
-            guard.close()
-            complaints.append(f"is guarded by {holder(first)}, perhaps another bench")
-            continue
-        in_use = [port for port in _health_ports(first) if port in wanted or not is_free(port)]
-        if is_free(first + 1, socket.SOCK_DGRAM) and not in_use:
-            return guard, number, next(iter(complaints), "")
-        guard.close()
-        complaints.append(f"is in use at port {in_use[0] if in_use else first + 1}")
+        with contextlib.ExitStack() as guards:
+            guarded = range(first, first + ranges * RANGE_STRIDE, RANGE_STRIDE)
+            if refused := next((port for port in guarded if not _is_guarded(guards, port)), None):
+                complaints.append(f"is guarded by {holder(refused)}, perhaps another bench")
+                continue
+            ports = _health_ports(first, first + ranges * RANGE_STRIDE)
+            in_use = [port for port in ports if port in wanted or not is_free(port)]
+            if is_free(first + 1, socket.SOCK_DGRAM) and not in_use:
+                return guards.pop_all(), number, next(iter(complaints), "")
+            complaints.append(f"is in use at port {in_use[0] if in_use else first + 1}")
     last = GUARD_PORT + RANGES * RANGE_STRIDE
     raise PortsError(f"every CAN range from {GUARD_PORT} to {last} is taken: are {RANGES} benches running?")
 
 
-def _health_ports(guard: int) -> list[int]:
+def _is_guarded(guards: contextlib.ExitStack, port: int) -> bool:
+    """Take a guard port into `guards`; False where somebody has it."""
+    guard = guards.enter_context(socket.socket())
+    try:
+        guard.bind(("127.0.0.1", port))
+        guard.listen(1)
+    except OSError:
+        return False
+    return True
+
+
+def _health_ports(guard: int, end: int) -> list[int]:
     """Return the TCP ports of a range: health of charger, injector and charge points (see Layout)."""
-    buses = range(guard + 2, guard + RANGE_STRIDE, BUSES_PER_CHARGE_POINT)
+    buses = range(guard + 2, end, BUSES_PER_CHARGE_POINT)
     return [guard + 1, guard + 3, *buses]
 
 

@@ -94,3 +94,9 @@ def test_a_wanted_port_is_nobodys_for_health() -> None:
     with taken({"console": wanted}) as (chosen, _):
         assert chosen.console == wanted
         assert chosen.can_base != free.can_base
+
+
+def test_many_charge_points_take_ranges_that_follow_each_other() -> None:
+    """And another bench has none of them."""
+    with taken({}, charge_points=1000) as (large, _), taken({}) as (small, _):
+        assert not large.can_backplane <= small.can_base < large.can_base + 1000 * 4

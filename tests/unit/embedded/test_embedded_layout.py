@@ -96,3 +96,22 @@ def test_what_was_given_in_vain_is_named() -> None:
     }
     layout = replace(LAYOUT, ports=Ports(mqtt=1884), given=given)
     assert decided_by_the_bench(layout) == ["CAN_INTERFACE", "HTTP_PASSWORD", "MQTT_USER"]
+
+
+def test_many_charge_points_share_processes_named_after_their_first_one() -> None:
+    """Whatever `make demo CHARGE_POINTS=7` left in the environment: that is the number of all."""
+    layout = replace(LAYOUT, charge_points=7, per_process=3, given={"CHARGE_POINTS": "7"})
+    programs = [p for together in services(layout) for p in together if p.command[-1] == "chargepoint"]
+    hosted = {p.name: (p.environ["CHARGE_POINT_ID"], p.environ["CHARGE_POINTS"]) for p in programs}
+    assert hosted == {"CP-1": ("CP-1", "3"), "CP-4": ("CP-4", "3"), "CP-7": ("CP-7", "1")}
+    assert [layout.health_ports[name] for name in hosted] == [20000, 20012, 20024]
+    assert decided_by_the_bench(layout) == []
+
+
+def test_a_large_bench_has_a_charger_with_room_for_it() -> None:
+    def capacity(charge_points: int) -> str | None:
+        layout = replace(LAYOUT, charge_points=charge_points, per_process=1000)
+        (charger,) = (p for together in services(layout) for p in together if p.name == "charger")
+        return charger.environ.get("CHARGER_CAPACITY")
+
+    assert (capacity(99), capacity(2000)) == (None, "8000")
