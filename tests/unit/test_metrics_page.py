@@ -17,9 +17,9 @@ SERVICES = sorted(path.parent.name for path in (ROOT / "services").glob("*/metri
 SERVICES.remove("chassis")
 UNITS = ("_total", "_seconds", "_bytes")
 COUNTED_THINGS = {
-    "buses", "capacity_buses", "charge_points", "charge_points_online", "connected", "connectors", "events_uncommitted", "faults",
-    "injections", "logs", "modules", "pages", "queued_messages", "retention_failing", "rollup_lag_events",
-    "transactions", "waiting_annotations", "waiting_messages",
+    "buses", "capacity_buses", "charge_points", "charge_points_online", "connected", "connectors",
+    "events_uncommitted", "faults", "injections", "logs", "modules", "pages", "queued_messages",
+    "retention_failing", "rollup_lag_events", "transactions", "waiting_annotations", "waiting_messages",
 }  # fmt: skip
 """Gauges without a unit: numbers of things, and yes or no."""
 TOO_MANY = re.compile(r"id_?tag|charge_point|source|user|password|token|transaction_id|action|address")
