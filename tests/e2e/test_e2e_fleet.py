@@ -17,7 +17,9 @@ CHARGING = NAMES[::2]
 _CHARGING = """
 SELECT count(DISTINCT charge_point_id)::int FROM dash.metrics WHERE origin = %s AND current_a > 5 AND at > %s
 """
-_SOURCES = "SELECT DISTINCT split_part(source, '/', 1) FROM memory.sources WHERE source LIKE 'chargepoint:%'"
+_SOURCES = (
+    "SELECT DISTINCT split_part(source, '/', 1) FROM memory.sources WHERE starts_with(source, 'chargepoint:')"
+)
 
 
 def test_two_processes_are_twenty_and_a_csms_that_died_has_all_of_them_back(
