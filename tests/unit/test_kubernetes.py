@@ -2,19 +2,30 @@
 
 import copy
 import re
+import shutil
 import tomllib
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
+import kustomized
 from chargepoint.settings import Settings as ChargePointSettings
 from charger.settings import Settings as ChargerSettings
 from chassis.settings import SettingsError, all_names, read
 from console.settings import Settings as ConsoleSettings
 from contracts.topics import PARTITIONS, injections_topic
 from csms.settings import Settings as CsmsSettings
-from kubernetes_parts import NAME, OVERLAYS, ROOT, Manifests, complaints, passages, selects
+from kubernetes_parts import (
+    NAME,
+    OVERLAYS,
+    ROOT,
+    Manifests,
+    complaints,
+    passages,
+    rendered_by_kubectl,
+    selects,
+)
 from lab.settings import Settings as LabSettings
 from memorybank.settings import Settings as MemoryBankSettings
 
@@ -50,6 +61,10 @@ def manifests(request):
     return Manifests(request.param)
 
 
+def _kind_and_name(document):
+    return document["kind"], document["metadata"]["name"]
+
+
 def ours(manifests):
     """Every container of ours with its workload."""
     return [
@@ -66,6 +81,19 @@ def test_every_document_is_valid(manifests, version):
     assert len(known) > 40
     assert [told for document in known for told in complaints(document, version)] == []
     assert {one["metadata"].get("namespace", "") for one in manifests.documents} == {"", "chargebench"}
+
+
+if shutil.which("kubectl"):  # else there is nothing to compare with, and all other tests hold all the same
+
+    def test_kustomize_makes_the_same_of_them(manifests):
+        by_kubectl = rendered_by_kubectl(manifests.overlay)
+        assert sorted(by_kubectl, key=_kind_and_name) == sorted(manifests.documents, key=_kind_and_name)
+
+
+def test_a_field_that_is_not_rendered_here_is_refused(tmp_path):
+    (tmp_path / "kustomization.yaml").write_text("namePrefix: other-\n")
+    with pytest.raises(ValueError, match="namePrefix is not rendered here"):
+        kustomized.rendered(tmp_path)
 
 
 def test_a_misspelt_field_is_refused():
