@@ -7,7 +7,7 @@ CHARGE_POINTS ?= 2
 DURATION ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo top viewer backup restore test soak score bench bench-large check format lock settings dashboards pictures verify-grafana clean distclean
+.PHONY: help demo top viewer backup restore test soak score real-scores bench bench-large check format lock settings dashboards pictures verify-grafana clean distclean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ soak: $(VENV)/dev ## break the bench, break its memory, watch a page: each for M
 
 score: $(VENV)/dev ## how well anomalies are found: build/score.html (ARGS="--events 10 --benign-days 6 --quick")
 	@exec $(BIN)/chargebench score $(ARGS)
+
+real-scores: $(VENV)/dev ## every scenario on a whole bench, found or not: build/real-scores.md; about twelve minutes
+	@$(BIN)/python -m pytest -m soak --timeout=0 -s tests/soak/test_soak_scenarios.py
 
 bench: $(VENV)/dev ## measure speed and size: one table, build/bench.json (PARTS="ingest chaos" SEED=1)
 	@PYTHONPATH=tests $(BIN)/python -m bench --seed $(or $(SEED),1) $(PARTS)

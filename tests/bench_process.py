@@ -21,6 +21,8 @@ import psycopg
 from real_parts import COUNTED_BY_SOURCE, directory_open_to_postgres, wait_until
 
 START_S = 60.0
+START_EACH_S = 5.0
+"""More for each charge point: it is a process of its own."""
 
 _FRESH = """
 SELECT count(DISTINCT (charge_point_id, origin))::int FROM dash.metrics
@@ -63,7 +65,8 @@ class BenchProcess:
         ]
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-        wait_until(lambda: self._runs(earlier), timeout_s=START_S, what="the bench to run")
+        start_s = START_S + START_EACH_S * self.charge_points
+        wait_until(lambda: self._runs(earlier), timeout_s=start_s, what="the bench to run")
         # So that questions find tables: the MemoryBank makes them at its start.
         wait_until(self._remembers, timeout_s=START_S, what="the MemoryBank's tables")
 

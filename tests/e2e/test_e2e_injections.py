@@ -7,6 +7,7 @@ import pytest
 
 from bench_process import BenchProcess
 from real_parts import wait_until
+from real_runs import right_names
 
 LIMIT_A = 80.0
 ROGUE_A = 30.0
@@ -24,6 +25,7 @@ _SEEN = {
     " FROM latest WHERE origin = 'can'",
 }
 """What each does, seen in the readings of its charge point since its run began."""
+_FOUND = "SELECT 1 FROM memory.anomalies WHERE kind = ANY(%s) AND charge_point_id = %s AND detected_at > %s"
 _WELL = f"""
 SELECT count(*) FILTER (WHERE origin = 'can') BETWEEN 4 AND 7 AND count(*) FILTER (WHERE origin = 'ocpp') >= 4
   AND min(current_a) > {LIMIT_A - 5} AND max(current_a) < {LIMIT_A + 5}
@@ -46,7 +48,7 @@ def _shows(bench: BenchProcess, question: str, name: str, since: Any) -> bool:
 
 
 @pytest.mark.timeout(240)
-def test_injections_are_stored_labelled_and_undone(make_bench: Callable[..., BenchProcess]) -> None:
+def test_injections_are_stored_found_labelled_and_undone(make_bench: Callable[..., BenchProcess]) -> None:
     """A rogue limit, a replay, a meter that goes back, a silent module; undone when stopped."""
     bench = make_bench(len(SCENARIOS), "--scenario-plan", "none")
     wait_until(lambda: bench.connected() == SCENARIOS.keys(), timeout_s=40, what="the charge points")
@@ -64,6 +66,11 @@ def test_injections_are_stored_labelled_and_undone(make_bench: Callable[..., Ben
             lambda n=name, q=question: _shows(bench, q, n, since),
             timeout_s=60,
             what=f"{SCENARIOS[name][0]} at {name}",
+        )
+    for name, (scenario, _) in SCENARIOS.items():
+        asked = (list(right_names(scenario)), name, since)
+        wait_until(
+            lambda a=asked: bool(bench.query(_FOUND, *a)), timeout_s=60, what=f"{scenario} found at {name}"
         )
     ((stopped_at,),) = bench.query("SELECT now()")
     for run_id in runs.values():
