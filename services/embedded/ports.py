@@ -108,7 +108,8 @@ def taken(wanted: dict[str, int], *, charge_points: int = 1) -> Iterator[tuple[P
             usual: int = wanted.get(name) or getattr(USUAL, name)
             port = _first_free(usual, number, chosen, asked_for=name in wanted, use=use)
             if port != usual:
-                lines.append(f"port {usual} ({use}) is taken by {holder(usual)}: using {port}")
+                why = "is left to another bench" if is_free(usual) else f"is taken by {holder(usual)}"
+                lines.append(f"port {usual} ({use}) {why}: using {port}")
             chosen[name] = port
         yield Ports(**chosen), lines
 
@@ -159,8 +160,8 @@ def _first_free(usual: int, number: int, chosen: dict[str, int], *, asked_for: b
         if is_free(usual):
             return usual
         raise PortsError(f"port {usual} ({use}) is taken by {holder(usual)}")
-    # Benches that start at one moment look in places of their own first.
-    for candidate in itertools.chain([usual], range(usual + 100 * number + 100, 32_000)):
+    # Benches that start at one moment look in places of their own: what is free now may be another's soon.
+    for candidate in itertools.chain([] if number else [usual], range(usual + 100 * number + 100, 32_000)):
         if candidate not in chosen.values() and is_free(candidate):
             return candidate
     raise PortsError(f"no port is free for {use}")

@@ -18,6 +18,14 @@ def test_a_second_holder_moves_its_can_range_and_says_so() -> None:
         assert {first.can_backplane, first.can_base} & {second.can_backplane, second.can_base} == set()
 
 
+def test_benches_that_start_at_one_moment_have_no_port_in_common() -> None:
+    """Between the choice of a port and its server's start lie seconds in which it is free for all to see."""
+    with taken({}) as (first, _), taken({}) as (second, lines), taken({}) as (third, _):
+        numbers = [getattr(chosen, name) for chosen in (first, second, third) for name in chosen.__slots__]
+        assert len(set(numbers)) == len(numbers)
+        assert any(f"using {second.postgres}" in line for line in lines)
+
+
 def test_a_taken_port_moves_and_names_its_holder(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as other:
         port = free_port()
