@@ -18,7 +18,7 @@ def parse(value: str) -> datetime:
     at = _aware(value)
     if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
         raise ValueError(f"the year {at.year} is out of range")
-    return at.astimezone(UTC)
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
 
 
 def parse_bound(value: str) -> datetime:

@@ -15,7 +15,6 @@ _MOVES_A_S = 2.0
 _STEADY_AFTER_S = 3.0
 _FLOWS_A = 5.0
 _LONGEST_GAP_S = 60.0
-_SECOND = timedelta(seconds=1)
 _EVERY = timedelta(seconds=5)
 """What changes little within a session is looked at so often: twelve values a minute say as much as sixty."""
 
@@ -75,7 +74,7 @@ class Gathering:
         if session is None and reading.transaction_id is not None:
             session = self.session = self._begun(reading.transaction_id, at)
         if session is not None and before_at is not None:
-            self._measure(session, reading, current_a, (at - before_at) / _SECOND)
+            self._measure(session, reading, current_a, (at - before_at).total_seconds())
         self.at, self.current_a = at, current_a
         return ended
 

@@ -31,6 +31,8 @@ Tick: TypeAlias = tuple[int, Callable[[Any, datetime], Sign | None]]
 Steps: TypeAlias = tuple[Step, ...]
 Route: TypeAlias = tuple[Steps, Steps, Steps]
 """Of those that watch an event's connector, its charge point and the fleet."""
+Fork: TypeAlias = tuple[Callable[[Any], Detail] | None, dict[Detail, Route | None], Route | None]
+"""Of one type: what to ask of an event, the route by the answer, and that of all others (None: nobody's)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +50,27 @@ def rank(detectors: Iterable[AnyDetector], scope: Scope) -> Rank:
     return Rank(own, ticks)
 
 
-def routes(ranks: Iterable[Rank]) -> tuple[dict[type[Event], Route], dict[Detail, Route]]:
-    """Return the routes of events to the ranks of connector, charge point and fleet.
+def forks(ranks: Iterable[Rank]) -> dict[type[Event], Fork]:
+    """Return the routes of events to the ranks of connector, charge point and fleet, by type.
 
-    By type, and by detail where a detector names some: all others of its type go by their type.
+    By detail where a detector names some: all others of its type go together.
     """
-    of_connector, of_charge_point, of_fleet = ranks
+    ranks = tuple(ranks)
+    detectors = [detector for rank in ranks for detector in rank.detectors]
 
-    def route(kind: type[Event], detail: Detail | None = None) -> Route:
-        return (
-            _steps(of_connector, kind, detail),
-            _steps(of_charge_point, kind, detail),
-            _steps(of_fleet, kind, detail),
-        )
+    def fork(kind: type[Event]) -> Fork:
+        narrowed = NARROWED.get(kind, "")
+        details = {detail for detector in detectors for detail in getattr(detector, narrowed, ())}
+        by_detail = {detail: _route(ranks, kind, detail) for detail in details}
+        return DETAILS[kind] if details else None, by_detail, _route(ranks, kind, None)
 
-    detectors = (*of_connector.detectors, *of_charge_point.detectors, *of_fleet.detectors)
-    return (
-        {kind: route(kind) for detector in detectors for kind in detector.takes},
-        {
-            detail: route(kind, detail)
-            for kind, name in NARROWED.items()
-            for detector in detectors
-            for detail in getattr(detector, name, ())
-        },
-    )
+    return {kind: fork(kind) for detector in detectors for kind in detector.takes}
+
+
+def _route(ranks: tuple[Rank, ...], kind: type[Event], detail: Detail | None) -> Route | None:
+    of_connector, of_charge_point, of_fleet = (_steps(rank, kind, detail) for rank in ranks)
+    route = of_connector, of_charge_point, of_fleet
+    return route if any(route) else None
 
 
 def _steps(rank: Rank, kind: type[Event], detail: Detail | None) -> Steps:

@@ -28,7 +28,7 @@ from memorybank.event_clock import EventClock
 from memorybank.learning import Learning
 from memorybank.lifecycle import Life
 from memorybank.patterns import Pattern, Patterns, learned, recollection
-from memorybank.routing import DETAILS, Detail, Rank, Route, Steps, rank, routes
+from memorybank.routing import Fork, Rank, Steps, forks, rank
 
 log = logging.getLogger("memorybank")
 
@@ -84,8 +84,7 @@ class Watch:
     _recalled: dict[UUID, _Recalled] = field(default_factory=dict)
     """Of each open anomaly that was told of."""
     _ranks: dict[Scope, Rank] = field(init=False)
-    _by_type: dict[type[Event], Route] = field(init=False)
-    _by_detail: dict[Detail, Route] = field(init=False)
+    _forks: dict[type[Event], Fork] = field(init=False)
     _places: dict[str, dict[int, _Watched]] = field(default_factory=dict)
     """By charge point and connector: 0 is the whole charge point; the fleet is FLEET's."""
 
@@ -93,7 +92,7 @@ class Watch:
         """Sort the detectors by scope and by what they take."""
         detectors = tuple(detectors)
         self._ranks = {scope: rank(detectors, scope) for scope in SCOPES}
-        self._by_type, self._by_detail = routes(self._ranks.values())
+        self._forks = forks(self._ranks.values())
 
     @property
     def places(self) -> int:
@@ -102,25 +101,30 @@ class Watch:
 
     def observe(self, event: Event, heard_s: float) -> list[Finding]:
         """Take an event, heard at `heard_s` of our clock; what one source tells of a place comes in order."""
-        kind = type(event)
-        told = self._observed(event, kind, heard_s) if kind in self._by_type else None
-        if kind is Reading and self.learning is not None:
+        told = self._observed(event, heard_s)
+        if self.learning is not None and type(event) is Reading:
             self.learning.observe(event)
         return [self._found(anomaly) for anomaly in told] if told else []
 
-    def _observed(self, event: Event, kind: type[Event], heard_s: float) -> list[Anomaly]:
+    def _observed(self, event: Event, heard_s: float) -> list[Anomaly]:
         told: list[Anomaly] = []
-        route = self._by_type[kind]
-        if kind in DETAILS:
-            route = self._by_detail.get(DETAILS[kind](event), route)
+        fork = self._forks.get(type(event))
+        if fork is None:
+            return told
+        detail, by_detail, others = fork
+        route = others if detail is None else by_detail.get(detail(event), others)
+        if route is None:
+            return told
         of_connector, of_charge_point, of_fleet = route
-        charge_point_id, connector = event.charge_point_id, event.connector
+        charge_point_id = event.charge_point_id
         if charge_point_id is not None:
-            if of_connector and connector:
-                self._give(charge_point_id, connector, of_connector, event, heard_s, told)
-            elif of_connector:
-                for number in self._connectors(charge_point_id):
-                    self._give(charge_point_id, number, of_connector, event, heard_s, told)
+            if of_connector:
+                connector = event.connector
+                if connector:
+                    self._give(charge_point_id, connector, of_connector, event, heard_s, told)
+                else:
+                    for number in self._connectors(charge_point_id):
+                        self._give(charge_point_id, number, of_connector, event, heard_s, told)
             if of_charge_point:
                 self._give(charge_point_id, 0, of_charge_point, event, heard_s, told)
         if of_fleet:
@@ -149,8 +153,7 @@ class Watch:
     def resume(self, events: Iterable[Event], anomalies: Iterable[Anomaly], heard_s: float) -> None:
         """Take up after a restart: the last events before it, already told of, then what was open."""
         for event in events:
-            if type(event) in self._by_type:
-                self._observed(event, type(event), heard_s)
+            self._observed(event, heard_s)
         for places in self._places.values():
             for watched in places.values():
                 watched.lives.clear()
@@ -183,11 +186,12 @@ class Watch:
         except KeyError:
             watched = self._new(charge_point_id, connector, at)
         clock = watched.clock
-        ticks = not clock.late_at <= at < clock.due_at and clock.move(at, heard_s - watched.heard_s)
+        ticks = not clock.now <= at < clock.due_at and clock.move(at, heard_s - watched.heard_s)
         watched.heard_s = heard_s
+        states = watched.states
         for index, step in steps:
             try:
-                sign = step(watched.states[index], event)
+                sign = step(states[index], event)
                 if sign is not None:
                     self._signed(watched, sign, clock.told(at), told)
             except Exception as error:  # noqa: BLE001 - a detector's bug must not stop the memory

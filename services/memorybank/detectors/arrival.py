@@ -26,7 +26,7 @@ _GRAVE_S, _WARNING_S = 3600.0, 30.0
 
 
 @dataclass(slots=True)
-class State:
+class State(Standing):
     """How messages arrived lately; changed in place."""
 
     late_s: float = 0.0
@@ -40,7 +40,6 @@ class State:
     repeated_s: float = float("-inf")
     since_s: float | None = None
     """Since when it is out of step."""
-    standing: Standing = field(default_factory=Standing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,26 +70,29 @@ class Arrival:
 
     def step(self, state: State, event: OcppMessageSeen) -> Sign | None:
         """Take the charge point's next message, or one to it."""
-        if event.action not in _STAMPED or event.direction != "received" or event.message_type != "call":
+        action, at = event.action, event.at
+        if action not in _STAMPED or event.direction != "received" or event.message_type != "call":
             return None
         try:
-            values = event.payload["meterValue"] if event.action == "MeterValues" else None
-            stamp = values[-1]["timestamp"] if values else event.payload["timestamp"]
-            skew_s = (ocpp_time.parse(stamp) - event.at).total_seconds()
-            at_s = event.at.timestamp()
+            payload = event.payload
+            values = payload["meterValue"] if action == "MeterValues" else None
+            newest = values[-1] if values else payload
+            stamp = newest["timestamp"]
+            skew_s = (ocpp_time.parse(stamp) - at).total_seconds()
+            at_s = at.timestamp()
             if values:
-                self._compare(state, event.payload, stamp, at_s)
+                self._compare(state, payload.get("connectorId", 0), newest, at_s)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError):
             return None  # an instant is optional, and what is none the CSMS refuses
         self._wait(state, -skew_s, at_s)
         if skew_s <= self.ahead_s and not state.late and not state.repeats:
-            state.since_s = state.standing.sign = None
+            state.since_s = state.sign = None
             return None
-        return state.standing.show(at_s, self._judged(state, skew_s, at_s))
+        return state.show(at_s, self._judged(state, skew_s, at_s))
 
     def tick(self, state: State, now: datetime) -> Sign | None:
         """Tell again what the last message showed, which may be a minute old."""
-        return state.standing.again(now) if state.standing.sign is not None else None
+        return state.again(now) if state.sign is not None else None
 
     def _wait(self, state: State, late_s: float, at_s: float) -> None:
         """Count messages that are late by the same time."""
@@ -101,16 +103,17 @@ class Arrival:
         else:
             state.late, state.late_s, state.late_since_s = 1, late_s, at_s
 
-    def _compare(self, state: State, payload: dict[str, Any], stamp: str, at_s: float) -> None:
+    def _compare(self, state: State, connector: int, newest: dict[str, Any], at_s: float) -> None:
         """Count values that came before."""
-        samples, connector = (
-            payload["meterValue"][-1].get("sampledValue") or (),
-            payload.get("connectorId", 0),
-        )
-        if not samples or (connector not in state.values and len(state.values) >= _CONNECTORS):
+        samples = newest.get("sampledValue")
+        if not samples:
             return
-        now = hash((stamp, len(samples), str(samples[0].get("value")), str(samples[-1].get("value"))))
-        if state.values.get(connector) == now:
+        before = state.values.get(connector)
+        if before is None and len(state.values) >= _CONNECTORS:
+            return
+        first, last = str(samples[0].get("value")), str(samples[-1].get("value"))
+        now = hash((newest["timestamp"], len(samples), first, last))
+        if now == before:
             state.repeats = state.repeats + 1 if at_s - state.repeated_s <= _CHAIN_S else 1
             state.repeated_s = at_s
         state.values[connector] = now

@@ -19,8 +19,8 @@ _NO_RIGHT = frozenset({401, 403})
 """HTTP's statuses of who may not connect as that."""
 
 
-@dataclass(slots=True)
-class State:
+@dataclass(slots=True, kw_only=True)
+class State(Telling):
     """Who is known under this identity, and when its connection was taken over; changed in place."""
 
     charge_point_id: str
@@ -35,7 +35,6 @@ class State:
     """When its connection was taken over lately."""
     refused_s: list[float] = field(default_factory=list)
     """When somebody was refused lately while it was there."""
-    telling: Telling = field(default_factory=Telling)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class ChargePointImpersonation:
 
     def start(self, place: Place) -> State:
         """Return the state before the first event."""
-        return State(place.charge_point_id)
+        return State(charge_point_id=place.charge_point_id)
 
     def step(self, state: State, event: SystemEvent) -> Sign | None:
         """Take the charge point's next boot, or what became of a connection in its name."""
@@ -86,7 +85,7 @@ class ChargePointImpersonation:
         if not (is_other or len(state.taken_s) >= self.takeovers or len(state.refused_s) >= self.refusals):
             return None
         since_s = min([at_s, *state.taken_s, *state.refused_s])
-        return self._sign(state, at_s) if state.telling.is_due(at_s, since_s) else None
+        return self._sign(state, at_s) if state.is_due(at_s, since_s) else None
 
     def _note(self, instants_s: list[float], at_s: float) -> None:
         instants_s.append(at_s)
@@ -125,7 +124,7 @@ class ChargePointImpersonation:
         is_fought_for = state.other is not None and taken > 0
         return Sign(
             kind=KIND,
-            since=state.telling.since,
+            since=state.since,
             score=round(max(scores), 2),
             threshold=1.0,
             deviation=float(taken + refused),

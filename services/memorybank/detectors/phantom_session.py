@@ -18,10 +18,9 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
-class State:
+class State(Telling):
     """The session, when something flowed in it, and since when nothing does; changed in place."""
 
-    telling: Telling
     status: str = ""
     transaction_id: int | None = None
     flowed_at: datetime = _LONG_AGO
@@ -58,7 +57,7 @@ class PhantomSession:
 
     def start(self, _place: Place) -> State:
         """Return the state before the first event."""
-        return State(Telling())
+        return State()
 
     def step(self, state: State, event: Reading | StatusChanged) -> Sign | None:
         """Take the connector's next reading or status."""
@@ -98,7 +97,7 @@ class PhantomSession:
             return None
         if has_flowed and state.nothing_at - state.flowed_at > timedelta(seconds=self.fell_s):
             return None  # the vehicle took less and less
-        if not state.telling.is_due(reading.at.timestamp(), state.nothing_at.timestamp()):
+        if not state.is_due(reading.at.timestamp(), state.nothing_at.timestamp()):
             return None
         return self._sign(state, offered_a, lasted.total_seconds(), has_flowed=has_flowed)
 
@@ -107,7 +106,7 @@ class PhantomSession:
         before = f"{state.flowed_a:.0f} A flowed before" if has_flowed else "nothing ever flowed in it"
         return Sign(
             kind=KIND,
-            since=state.telling.since,
+            since=state.since,
             score=round(lasted_s / (self.hold_s if has_flowed else self.begin_s), 2),
             threshold=1.0,
             deviation=round(offered_a - state.most_a, 1),

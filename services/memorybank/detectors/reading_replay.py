@@ -25,10 +25,10 @@ _BRIM = 1.5
 
 
 @dataclass(slots=True)
-class State:
+class State(Telling):
     """The last 0x301 of a bus; changed in place."""
 
-    outputs: FrameRate
+    outputs: FrameRate = field(default_factory=FrameRate)
     history: bytearray = field(default_factory=bytearray)
     """A record of each while a current flowed, the oldest first."""
     count: int = 0
@@ -36,7 +36,6 @@ class State:
     """When a repetition was last seen."""
     before: int = 0
     """How many 0x301 before it the same ones came."""
-    telling: Telling = field(default_factory=Telling)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +62,19 @@ class ReadingReplay:
 
     def start(self, _place: Place) -> State:
         """Return the state before the first frame."""
-        return State(FrameRate(self.usual_per_s, self.surplus + _BRIM))
+        return State()
 
     def step(self, state: State, event: CanFrameSeen) -> Sign | None:
         """Take the bus's next frame."""
         if event.can_id != OUTPUT_ID or len(event.data) != _DIGITS:
             return None
         at_s = event.at.timestamp()
-        state.outputs.add(at_s)
+        state.outputs.add(at_s, self.usual_per_s, self.surplus + _BRIM)
         if event.data[:8] != _NO_CURRENT:  # an open contactor has no noise
             self._remember(state, event.data, at_s)
         is_dense = state.outputs.level > self.surplus
         is_recorded = at_s - state.repeated_s <= self.lasts_s
-        if not (is_dense or is_recorded) or not state.telling.is_due(at_s, at_s):
+        if not (is_dense or is_recorded) or not state.is_due(at_s, at_s):
             return None
         said = []
         if is_dense:
@@ -87,7 +86,7 @@ class ReadingReplay:
             )
         return Sign(
             kind=KIND,
-            since=state.telling.since,
+            since=state.since,
             score=2.0 if is_recorded else round(state.outputs.level / self.surplus, 2),
             threshold=1.0,
             deviation=float(self.repeated) if is_recorded else round(state.outputs.level, 1),

@@ -20,20 +20,22 @@ _CALM_S = 10.0
 _LONG_S = 2.0
 _BRIM = 1.5
 """How much fuller than it takes a bucket gets."""
+_ALONE_PER_S, _AGAINST_PER_S = 0.2, 0.1
+"""0x300 without a 0x301, and against one, that are usual."""
 _READING, _OUTPUT = Struct("<H"), Struct("<i4x")
 """The current in 0x300, in A, and in 0x301, in 0.01 A."""
 _READING_DIGITS, _OUTPUT_DIGITS = 2 * _READING.size, 2 * _OUTPUT.size
 
 
 @dataclass(slots=True)
-class State:
+class State(Telling):
     """The last frames of a bus; changed in place."""
 
-    readings: FrameRate
+    readings: FrameRate = field(default_factory=FrameRate)
     """0x300."""
-    alone: FrameRate
+    alone: FrameRate = field(default_factory=FrameRate)
     """0x300 without a 0x301 since the one before."""
-    against: FrameRate
+    against: FrameRate = field(default_factory=FrameRate)
     """0x300 that contradict the last 0x301."""
     output_a: float | None = None
     """The current of the last 0x301."""
@@ -46,7 +48,6 @@ class State:
     """Whether a 0x301 came since the last 0x300."""
     apart_a: float = 0.0
     """How far they were apart at most since it shows."""
-    telling: Telling = field(default_factory=Telling)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +81,7 @@ class ReadingSpoof:
 
     def start(self, _place: Place) -> State:
         """Return the state before the first frame."""
-        return State(
-            readings=FrameRate(self.usual_per_s, self.surplus + _BRIM),
-            alone=FrameRate(0.2, self.alone + _BRIM),
-            against=FrameRate(0.1, self.against + _BRIM),
-        )
+        return State()
 
     def step(self, state: State, event: CanFrameSeen) -> Sign | None:
         """Take the bus's next frame."""
@@ -115,13 +112,13 @@ class ReadingSpoof:
         state.is_paired, state.alone_a = True, None
 
     def _reading(self, state: State, current_a: float, at_s: float) -> Sign | None:
-        state.readings.add(at_s)
+        state.readings.add(at_s, self.usual_per_s, self.surplus + _BRIM)
         if state.output_a is None:  # a plain module has no 0x301
             pass
         elif state.is_paired:
             self._compare(state, current_a, state.output_a, at_s)
         else:
-            state.alone.add(at_s)
+            state.alone.add(at_s, _ALONE_PER_S, self.alone + _BRIM)
             state.alone_a = current_a
         state.is_paired = False
         if (
@@ -135,23 +132,23 @@ class ReadingSpoof:
     def _compare(self, state: State, current_a: float, true_a: float, at_s: float) -> None:
         apart_a = current_a - true_a if current_a > true_a else true_a - current_a
         if apart_a > self.tolerance_a and apart_a > self.tolerance * true_a:
-            state.against.add(at_s)
-            if at_s - state.telling.shown_s > _CALM_S:
+            state.against.add(at_s, _AGAINST_PER_S, self.against + _BRIM)
+            if at_s - state.shown_s > _CALM_S:
                 state.apart_a = 0.0
             state.apart_a = max(state.apart_a, apart_a)
 
     def _judged(self, state: State, at_s: float) -> Sign | None:
         is_dense = state.readings.level > self.surplus
         is_alone, is_against = (
-            state.alone.exceeds(self.alone, at_s),
-            state.against.exceeds(self.against, at_s),
+            state.alone.exceeds(self.alone, at_s, _ALONE_PER_S),
+            state.against.exceeds(self.against, at_s, _AGAINST_PER_S),
         )
         if state.output_gap_s < self.replay_gap_s:
             return None  # all frames come twice: a replay
         is_silent = state.output_a is None or at_s - state.output_s > self.silent_s
         if not is_against and not (is_alone and (is_dense or is_silent)) and not (is_dense and is_silent):
             return None
-        if not state.telling.is_due(at_s, at_s):
+        if not state.is_due(at_s, at_s):
             return None
         said = []
         if is_dense:
@@ -165,7 +162,7 @@ class ReadingSpoof:
         grade: Severity = "critical" if share >= 0.5 else "warning"
         return Sign(
             kind=KIND,
-            since=state.telling.since,
+            since=state.since,
             score=round(1.0 + is_dense + is_alone + is_against, 2),
             threshold=1.0,
             deviation=round(state.apart_a, 1),
