@@ -1,8 +1,9 @@
 """The cadence of commands: a wished current that goes up and down, and how regularly it does."""
 
 from array import array
-from dataclasses import dataclass, field
 from typing import ClassVar
+
+from msgspec import Struct, field
 
 from memorybank.detectors.moments import Moments, added, currents, instants, none
 
@@ -10,8 +11,7 @@ KEEP = 9
 """Changes kept: four periods and the change that ends them."""
 
 
-@dataclass(slots=True)
-class Cadence:
+class Cadence(Struct, gc=False):
     """The last changes of a wish, up and down in turn, the oldest first; changed in place.
 
     A change counts from `step_a` on; several the same way are one. `run` is the number of changes at the end

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import ClassVar
 
+import msgspec
+
 from contracts.events import CommandSent, Event, Reading, Severity
 from memorybank.detector import Layer, Place, Scope, Sign
 from memorybank.detectors.onsets import Key, Onset, Onsets
@@ -26,11 +28,10 @@ _CALM_S = 60.0
 _MOST_RISERS = 4096
 
 
-@dataclass(slots=True)
-class Riser:
+class Riser(msgspec.Struct, gc=False):
     """A connector's last rises, the oldest first."""
 
-    at_s: "array[float]" = field(default_factory=lambda: array("d"))
+    at_s: "array[float]" = msgspec.field(default_factory=lambda: array("d"))
     period_s: float = 0.0
     """0: they are not regular."""
     is_commanded: bool = False

@@ -1,7 +1,8 @@
 """The energy that flowed by current and voltage on the bus, at each of the last seconds."""
 
 from array import array
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 _KEPT = 8
 """Readings: MeterValues reach the memory a few seconds after the bus, or before it."""
@@ -17,8 +18,7 @@ def _none_yet() -> "array[float]":
     return array("d", _NOTHING * _KEPT)
 
 
-@dataclass(slots=True)
-class Flowed:
+class Flowed(Struct, gc=False):
     """The integral of power over the readings of a bus since the first; changed in place."""
 
     unsure_wh: float = 0.0

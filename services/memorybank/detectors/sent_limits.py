@@ -1,7 +1,6 @@
 """The limit that the CSMS asked of a connector, from the commands that the charge point accepted."""
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from msgspec import Struct
@@ -23,8 +22,7 @@ class SentProfile(Struct, frozen=True, gc=False):
     limit_a: float
 
 
-@dataclass(slots=True)
-class SentLimits:
+class SentLimits(Struct, gc=False):
     """The profiles in force, the newest last; changed in place. A schedule counts by its first period."""
 
     profiles: tuple[SentProfile, ...] = ()

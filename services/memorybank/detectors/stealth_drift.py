@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import ClassVar
 
+from msgspec import Struct
+
 from contracts.events import CommandSent, Event, Reading, Severity
 from memorybank.detector import Layer, Place, Scope, Sign, no_tick
 from memorybank.detectors.sent_limits import SentLimits
@@ -20,8 +22,7 @@ _LEAST_A = 0.05
 """Limits are multiples of 0.1 A."""
 
 
-@dataclass(slots=True)
-class Creep:
+class Creep(Struct, gc=False):
     """The CUSUM of a limit's small steps one way; changed in place. `sum_a` has the direction's sign."""
 
     limit_a: float | None = None
