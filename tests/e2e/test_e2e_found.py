@@ -53,6 +53,7 @@ def _lanes() -> list[Lane]:
 def test_scenarios_are_found_under_a_right_name(make_bench: Callable[..., BenchProcess]) -> None:
     """Those that no other end-to-end test covers and that show within a minute."""
     lanes = _lanes()
-    bench = make_bench(count(lanes), "--scenario-plan", "none")
+    # One process for all of them: the others that tests run beside this one need the processor, too.
+    bench = make_bench(count(lanes), "--scenario-plan", "none", "--per-process", str(count(lanes)))
     wait_until(lambda: len(bench.connected()) == count(lanes), timeout_s=60, what="the charge points")
     live(bench, lanes, timeout_s=180, until_found=True, apart_s=_APART_S)
