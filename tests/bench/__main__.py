@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from bench import chaos, console, detectors, ingest, memory, watching
+from bench import chaos, console, detectors, fleet, ingest, memory, watching
 from bench.queries import LEAST
 from bench.report import Measure, Report, told
 
@@ -21,6 +21,7 @@ def main() -> int:
         "chaos": chaos.measure,
         "console": console.measure,
         "detectors": detectors.measure,
+        "fleet": fleet.measure,
     }
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(parts)}; default all")
     parser.add_argument(
@@ -29,6 +30,13 @@ def main() -> int:
         default=10,
         metavar="MILLIONS",
         help="readings of the larger memory, compared with one of 1 million (default 10)",
+    )
+    parser.add_argument(
+        "--charge-points",
+        type=int,
+        default=fleet.MANY,
+        metavar="N",
+        help=f"of the fleet, at least 2 (default {fleet.MANY})",
     )
     parser.add_argument("--seed", type=int, default=1, help="of everything that is drawn (default 1)")
     parser.add_argument("--strict", action="store_true", help="exit status 1 where a goal is not met")
@@ -39,6 +47,7 @@ def main() -> int:
         parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
     sizes = sorted({LEAST, asked.readings * 1_000_000})
     parts["memory"] = partial(memory.measure, sizes=sizes)
+    parts["fleet"] = partial(fleet.measure, charge_points=max(2, asked.charge_points))
     logging.disable()  # that a broker is away is part of the experiment
     report = Report(asked.seed)
     told(f"seed {asked.seed}")
