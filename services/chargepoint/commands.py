@@ -1,7 +1,7 @@
 """What the CSMS may ask for, one function an action: payload in (checked against its schema), answer out."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeAlias
@@ -252,6 +252,22 @@ COMMANDS: dict[str, Command] = {
 """Every action that is supported; any other is answered with NotSupported."""
 
 
-def handlers(station: Station) -> dict[str, Handler]:
+class _Bound(Mapping[str, Handler]):
+    """The commands of one station, bound when they are asked for: a table for each would be 2.5 kB."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+
+    def __getitem__(self, action: str) -> Handler:
+        return partial(COMMANDS[action], self._station)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+def handlers(station: Station) -> Mapping[str, Handler]:
     """Return the commands bound to a station."""
-    return {action: partial(command, station) for action, command in COMMANDS.items()}
+    return _Bound(station)

@@ -237,8 +237,13 @@ def _way_back(fleet: _Fleet) -> list[tuple[float, int]]:
 
 
 def most_in_a_second(back: list[tuple[float, int]]) -> int:
-    """Return the steepest rise of a count within a second, as it was sampled."""
+    """Return the steepest rise of a count within a second; where samples are further apart, their mean."""
     return max(
-        (later - earlier for at_s, earlier in back for then_s, later in back if 0 <= then_s - at_s <= 1.0),
+        (
+            round((later - earlier) / max(1.0, then_s - at_s))
+            for at_s, earlier in back
+            for then_s, later in back
+            if then_s > at_s
+        ),
         default=0,
     )

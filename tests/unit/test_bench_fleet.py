@@ -32,4 +32,5 @@ def test_each_goal_is_judged() -> None:
 
 def test_the_steepest_second_is_found() -> None:
     assert most_in_a_second([(0.0, 0)]) == 0
-    assert most_in_a_second([(0.0, 0), (0.5, 10), (1.0, 30), (1.5, 35), (3.0, 100)]) == 30
+    assert most_in_a_second([(0.0, 0), (0.5, 10), (1.0, 30), (1.5, 35), (3.0, 100)]) == 43
+    assert most_in_a_second([(0.0, 0), (4.0, 100)]) == 25
