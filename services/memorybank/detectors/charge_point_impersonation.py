@@ -5,7 +5,7 @@ it comes back. A line that broke unnoticed makes a charge point take its own pla
 Who does not know the password is refused, while the charge point itself is there.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from contracts.events import Event, SystemEvent
@@ -31,9 +31,9 @@ class State(Telling):
     other_s: float = float("-inf")
     """When that one booted first, unless the first one did so since."""
     is_connected: bool = False
-    taken_s: list[float] = field(default_factory=list)
+    taken_s: tuple[float, ...] = ()
     """When its connection was taken over lately."""
-    refused_s: list[float] = field(default_factory=list)
+    refused_s: tuple[float, ...] = ()
     """When somebody was refused lately while it was there."""
 
 
@@ -71,29 +71,28 @@ class ChargePointImpersonation:
                 return None
             case "connection_replaced":
                 state.is_connected = True
-                self._note(state.taken_s, at_s)
+                state.taken_s = _noted(state.taken_s, at_s)
             case "connection_refused":
                 if not state.is_connected or event.detail.get("status") not in _NO_RIGHT:
                     return None
-                self._note(state.refused_s, at_s)
+                state.refused_s = _noted(state.refused_s, at_s)
             case "charge_point_booted":
                 is_other = self._is_other(state, event.detail.get("serial_number"), at_s)
             case _:
                 return None
-        self._forget(state.taken_s, at_s)
-        self._forget(state.refused_s, at_s)
+        state.taken_s, state.refused_s = (
+            self._recent(state.taken_s, at_s),
+            self._recent(state.refused_s, at_s),
+        )
         if not (is_other or len(state.taken_s) >= self.takeovers or len(state.refused_s) >= self.refusals):
             return None
         since_s = min([at_s, *state.taken_s, *state.refused_s])
         return self._sign(state, at_s) if state.is_due(at_s, since_s) else None
 
-    def _note(self, instants_s: list[float], at_s: float) -> None:
-        instants_s.append(at_s)
-        del instants_s[:-_KEPT]
-
-    def _forget(self, instants_s: list[float], now_s: float) -> None:
+    def _recent(self, instants_s: tuple[float, ...], now_s: float) -> tuple[float, ...]:
         while instants_s and not 0.0 <= now_s - instants_s[0] <= self.window_s:
-            del instants_s[0]
+            instants_s = instants_s[1:]
+        return instants_s
 
     def _is_other(self, state: State, serial_number: object, at_s: float) -> bool:
         """Return whether a boot is that of another one than is known here."""
@@ -138,7 +137,11 @@ class ChargePointImpersonation:
         )
 
 
-def _often(instants_s: list[float], now_s: float) -> str:
+def _noted(instants_s: tuple[float, ...], at_s: float) -> tuple[float, ...]:
+    return (*instants_s, at_s)[-_KEPT:]
+
+
+def _often(instants_s: tuple[float, ...], now_s: float) -> str:
     count = len(instants_s)
     return "once" if count == 1 else f"{count} times within {now_s - instants_s[0]:.0f} s"
 
