@@ -174,7 +174,7 @@ class OcppPeer:
             if handler is None:
                 raise MalformedMessage("NotSupported", f"{call.action} is not supported here", call.unique_id)  # noqa: TRY301
             payload: Any = handler(call.payload)
-            if inspect.isawaitable(payload):
+            if not isinstance(payload, dict) and inspect.isawaitable(payload):
                 payload = await payload
             result = CallResult(call.unique_id, payload)
             ocpp_messages.check_result(call.action, result)

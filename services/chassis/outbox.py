@@ -9,7 +9,7 @@ import contextlib
 import logging
 import sqlite3
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +52,7 @@ class Outbox:
     ) -> None:
         """Open or make the file. One that is no database is put aside as `….broken`."""
         self.max_bytes = max_bytes
+        self._states: dict[str, tuple[str, int, int]] = {}  # as they are on disk: nobody else writes there
         self.dropped = 0
         """Events refused because the outbox was full; they never had a number."""
         with _translated(path):
@@ -72,17 +73,28 @@ class Outbox:
 
     def append(self, source: str, encoded_events: Sequence[bytes]) -> bool:
         """Number events (as `events.encode_event` made them) and keep them; False when there is no room."""
-        if self._bytes >= self.max_bytes:
-            self.dropped += len(encoded_events)
-            return False
-        joined = b",".join(encoded_events)
+        return self.append_all([(source, encoded_events)])
+
+    def append_all(self, batches: Iterable[tuple[str, Sequence[bytes]]]) -> bool:
+        """Do so with a batch of each of several sources, together; False when there was no room for all."""
+        added = dropped = 0
         with self._transaction():
-            _, last_seq, _ = self._state(source)
-            first_seq, last_seq = last_seq + 1, last_seq + len(encoded_events)
-            self._db.execute("INSERT INTO batches VALUES (?, ?, ?, ?)", (source, last_seq, first_seq, joined))
-            self._db.execute("UPDATE sources SET last_seq = ? WHERE source = ?", (last_seq, source))
-        self._bytes += len(joined)
-        return True
+            for source, encoded_events in batches:
+                if self._bytes + added >= self.max_bytes:
+                    dropped += len(encoded_events)
+                    continue
+                joined = b",".join(encoded_events)
+                boot, last_seq, committed = self._state(source)
+                first_seq, last_seq = last_seq + 1, last_seq + len(encoded_events)
+                self._db.execute(
+                    "INSERT INTO batches VALUES (?, ?, ?, ?)", (source, last_seq, first_seq, joined)
+                )
+                self._db.execute("UPDATE sources SET last_seq = ? WHERE source = ?", (last_seq, source))
+                self._states[source] = boot, last_seq, committed
+                added += len(joined)
+        self._bytes += added
+        self.dropped += dropped
+        return not dropped
 
     def committed(self, source: str, boot: uuid.UUID, seq: int) -> bool:
         """Forget what is committed; return False where the word is not about this outbox's numbering.
@@ -90,20 +102,32 @@ class Outbox:
         A word about numbers that `uncommitted` never showed tells that the disk lost them: what this process
         numbered since is other events, and gets numbers after the word's.
         """
+        return source in self.committed_all({source: (boot, seq)})
+
+    def committed_all(self, words: Mapping[str, tuple[uuid.UUID, int]]) -> set[str]:
+        """Do so with the words on several sources, together; return those that are about our numbering."""
+        freed, ahead, known = 0, {}, set()
         with self._transaction():
-            row = self._db.execute("SELECT boot FROM sources WHERE source = ?", (source,)).fetchone()
-            if row is None or row[0] != str(boot):
-                return False
-            is_ahead = seq > self._shown.get(source, 0)
-            freed = self._number_on_after(source, seq) if is_ahead else 0
-            freed += self._forget(source, seq)
-            self._db.execute(
-                "UPDATE sources SET committed = max(committed, ?) WHERE source = ?", (seq, source)
-            )
+            for source, (boot, seq) in words.items():
+                state = self._state_if_any(source)
+                if state is None or state[0] != str(boot):
+                    continue
+                known.add(source)
+                if seq > self._shown.get(source, 0):
+                    ahead[source] = seq
+                    freed += self._number_on_after(source, seq)
+                freed += self._forget(source, seq)
+                self._db.execute(
+                    "UPDATE sources SET committed = max(committed, ?) WHERE source = ?", (seq, source)
+                )
+                if source in ahead:
+                    del self._states[source]  # the file's numbers moved
+                else:
+                    self._note_committed(source, seq)
         self._bytes -= freed
-        if is_ahead:
-            self._before[source] = self._shown[source] = seq
-        return True
+        self._before |= ahead
+        self._shown |= ahead
+        return known
 
     def uncommitted(self, source: str, after_seq: int = 0, limit: int = 100) -> list[Kept]:
         """Return the kept batches of a source in order, those after `after_seq`.
@@ -112,17 +136,15 @@ class Outbox:
         expects the number after that.
         """
         with _translated():
-            row = self._db.execute(
-                "SELECT boot, committed FROM sources WHERE source = ?", (source,)
-            ).fetchone()
-            if row is None:
+            state = self._state_if_any(source)
+            if state is None:
                 return []
             batches = self._db.execute(
                 "SELECT first_seq, last_seq, events FROM batches WHERE source = ? AND last_seq > ?"
                 " ORDER BY last_seq LIMIT ?",
                 (source, after_seq, limit),
             ).fetchall()
-        boot, committed = uuid.UUID(row[0]), row[1]
+        boot, committed = uuid.UUID(state[0]), state[2]
         if batches:
             self._shown[source] = max(self._shown.get(source, 0), batches[-1][1])
         return [
@@ -171,13 +193,26 @@ class Outbox:
             raise
 
     def _state(self, source: str) -> tuple[str, int, int]:
-        row: tuple[str, int, int] | None = self._db.execute(
-            "SELECT boot, last_seq, committed FROM sources WHERE source = ?", (source,)
-        ).fetchone()
-        if row is None:
-            row = (str(uuid.uuid4()), 0, 0)
-            self._db.execute("INSERT INTO sources VALUES (?, ?, ?, ?)", (source, *row))
-        return row
+        """Return boot, last number and last committed number of a source, which is made where it is new."""
+        state = self._state_if_any(source)
+        if state is None:
+            state = str(uuid.uuid4()), 0, 0
+            self._db.execute("INSERT INTO sources VALUES (?, ?, ?, ?)", (source, *state))
+        return state
+
+    def _state_if_any(self, source: str) -> tuple[str, int, int] | None:
+        state = self._states.get(source)
+        if state is None:
+            state = self._db.execute(
+                "SELECT boot, last_seq, committed FROM sources WHERE source = ?", (source,)
+            ).fetchone()
+            if state is not None:
+                self._states[source] = state
+        return state
+
+    def _note_committed(self, source: str, seq: int) -> None:
+        boot, last_seq, committed = self._states[source]
+        self._states[source] = boot, last_seq, max(committed, seq)
 
     def _forget(self, source: str, seq: int) -> int:
         rows = self._db.execute(
@@ -208,6 +243,7 @@ class Outbox:
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
+                self._states.clear()
                 if self._db.in_transaction:  # a full disk may have ended it already
                     self._db.execute("ROLLBACK")
                 raise

@@ -7,6 +7,7 @@ bounded window ahead of what is committed, and from the first uncommitted batch 
 
 import asyncio
 import logging
+import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -52,6 +53,8 @@ class Publisher:
         self._outbox = outbox
         self._streams: dict[Source, _Stream] = {}
         self._by_id: dict[str, _Stream] = {}
+        self._own: dict[tuple[Channel, int], _Stream] = {}
+        self._words: dict[str, tuple[uuid.UUID, int]] = {}
         self._link: MqttLink | None = None
         self.published = 0
         """Events taken so far, those dropped later included."""
@@ -101,7 +104,10 @@ class Publisher:
             return
         channel: Channel = "truth" if isinstance(event, ScenarioLabel) else "events"
         partition = topics.partition_of(event.charge_point_id or self._name)
-        self._stream(Source(self._name, channel, partition)).pending.append(encoded)
+        stream = self._own.get((channel, partition))
+        if stream is None:
+            stream = self._own[channel, partition] = self._stream(Source(self._name, channel, partition))
+        stream.pending.append(encoded)
         self._pending_bytes += len(encoded)
 
     def flush(self) -> None:
@@ -112,8 +118,9 @@ class Publisher:
         now_s = asyncio.get_running_loop().time()
         try:
             self._report_drops()
+            self._take_words(now_s)
+            self._number()
             for stream in list(self._streams.values()):
-                self._number(stream)
                 self._send(stream, now_s)
         except OutboxUnavailable as error:
             if self._outbox_works:
@@ -130,13 +137,27 @@ class Publisher:
             stream = self._streams[source] = self._by_id[source.id] = _Stream(source)
         return stream
 
-    def _number(self, stream: _Stream) -> None:
-        while stream.pending:
-            batch = _next_batch(stream.pending)
-            self._outbox.append(stream.source.id, batch)
-            for encoded in batch:
-                stream.pending.popleft()
-                self._pending_bytes -= len(encoded)
+    def _number(self) -> None:
+        # A batch of each stream in one transaction: the file is written once, not sixteen times.
+        streams = list(self._streams.values())
+        while batches := [(each, _next_batch(each.pending)) for each in streams if each.pending]:
+            self._outbox.append_all((stream.source.id, batch) for stream, batch in batches)
+            for stream, batch in batches:
+                for encoded in batch:
+                    stream.pending.popleft()
+                    self._pending_bytes -= len(encoded)
+
+    def _take_words(self, now_s: float) -> None:
+        words, self._words = self._words, {}
+        if not words:
+            return
+        try:
+            known = self._outbox.committed_all(words)
+        except OutboxUnavailable as error:
+            log.warning("not forgotten yet: %s", error)
+            return
+        for source_id in known:
+            self._by_id[source_id].window.heard(words[source_id][1], now_s)
 
     def _send(self, stream: _Stream, now_s: float) -> None:
         if self._link is None or not self._link.connected:
@@ -168,13 +189,11 @@ class Publisher:
         try:
             source_id = topics.source_id_from_committed(delivery.topic)
             word = events.decode_committed(delivery.payload)
-            stream = self._by_id.get(source_id)
-            if stream is not None and self._outbox.committed(source_id, word.boot, word.seq):
-                stream.window.heard(word.seq, asyncio.get_running_loop().time())
         except (MalformedTopic, MalformedEvent) as error:
             log.warning("not a committed message: %s", error)
-        except OutboxUnavailable as error:
-            log.warning("not forgotten yet: %s", error)
+            return
+        if source_id in self._by_id:  # a later word says the earlier's, too; they are taken together
+            self._words[source_id] = word.boot, word.seq
 
     def _report_drops(self) -> None:
         lost = self.dropped - self._reported_drops

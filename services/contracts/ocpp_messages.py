@@ -94,6 +94,8 @@ class MalformedMessage(ContractError):  # noqa: N818 - named after what arrived
 
 
 _DECODER = msgspec.json.Decoder()
+_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
+_LONG_NUMBER = b"0" * 19  # 2**63 has as many digits
 
 
 def parse(raw: str | bytes) -> Message:
@@ -113,7 +115,7 @@ def parse(raw: str | bytes) -> Message:
         raise MalformedMessage(
             "ProtocolError", "the unique id is a string of 1 to 36 characters", answerable=is_call
         )
-    if not _is_bounded(parts, MAX_DEPTH):
+    if not (_is_surely_bounded(raw) or _is_bounded(parts, MAX_DEPTH)):
         raise MalformedMessage(
             "FormationViolation",
             f"nested deeper than {MAX_DEPTH}, or an integer of more than 64 bits",
@@ -135,8 +137,16 @@ def parse(raw: str | bytes) -> Message:
     )
 
 
+def _is_surely_bounded(raw: str | bytes) -> bool:
+    """Return whether the text alone shows what `_is_bounded` asks: few brackets, no long row of digits."""
+    text = raw.encode() if isinstance(raw, str) else raw
+    if text.count(b"{") + text.count(b"[") > MAX_DEPTH:
+        return False
+    return _LONG_NUMBER not in text.translate(_DIGITS_ALIKE)
+
+
 def _is_bounded(value: Any, depth: int) -> bool:
-    # Loops and exact types, as JSON has them: this sees every message.
+    # Loops and exact types, as JSON has them: this sees every message that is not surely bounded.
     kind = type(value)
     if kind is int and not -(2**63) <= value < 2**63:
         return False

@@ -68,8 +68,17 @@ _LOCATIONS = (
     "Body",
     "Inlet",
 )  # of the same measurand, the nearest to the vehicle's plug
+_DEFAULT_MEASURAND = "Energy.Active.Import.Register"
+# What a sample means by its measurand and unit as they stand (None: not given): field, factor, offset.
+_CONVERSIONS = {
+    (measurand, unit): (quantity.field, *conversion)
+    for name, quantity in _QUANTITIES.items()
+    for measurand in ((name, None) if name == _DEFAULT_MEASURAND else (name,))
+    for unit, conversion in [(None, next(iter(quantity.units.values()))), *quantity.units.items()]
+}
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
 _LARGEST = 1e12
+_LONGEST = 50
 
 
 def readings_of(
@@ -90,10 +99,13 @@ def readings_of(
     readings: list[Reading] = []
     refused: list[RefusedSample] = []
     for meter_value in meter_values:
-        values = _values(meter_value["sampledValue"], refused)
+        samples = meter_value["sampledValue"]
+        values = _plain_values(samples)
+        if values is None:
+            values = _values(samples, refused)
         at = instant_of(meter_value, now)
         if values:
-            supply = _supply(meter_value["sampledValue"], values)
+            supply = _supply(samples, values)
             readings.append(
                 Reading(
                     at=at,
@@ -119,10 +131,38 @@ def _supply(samples: Sequence[Payload], values: Mapping[str, float]) -> Supply:
     return Supply(None if between_phases_only else values.get("voltage_v"), len(phases) or None)
 
 
+def _plain_values(samples: Sequence[Payload]) -> dict[str, float] | None:
+    """Return what `_values` does where each measurand stands once, in digits alone; None: look closer.
+
+    Nearly all MeterValues are so, and this sees each of their samples.
+    """
+    values: dict[str, float] = {}
+    for sample in samples:
+        conversion = _CONVERSIONS.get((sample.get("measurand"), sample.get("unit")))
+        text = sample["value"]
+        if (
+            conversion is None
+            or sample.get("phase") == "N"
+            or sample.get("format") == "SignedData"
+            or len(text) > _LONGEST
+            or text.strip("0123456789.")  # more than digits: signs, exponents, spaces
+        ):
+            return None
+        field, factor, offset = conversion
+        try:
+            value = float(text) * factor + offset
+        except ValueError:  # a point alone, or two
+            return None
+        if field in values or abs(value) > _LARGEST:
+            return None
+        values[field] = value
+    return values
+
+
 def _values(samples: Sequence[Payload], refused: list[RefusedSample]) -> dict[str, float]:
     found: dict[str, list[tuple[str, str, float]]] = {}
     for sample in samples:
-        measurand = sample.get("measurand", "Energy.Active.Import.Register")
+        measurand = sample.get("measurand", _DEFAULT_MEASURAND)
         quantity = _QUANTITIES.get(measurand)
         if quantity is None or sample.get("phase") == "N":
             continue
@@ -160,7 +200,7 @@ def _value(sample: Payload, quantity: _Quantity) -> float | str:
     if conversion is None:
         return "the unit does not belong to the measurand"
     text = sample["value"].strip()
-    if len(text) > 50 or not (_is_plain(text) or _NUMBER.fullmatch(text)):
+    if len(text) > _LONGEST or not (_is_plain(text) or _NUMBER.fullmatch(text)):
         return "not a number"
     factor, offset = conversion
     value = float(text) * factor + offset

@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from bench import chaos, console, detectors, fleet, ingest, memory, watching
+from bench import chaos, console, csms, detectors, fleet, ingest, memory, watching
 from bench.queries import LEAST
 from bench.report import Measure, Report, told
 
@@ -22,6 +22,7 @@ def main() -> int:
         "console": console.measure,
         "detectors": detectors.measure,
         "fleet": fleet.measure,
+        "csms": csms.measure,
     }
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(parts)}; default all")
     parser.add_argument(

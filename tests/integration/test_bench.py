@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from bench import disk, ingest, past, queries, retention
+from bench import csms, disk, ingest, past, queries, retention
 from bench.report import Report
 from memorybank import migrations
 from memorybank_parts import ask
@@ -65,3 +65,16 @@ def test_ingest_is_timed_against_its_baselines(monkeypatch):
     assert all(row.ratio > 0 for row in with_goals)
     assert report.rows[-1].name.startswith("rollups whole")
     assert report.rows[-1].met is not None  # how soon is for a quiet machine to judge
+
+
+@pytest.mark.timeout(240)
+def test_a_call_to_the_csms_is_timed_against_a_plain_central_system(monkeypatch):
+    """Each call is answered and its reading published, or the round would not end."""
+    for name, small in {"CONNECTIONS": 4, "CALLS_EACH": 25, "ROUNDS": 1}.items():
+        monkeypatch.setattr(csms, name, small)
+    report = Report(1)
+    csms.measure(report)
+    rate, cost = report.rows
+    assert rate.ratio > 0
+    assert rate.met is not None  # by how much is for a quiet machine to judge
+    assert 0 < cost.ours < 1e6

@@ -339,11 +339,9 @@ def places(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int
     return [path, *(place for key in keys for place in places(value[key], (*path, key)))]
 
 
-@given(st.data())
-def test_a_payload_with_one_fault_is_judged_as_by_the_package(data: st.DataObject) -> None:
-    """Any field of any action left out, replaced or added; the formats are WE_ARE_STRICTER's."""
-    action = data.draw(st.sampled_from(sorted(ocpp_messages.KNOWN_ACTIONS)))
-    schema = SCHEMAS[action]
+def with_a_fault(data: st.DataObject, name: str) -> tuple[Any, Any]:
+    """Return a payload that fits a schema but for one place, and what stands there now (None: nothing)."""
+    schema = SCHEMAS[name]
     payload = copy.deepcopy(example(schema, schema, full=data.draw(st.booleans())))
     *path, last = data.draw(st.sampled_from([*places(payload)[1:], ("addition",)]))
     parent = payload
@@ -354,17 +352,48 @@ def test_a_payload_with_one_fault_is_judged_as_by_the_package(data: st.DataObjec
         del parent[last]
     else:
         parent[last] = replacement = data.draw(json_values)
-    raw = call(action, payload)
-    refused = refusal(raw)
+    return payload, replacement
+
+
+def assert_agreed(refused: MalformedMessage | None, package: str | None, replacement: Any) -> None:
     if refused is None:
-        assert package_code(raw) is None
+        assert package is None
     elif refused.description.endswith(('is not a "date-time"', 'is not a "uri"')):
         return
     elif isinstance(replacement, dict | list):
         # It may be wrong in several ways at once: which of them is named is a matter of order.
-        assert package_code(raw) is not None
+        assert package is not None
     else:
-        assert package_code(raw) in PACKAGE_CODES[refused.code]
+        assert package in PACKAGE_CODES[refused.code]
+
+
+@given(st.data())
+def test_an_answer_with_one_fault_is_judged_as_by_the_package(data: st.DataObject) -> None:
+    """The other direction: what stations answer to us, and what we answer."""
+    action = data.draw(st.sampled_from(sorted(ocpp_messages.KNOWN_ACTIONS)))
+    payload, replacement = with_a_fault(data, f"{action}Response")
+    package: str | None = None
+    try:
+        ocpp.messages._validate_payload(ocpp.messages.CallResult("7", copy.deepcopy(payload), action), "1.6")
+    except OCPPError as error:
+        package = error.code
+    except (TypeError, ValueError):
+        package = "crash"
+    refused: MalformedMessage | None = None
+    try:
+        ocpp_messages.check_result(action, CallResult("7", payload))
+    except MalformedMessage as error:
+        refused = error
+    assert_agreed(refused, package, replacement)
+
+
+@given(st.data())
+def test_a_payload_with_one_fault_is_judged_as_by_the_package(data: st.DataObject) -> None:
+    """Any field of any action left out, replaced or added; the formats are WE_ARE_STRICTER's."""
+    action = data.draw(st.sampled_from(sorted(ocpp_messages.KNOWN_ACTIONS)))
+    payload, replacement = with_a_fault(data, action)
+    raw = call(action, payload)
+    assert_agreed(refusal(raw), package_code(raw), replacement)
 
 
 @given(
@@ -377,6 +406,14 @@ def test_random_message_raises_nothing_but_malformed_message(raw: str | bytes) -
     refused = refusal(raw)
     message = refused.as_answer() if refused else judged(raw)
     assert ocpp_messages.parse(ocpp_messages.encode(message)) == message
+
+
+@given(json_values | st.integers(), st.integers(0, 40))
+def test_what_is_surely_bounded_is_bounded(value: Any, depth: int) -> None:
+    for _ in range(depth):
+        value = [value]
+    if ocpp_messages._is_surely_bounded(json.dumps(value)):
+        assert ocpp_messages._is_bounded(value, ocpp_messages.MAX_DEPTH)
 
 
 unique_ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=36)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from contracts.events import Reading, decode_batch, encode_batch, encode_event
 from contracts.ocpp_messages import Call, MalformedMessage, check_call
-from csms.readings import readings_of
+from csms.readings import _plain_values, _values, readings_of
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MEASURANDS = {
@@ -192,3 +192,32 @@ def test_whatever_the_schema_allows_becomes_events_that_decode(samples, timestam
 def test_energy_is_watt_hours_whatever_the_unit(value, unit):
     reading, _ = read(sample("Energy.Active.Import.Register", f"{value:.6f}", unit=unit[0]))
     assert reading.energy_wh == pytest.approx(value * unit[1], abs=1e-3)
+
+
+SAMPLES = st.fixed_dictionaries(
+    {
+        "value": st.sampled_from(
+            ["1", "0.5", ".5", "5.", "-1", " 7 ", "1e3", "1_0", "nan", "", ".", "²", "9" * 51]
+        )
+        | st.floats(0, 1e13, allow_nan=False).map(lambda value: f"{value:.2f}")
+    },
+    optional={
+        "measurand": st.sampled_from([*MEASURANDS, "RPM"]),
+        "unit": st.sampled_from(["A", "V", "W", "kW", "Wh", "kWh", "Percent", "Celsius", "K", "Fahrenheit"]),
+        "phase": st.sampled_from(["L1", "L2-N", "N"]),
+        "format": st.sampled_from(["Raw", "SignedData"]),
+        "location": st.sampled_from(["Outlet", "EV", "Body"]),
+    },
+)
+
+
+@given(st.lists(SAMPLES, max_size=4))
+def test_plain_samples_mean_the_same_to_the_quick_look(samples):
+    quick, refused = _plain_values(samples), []
+    closer = _values(samples, refused)
+    assert quick is None or (quick == closer and refused == [])
+
+
+def test_what_our_own_charge_points_send_is_plain():
+    units = {name: {"unit": unit} if unit else {} for name, (_, unit) in MEASURANDS.items()}
+    assert _plain_values([sample(name, "12.5", **units[name]) for name in MEASURANDS]) is not None
