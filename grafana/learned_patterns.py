@@ -69,7 +69,7 @@ CURRENT = time_series(
     empty="No reading of this connector in this time range",
     legend=("lastNotNull", "min", "max"),
     overrides=(
-        override("current", color=fixed("blue")),
+        override("current", color=fixed("blue"), custom_lineWidth=2),
         override("learned mean", color=fixed("green"), custom_showPoints="never"),
         override("band, low", **BAND),
         override("band, high", **BAND, custom_fillBelowTo="band, low", custom_fillOpacity=12),

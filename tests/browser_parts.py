@@ -56,6 +56,21 @@ async def stations(bench: ConsoleBench, *charge_point_ids: str) -> AsyncIterator
         yield made
 
 
+@asynccontextmanager
+async def kept_fresh(*charging: Station) -> AsyncIterator[None]:
+    """Let stations say again and again what they said last: no reading is present after some seconds."""
+
+    def say() -> None:
+        for station in charging:
+            station.say_again()
+
+    saying = asyncio.create_task(every(0.2, say))
+    try:
+        yield
+    finally:
+        saying.cancel()
+
+
 def grid_rows(page: Page) -> Locator:
     """Return the rows of the fleet's grid that are in the page."""
     return page.locator(".grid-rows").get_by_role("row")
@@ -78,7 +93,7 @@ async def assert_accessible(page: Page) -> None:
 async def heard(station: Station, bench: ConsoleBench, current_a: float) -> None:
     """Send until the console hears the station's bus."""
     async with httpx.AsyncClient(base_url=bench.console.url, trust_env=False) as client:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 station.send(current_a)
                 known = (await client.get("/api/fleet")).json().get("connectors", [])

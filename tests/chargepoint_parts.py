@@ -42,7 +42,7 @@ from real_parts import free_port
 ACCEPTED = {"status": AuthorizationStatus.accepted}
 
 
-async def until(condition: Callable[[], Any], what: str = "the condition", *, timeout_s: float = 10.0) -> Any:
+async def until(condition: Callable[[], Any], what: str = "the condition", *, timeout_s: float = 60.0) -> Any:
     """Return what `condition` returns once that is true; fail naming what was waited for."""
     end_s = time.monotonic() + timeout_s
     while not (result := condition()):

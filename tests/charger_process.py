@@ -77,7 +77,7 @@ class CanTool:
             self.read(left_s)
         return [frame.current_a for frame in self.heard[begun:] if isinstance(frame, Current)]
 
-    def until(self, condition: Callable[[Frame], bool], *, timeout_s: float = 10.0) -> Frame:
+    def until(self, condition: Callable[[Frame], bool], *, timeout_s: float = 60.0) -> Frame:
         """Return the next frame that meets the condition; fail when none comes in time."""
         begun, deadline_s = len(self.heard), time.monotonic() + timeout_s
         while time.monotonic() < deadline_s:
@@ -88,7 +88,7 @@ class CanTool:
             begun = len(self.heard)
         pytest.fail(f"no such frame in {timeout_s:g} s; the last were {self.heard[-8:]}")
 
-    def until_current(self, condition: Callable[[int], bool], *, timeout_s: float = 10.0) -> int:
+    def until_current(self, condition: Callable[[int], bool], *, timeout_s: float = 60.0) -> int:
         """Return the next current of 0x300 that meets the condition."""
         frame = self.until(
             lambda frame: isinstance(frame, Current) and condition(frame.current_a), timeout_s=timeout_s
@@ -132,7 +132,7 @@ class Lessor:
         self._sender.send(payload)
 
     def until(
-        self, condition: Callable[[], bool], *, timeout_s: float = 15.0, what: str = "the condition"
+        self, condition: Callable[[], bool], *, timeout_s: float = 60.0, what: str = "the condition"
     ) -> None:
         """Renew, keep alive and listen until the condition holds; fail when it does not in time."""
         deadline_s = time.monotonic() + timeout_s

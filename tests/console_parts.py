@@ -47,6 +47,7 @@ class Station:
         self._backplane = open_sender(GROUP, backplane_port, LOOPBACK)
         self._bus = open_bus(self.lease.bus_port)
         self._counter = 0
+        self._said: tuple[float, float, float] | None = None
 
     async def __aenter__(self) -> Self:
         self._renewal = asyncio.create_task(every(0.3, self.renew))
@@ -77,12 +78,18 @@ class Station:
     def send(self, current_a: float, offered_a: float = 100.0, soc_percent: float = 50.0) -> None:
         """Send what a module sends each second; 0x300 comes last."""
         self._counter += 1
+        self._said = current_a, offered_a, soc_percent
         state = ModuleState.CHARGING if current_a else ModuleState.IDLE
         self.send_frame(Output(current_a, 400.0, offered_a))
         closed = state is ModuleState.CHARGING
         self.send_frame(Status(state, closed, False, Faults.NONE, self._counter, 12, 0))
         self.send_frame(Thermal(31.4, soc_percent))
         self.send_frame(can_frames.reading(current_a))
+
+    def say_again(self) -> None:
+        """Send what was sent last, if anything was."""
+        if self._said:
+            self.send(*self._said)
 
 
 def fluctuation(
@@ -226,7 +233,7 @@ def console_bench(broker: Broker, log: Path) -> Iterator[ConsoleBench]:
 
 
 async def until(
-    condition: Callable[[], bool], *, timeout_s: float = 10.0, what: str = "the condition"
+    condition: Callable[[], bool], *, timeout_s: float = 60.0, what: str = "the condition"
 ) -> None:
     """Wait in the loop for a condition with a deadline."""
     try:

@@ -94,7 +94,7 @@ class Stack:
     def up(self, *arguments: str) -> None:
         """Start what is not running and wait until all of it is healthy."""
         try:
-            self.compose("up", "--detach", "--wait", "--wait-timeout", "90", *arguments, timeout_s=600)
+            self.compose("up", "--detach", "--wait", "--wait-timeout", "300", *arguments, timeout_s=600)
         except AssertionError as error:
             logs = self.compose("logs", "--no-color", "--tail", "25", check=False)
             raise AssertionError(f"{error}\n{self.compose('ps', '--all')}\n{logs}") from None

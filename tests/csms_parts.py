@@ -217,7 +217,7 @@ async def charge_point(
                 await receiving
 
 
-async def until(condition: Callable[[], Any], what: str = "", *, timeout_s: float = 10.0) -> Any:
+async def until(condition: Callable[[], Any], what: str = "", *, timeout_s: float = 60.0) -> Any:
     """Return the condition's value once it is true; fail when it is not in time."""
     deadline_s = time.monotonic() + timeout_s
     while not (value := condition()):

@@ -65,6 +65,18 @@ def remembered(server: ServerProcess, files: PostgresFiles) -> Iterator[Memory]:
 
 
 @contextmanager
+def standing_still(postgres: Postgres) -> Iterator[tuple[psycopg.Connection[Any], datetime]]:
+    """Give a connection as grafana_reader for which it stays now, and that instant: a transaction's `now()`.
+
+    However long a machine takes to store what happened until then, panels of the last seconds find it.
+    """
+    with psycopg.connect(postgres.grafana_url) as connection:
+        connection.execute("SET idle_in_transaction_session_timeout TO 0")
+        ((now,),) = connection.execute("SELECT now()")
+        yield connection, now
+
+
+@contextmanager
 def opened(postgres: Postgres, end: datetime) -> Iterator[Memory]:
     """Give the memory that stands in a database."""
     with psycopg.connect(postgres.grafana_url, autocommit=True) as connection:

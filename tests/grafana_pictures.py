@@ -10,10 +10,9 @@ import copy
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-import psycopg
 from grafana.running import opened_at
 from grafana.variables import Range
 from playwright.async_api import async_playwright
@@ -23,14 +22,13 @@ import grafana_render
 import recorded_run
 from contracts.events import AnyEvent
 from grafana_frames import Json, dashboards
+from grafana_memory import standing_still
 from real_parts import database, directory_open_to_postgres, start_postgres
 
 EARLIER = [timedelta(hours=hours) for hours in (145, 119, 97, 71, 50, 22, 17, 13, 8, 4)]
 LATELY = timedelta(minutes=20, seconds=12.75)
 """From a full second on; at its end CP-1 and CP-3 charge, whose cycle takes 8 s, and the idle, who tell of
 themselves every 10 s, have just done so."""
-AHEAD = timedelta(seconds=120)
-"""So far beyond now goes the run: storing it takes time, and panels ask for the last seconds."""
 FEW = {*recorded_run.ATTACKED, *recorded_run.BENIGN, recorded_run.QUOTED, *recorded_run.IDLE[:3]}
 _STRIP = 2
 """So many cells of the grid are left for a panel that cannot be drawn."""
@@ -59,7 +57,7 @@ def _lately(end: datetime) -> list[tuple[str, AnyEvent]]:
 async def _remember(url: str, end: datetime) -> None:
     for run in _earlier(end):
         await recorded_run.record(url, _of_few(run), silence=True)
-    await recorded_run.record_live(url, _of_few(_lately(end)), end)
+    await recorded_run.record(url, _of_few(_lately(end)))
 
 
 def _span(name: str, dashboard: Json, end: datetime) -> Range:
@@ -75,16 +73,13 @@ def pictures() -> dict[str, Json]:
     with directory_open_to_postgres() as directory:
         server, files = start_postgres(directory)
         try:
-            with database(server, files) as postgres:
-                end = (datetime.now(UTC) + AHEAD).replace(microsecond=LATELY.microseconds)
+            with database(server, files) as postgres, standing_still(postgres) as (connection, now):
+                end = (now - timedelta(seconds=1)).replace(microsecond=LATELY.microseconds)
                 asyncio.run(_remember(postgres.writer_url, end))
-                with psycopg.connect(postgres.grafana_url, autocommit=True) as connection:
-                    return {
-                        name: grafana_render.picture(
-                            connection, dashboard, _span(name, dashboard, datetime.now(UTC))
-                        )
-                        for name, dashboard in dashboards().items()
-                    }
+                return {
+                    name: grafana_render.picture(connection, dashboard, _span(name, dashboard, now))
+                    for name, dashboard in dashboards().items()
+                }
         finally:
             server.stop()
 

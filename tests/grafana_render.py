@@ -32,7 +32,7 @@ NOT_PUBLISHED = {"state-timeline", "status-history", "heatmap", "histogram", "ba
 _ROW_PX = 38
 _ICONS = "/public/build/img/icons/"
 _FONTS = {"/public/fonts/inter/Inter-Regular.woff2": 400, "/public/fonts/inter/Inter-Medium.woff2": 500}
-_DRAWN_WITHIN_S = 30
+_DRAWN_WITHIN_S = 100
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>

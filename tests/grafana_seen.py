@@ -154,10 +154,13 @@ def _time_series(panel: Json, fields: list[Json], seen: Seen) -> list[str]:
 
 
 def _can_be_seen(panel: Json, field: Json, later: list[Json]) -> bool:
-    """Whether a series has a line or area of its own: with a width, not all zero or under another."""
+    """Whether a series has a line or area of its own: with a width, not all zero, not under one as wide."""
     custom = _settings(panel, field["name"])["custom"]
     has_line = custom["lineWidth"] > 0 or custom["drawStyle"] == "bars"
-    return has_line and any(field["values"]) and not any(_covers(one, field) for one in later)
+    as_wide = [
+        one for one in later if _settings(panel, one["name"])["custom"]["lineWidth"] >= custom["lineWidth"]
+    ]
+    return has_line and any(field["values"]) and not any(_covers(one, field) for one in as_wide)
 
 
 def _covers(above: Json, below: Json) -> bool:

@@ -37,7 +37,7 @@ async def listening(
         yield link, heard
 
 
-async def until(condition: Callable[[], Any], what: str, timeout_s: float = 30.0) -> None:
+async def until(condition: Callable[[], Any], what: str, timeout_s: float = 60.0) -> None:
     """Wait in the loop, so that publishers go on."""
     try:
         async with asyncio.timeout(timeout_s):

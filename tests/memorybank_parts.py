@@ -93,7 +93,7 @@ class MemoryBankProcess:
                 [sys.executable, "-m", "memorybank"], env=environ, stdout=log, stderr=subprocess.STDOUT
             )
 
-    def wait_healthy(self, timeout_s: float = 30.0) -> None:
+    def wait_healthy(self, timeout_s: float = 60.0) -> None:
         wait_until(lambda: self.get("/healthz")[0] == 200, timeout_s=timeout_s, what=f"health; {self.said()}")
 
     def get(self, path: str) -> tuple[int, bytes]:

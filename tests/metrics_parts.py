@@ -31,7 +31,7 @@ class Metrics:
         """Return every sample, as `name` or `name{label=value}`."""
         return samples(self.service, self.text())
 
-    def wait(self, sample: str, least: float, timeout_s: float = 20.0) -> dict[str, float]:
+    def wait(self, sample: str, least: float, timeout_s: float = 60.0) -> dict[str, float]:
         """Wait until a sample is at least so much; return what was told then."""
         found: dict[str, float] = {}
 

@@ -45,7 +45,7 @@ LEFT JOIN (
 
 
 def wait_until(
-    condition: Callable[[], bool], *, timeout_s: float = 15.0, what: str = "the condition"
+    condition: Callable[[], bool], *, timeout_s: float = 60.0, what: str = "the condition"
 ) -> None:
     """Wait for a condition with a deadline; fail naming what was waited for."""
     deadline_s = time.monotonic() + timeout_s

@@ -4,14 +4,13 @@ CP-1 and CP-3 live the base scenario, CP-2 and CP-4 charge benignly, CP-4 loses 
 charge point with a quote in its name has two connectors, and two dozen more stand idle.
 """
 
-import asyncio
 import itertools
 import math
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from bench.life import warmed
 from contracts import topics
@@ -49,7 +48,6 @@ VOLTAGE_V = 400.0
 CYCLE_S = 8.0
 _WORK_EVENTS = 20_000
 _TELLS_EVERY_S = 2
-_AT_LAST = timedelta(seconds=5)
 _COMMANDS: tuple[tuple[int, str, dict[str, int]], ...] = (  # of the base scenario, by second of the cycle
     (0, "SetChargingProfile", {"limit_a": 0}),
     (2, "SetChargingProfile", {"limit_a": 100}),
@@ -235,17 +233,6 @@ def pulses(run: list[tuple[str, AnyEvent]]) -> Iterator[Pulse]:
         pulse = pace.pulse(now, now.timestamp(), waiting_messages=0)
         if pulse is not None:
             yield pulse
-
-
-async def record_live(url: str, run: list[tuple[str, AnyEvent]], end: datetime) -> None:
-    """Store a run that goes on at `end`, ahead of us: its last seconds when they are over, as they come.
-
-    Storing all of it takes a while, and panels ask for who was heard in the last seconds.
-    """
-    last_at = end - _AT_LAST
-    await record(url, [entry for entry in run if entry[1].at <= last_at])
-    await asyncio.sleep(max(0, (end - datetime.now(UTC)).total_seconds()))
-    await record(url, [entry for entry in run if entry[1].at > last_at])
 
 
 def _as_they_come(run: list[tuple[str, AnyEvent]]) -> list[tuple[tuple[int, Source], list[AnyEvent]]]:

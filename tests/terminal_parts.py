@@ -49,14 +49,14 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._terminal, text.encode())
 
-    def wait_for(self, text: str, *, times: int = 1, timeout_s: float = 30.0) -> None:
+    def wait_for(self, text: str, *, times: int = 1, timeout_s: float = 60.0) -> None:
         """Read until a text is shown so often; fail with what was shown instead."""
         deadline_s = time.monotonic() + timeout_s
         while self.shown.count(text) < times:
             if time.monotonic() > deadline_s or not self._read(0.2):
                 pytest.fail(f"waited in vain for {text!r}; shown: {self.shown}")
 
-    def wait_for_screen(self, *texts: str, without: str | None = None, timeout_s: float = 20.0) -> str:
+    def wait_for_screen(self, *texts: str, without: str | None = None, timeout_s: float = 60.0) -> str:
         """Read until all texts stand on one screen, and another does not; return that screen."""
         deadline_s = time.monotonic() + timeout_s
         while True:
@@ -66,7 +66,7 @@ class Terminal:
             if time.monotonic() > deadline_s or not self._read(0.2):
                 pytest.fail(f"waited in vain for {texts} without {without!r}; shown: {screen}")
 
-    def wait_end(self, timeout_s: float = 30.0) -> int:
+    def wait_end(self, timeout_s: float = 60.0) -> int:
         """Read to the end and return the exit status."""
         deadline_s = time.monotonic() + timeout_s
         while self._read(0.2):

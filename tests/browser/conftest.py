@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import ConsoleMessage, Page, Request, async_playwright, expect
 
 import chromium
 from console_parts import ConsoleBench, console_bench
@@ -14,6 +14,9 @@ from real_parts import Broker
 
 NETWORK_CHANGED = "ERR_NETWORK_CHANGED"
 """Another program's network interface came or went, and Chromium dropped what it was loading."""
+
+PATIENT_MS = 30_000
+"""So long is waited for what must come to stand on a page, on a slow machine too."""
 
 
 @pytest.fixture
@@ -48,7 +51,8 @@ async def page(tmp_path: Path, expected_errors: list[str]) -> AsyncIterator[Page
             color_scheme="light",
         )
         page = browser.pages[0]
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENT_MS)
+        expect.set_options(timeout=PATIENT_MS)  # else 5 s
         page.on("console", hear)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("requestfailed", mend)

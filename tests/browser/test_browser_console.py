@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from playwright.async_api import Page, expect
 
-from browser_parts import COUNT_LINE_PIXELS, address, grid_row, grid_rows, heard, opened, stations
+from browser_parts import COUNT_LINE_PIXELS, address, grid_row, grid_rows, heard, kept_fresh, opened, stations
 from console_parts import ConsoleBench, fluctuation
 
 pytestmark = pytest.mark.browser
@@ -122,7 +122,7 @@ async def test_a_link_leads_to_a_charge_point(page: Page, bench: ConsoleBench) -
         await page.goto(f"{bench.console.url}/?charge_point=CP-7")
         await expect(page.locator("#selected-title")).to_have_text("CP-7")
         await expect(page.locator("#selected-facts")).to_contain_text("waiting for it")
-        async with bench.station("CP-7") as late:
+        async with bench.station("CP-7") as late, kept_fresh(late):
             await heard(late, bench, 70)
             await expect(page.locator("#present")).to_have_text("70.0 A")
 

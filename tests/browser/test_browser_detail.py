@@ -185,6 +185,8 @@ async def test_messages_are_read_by_keys_and_stay_few_in_the_page(page: Page, be
     """Hundreds of lines are as many rows as fit; keys move among them; the way back to the end is offered."""
     async with stations(bench, "CP-1") as (station,):
         await open_log(page, bench)
+        # Else the readings, which go on, move the last limit out of sight.
+        await page.get_by_role("searchbox", name="Filter by name or text").fill("setlimit")
         for number in range(60):
             for _ in range(5):
                 station.send_frame(SetLimit(number))

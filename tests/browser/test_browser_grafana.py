@@ -7,24 +7,22 @@ name. The pictures are left in build/pictures, to be looked at.
 import asyncio
 import copy
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
 from grafana.running import opened_at
 
 import grafana_render
 import recorded_run
 from grafana_frames import dashboards
+from grafana_memory import standing_still
 from grafana_render import MODULES, draw
 from grafana_seen import differences, read
 from real_parts import database
 
 PICTURES = Path(__file__).parents[2] / "build" / "pictures"
 RUN = timedelta(minutes=10)
-AHEAD = timedelta(seconds=15)
-"""So far beyond now goes the run, since storing it takes a while."""
 
 pytestmark = pytest.mark.skipif(not MODULES.exists(), reason=grafana_render.MISSING)
 
@@ -34,28 +32,26 @@ def script(tmp_path_factory):
     return grafana_render.bundle(tmp_path_factory.mktemp("render"))
 
 
-def pictures_of(postgres, run, end):
-    asyncio.run(recorded_run.record_live(postgres.writer_url, run, end))
-    with psycopg.connect(postgres.grafana_url, autocommit=True) as connection:
+def pictures_of(server, files, length):
+    """Return what every dashboard shows when it is opened now, at the end of a run of that length."""
+    with database(server, files) as postgres, standing_still(postgres) as (connection, now):
+        run = recorded_run.events(now - length, now) if length else []
+        asyncio.run(recorded_run.record(postgres.writer_url, run))
         return {
-            name: grafana_render.picture(connection, dashboard, opened_at(dashboard, end))
+            name: grafana_render.picture(connection, dashboard, opened_at(dashboard, now))
             for name, dashboard in dashboards().items()
         }
 
 
 @pytest.fixture(scope="module")
 def pictures(_shared_postgres):
-    """Ten minutes: what every dashboard shows when it is opened at their end."""
-    end = datetime.now(UTC) + AHEAD
-    with database(*_shared_postgres) as postgres:
-        return pictures_of(postgres, recorded_run.events(end - RUN, end), end)
+    return pictures_of(*_shared_postgres, RUN)
 
 
 @pytest.fixture(scope="module")
 def empty_pictures(_shared_postgres):
     """The migrations and nothing else."""
-    with database(*_shared_postgres) as postgres:
-        return pictures_of(postgres, [], datetime.now(UTC))
+    return pictures_of(*_shared_postgres, timedelta(0))
 
 
 @pytest.mark.parametrize("name", dashboards())
@@ -86,6 +82,15 @@ def defaults(picture, title):
 
 def values(picture, title):
     return picture["panels"][panel_titled(picture, title)["id"]]["frame"]["data"]["values"]
+
+
+async def test_a_current_that_is_the_learned_mean_hides_neither(page, script, pictures):
+    """So it is where the history is short: the two lines lie upon each other, and both are seen."""
+    as_learned = copy.deepcopy(pictures["learned-patterns"])
+    _, current, mean, *_ = values(as_learned, "Current and its learned band")
+    current[:] = mean[:] = [20.0] * len(mean)
+    await draw(page, script, as_learned)
+    assert differences(as_learned, await read(page)) == []
 
 
 async def test_slips_are_seen(page, script, pictures):

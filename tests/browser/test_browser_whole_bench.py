@@ -15,7 +15,7 @@ from bench_process import BenchProcess, started_bench
 from browser_parts import assert_accessible
 from console_parts import until
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(500)]
 
 DETECTED_MS = 75_000
 BACK_MS = 30_000

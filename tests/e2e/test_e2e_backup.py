@@ -18,7 +18,7 @@ def chargebench(command: str, bench: BenchProcess, file: Path) -> "subprocess.Co
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -30,21 +30,21 @@ def memory_in(file: Path) -> str:
     return text.replace("::text AS text", "::text")
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(700)
 def test_the_bench_goes_on_from_a_restored_memory_and_names_what_is_gone(
     make_bench: Callable[..., BenchProcess],
 ) -> None:
     bench = make_bench()
     folder = bench.home.parent
-    bench.wait_whole(timeout_s=60)
+    bench.wait_whole(timeout_s=120)
     sessions = "SELECT count(*) FROM dash.sessions"
-    wait_until(lambda: bench.query(sessions)[0][0] >= 2, timeout_s=30, what="two sessions")
+    wait_until(lambda: bench.query(sessions)[0][0] >= 2, timeout_s=90, what="two sessions")
     bench.stop()
     made = chargebench("backup", bench, folder / "stopped.backup")
     assert made.returncode == 0, made.stderr
 
     bench.start()
-    bench.wait_whole(timeout_s=60)
+    bench.wait_whole(timeout_s=120)
     made = chargebench("backup", bench, folder / "running.backup")
     assert made.returncode == 0, made.stderr
     refused = chargebench("restore", bench, folder / "stopped.backup")
@@ -60,7 +60,7 @@ def test_the_bench_goes_on_from_a_restored_memory_and_names_what_is_gone(
     assert memory_in(folder / "again.backup") == memory_in(folder / "stopped.backup")
 
     bench.start()
-    bench.wait_whole(timeout_s=60)
+    bench.wait_whole(timeout_s=120)
     counted = bench.query(COUNTED_WITH_GAPS)
     assert counted
     for source, committed, rows, numbers, first, _, lost, first_lost in counted:

@@ -24,7 +24,7 @@ def _up(*arguments: str, timeout_s: float = 170, **environ: str) -> "subprocess.
     )
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("unshare") is None, reason="a network with only loopback needs root"
 )
@@ -36,7 +36,7 @@ def test_a_timed_run_without_any_network_reports_and_succeeds() -> None:
             ["unshare", "--net", "sh", "-c", command],
             capture_output=True,
             text=True,
-            timeout=170,
+            timeout=280,
             check=False,
         )
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr

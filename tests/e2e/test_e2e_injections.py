@@ -47,7 +47,7 @@ def _shows(bench: BenchProcess, question: str, name: str, since: Any) -> bool:
     return bench.query(_LATEST + question, name, since) == [(True,)]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(500)
 def test_injections_are_stored_found_labelled_and_undone(make_bench: Callable[..., BenchProcess]) -> None:
     """A rogue limit, a replay, a meter that goes back, a silent module; undone when stopped."""
     bench = make_bench(len(SCENARIOS), "--scenario-plan", "none")

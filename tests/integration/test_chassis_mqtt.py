@@ -21,7 +21,7 @@ def settings_for(broker: Broker, user: str = "csms") -> MqttSettings:
     return settings.read(MqttSettings, broker.environ(user))
 
 
-async def until(condition: Callable[[], object], what: str, timeout_s: float = 15) -> None:
+async def until(condition: Callable[[], object], what: str, timeout_s: float = 60.0) -> None:
     deadline_s = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline_s, f"waited in vain for {what}"

@@ -40,7 +40,7 @@ def event(number: int, charge_point_id: str = "CP-1") -> SystemEvent:
     )
 
 
-async def until(condition: Callable[[], object], what: str, timeout_s: float = 30) -> None:
+async def until(condition: Callable[[], object], what: str, timeout_s: float = 60.0) -> None:
     deadline_s = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline_s, f"waited in vain for {what}"

@@ -15,6 +15,9 @@ from console.page import MAX_ENTRIES, Page
 from console_apis import ApiServer
 from contracts.events import MAX_EVENT_BYTES
 
+PATIENT_S = 30.0
+"""For answers of many megabytes, where the answer is what matters and not how soon a slow machine has it."""
+
 
 class Pages(ApiServer):
     """A list in pages; `last` is the last that it answers."""
@@ -121,7 +124,7 @@ def long_messages() -> Iterator[LongMessages]:
 
 async def test_long_messages_are_downloaded_too(long_messages: LongMessages) -> None:
     """A charge point that says much at once cannot keep its messages from being taken along."""
-    async with Api("MemoryBank", long_messages.url) as api:
+    async with Api("MemoryBank", long_messages.url, deadline_s=PATIENT_S) as api:
         chunks = [chunk async for chunk in exports.exported(api, "messages", "json", {})]
     assert b"".join(chunks).count(b"DataTransfer") == 2 * long_messages.left
 
@@ -130,7 +133,7 @@ async def past_of_a_log(memorybank: ApiServer) -> list[LogEntry]:
     """Return with what a log begins."""
     page = Page(("CP-1", 1), log=True)
     assert page.log is not None
-    async with Api("MemoryBank", memorybank.url) as api, asyncio.timeout(20):
+    async with Api("MemoryBank", memorybank.url, deadline_s=PATIENT_S) as api, asyncio.timeout(60):
         live = Live()
         answering = asyncio.create_task(past.Past(live, api).run())
         live.on_log(page)

@@ -9,7 +9,18 @@ import pytest
 
 import recorded_run
 from grafana_frames import check_annotation, check_dashboard, check_panel, check_variable
-from grafana_memory import DASHBOARDS, FLEET_CHOICES, LENGTHS, LIVE_CHOICES, chosen, live, opened, remembered
+from grafana_memory import (
+    DASHBOARDS,
+    FLEET_CHOICES,
+    LENGTHS,
+    LIVE_CHOICES,
+    Memory,
+    chosen,
+    live,
+    opened,
+    remembered,
+    standing_still,
+)
 from grafana_run import NOT_LEARNED_YET, OF_ONE, has_nothing
 from grafana_sql import Range
 
@@ -36,12 +47,10 @@ def memory(_shared_postgres):
 @pytest.fixture
 def just_now(postgres):
     """Five minutes up to now, so fresh that the panels of the last seconds have data too."""
-    end = datetime.now(UTC)
-    asyncio.run(
-        recorded_run.record(postgres.writer_url, recorded_run.events(end - timedelta(minutes=5), end))
-    )
-    with opened(postgres, end) as memory:
-        yield memory
+    with standing_still(postgres) as (connection, now):
+        run = recorded_run.events(now - timedelta(minutes=5), now)
+        asyncio.run(recorded_run.record(postgres.writer_url, run))
+        yield Memory(connection, now)
 
 
 @pytest.fixture

@@ -156,21 +156,36 @@ async function draw(picture: Picture): Promise<void> {
   await resting;
 }
 
-/** Charts measure their legends and are drawn again, icons come later: wait until nothing changes any more. */
+/**
+ * Charts measure their legends and are drawn again, icons come later: wait until nothing changes any more, not in
+ * the next frame either, which a busy machine may be slow to begin.
+ */
 function atRest(): Promise<void> {
   return new Promise((resolve) => {
-    const done = async () => {
-      observer.disconnect();
-      await document.fonts.ready;
-      requestAnimationFrame(() => resolve());
-    };
+    let changes = 0;
     let timer = 0;
-    const observer = new MutationObserver(() => {
+    const wait = () => {
+      changes += 1;
       clearTimeout(timer);
-      timer = window.setTimeout(done, REST_MS);
-    });
+      timer = window.setTimeout(look, REST_MS);
+    };
+    const observer = new MutationObserver(wait);
+    const look = async () => {
+      const before = changes;
+      await document.fonts.ready;
+      await nextFrame();
+      await nextFrame();
+      if (changes === before) {
+        observer.disconnect();
+        resolve();
+      }
+    };
     observer.observe(document.body, { childList: true, subtree: true, attributes: true });
   });
+}
+
+function nextFrame(): Promise<number> {
+  return new Promise((resolve) => requestAnimationFrame(resolve));
 }
 
 Object.assign(window, { draw });
