@@ -104,7 +104,7 @@ async def test_a_rogue_frame_stops_the_charging(page: Page, whole_bench: BenchPr
     await page.get_by_role("tab", name="Messages").click()
     await expect(lines).to_have_count(before + 1)
     labelled = "SELECT count(*) > 0 FROM truth.labels WHERE scenario = 'can-frame-by-hand'"
-    await until(lambda: whole_bench.query(labelled) == [(True,)], timeout_s=30, what="the label")
+    await until(lambda: whole_bench.query(labelled) == [(True,)], what="the label")
 
 
 async def test_a_scenario_is_started_and_stopped_by_hand(page: Page, whole_bench: BenchProcess) -> None:
@@ -121,11 +121,11 @@ async def test_a_scenario_is_started_and_stopped_by_hand(page: Page, whole_bench
         started = (r for r in runs if r["charge_point_ids"] == ["CP-2"] and r["state"] == "running")
         return next((r for r in started if r["parameters"].get("high_a") == 40), None)
 
-    await until(lambda: run() is not None, timeout_s=30, what="the run")
+    await until(lambda: run() is not None, what="the run")
     row = page.locator("#run-list li.running", has_text="high 40 A")
     await expect(row).to_contain_text("Running on CP-2")
     await row.get_by_role("button", name="Stop").click()
-    await until(lambda: run() is None, timeout_s=30, what="its end")
+    await until(lambda: run() is None, what="its end")
     ended = page.locator("#run-list li.stopped", has_text="high 40 A")
     await expect(ended).to_contain_text("Stopped on CP-2")
 

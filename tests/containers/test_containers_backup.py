@@ -58,7 +58,7 @@ def script(stack: Stack, name: str, *arguments: str) -> "subprocess.CompletedPro
 
 def test_the_memory_is_put_back_and_what_came_later_is_a_gap(own: Stack) -> None:
     """Every row of the backup, then a gap that names its numbers, then what happens from now on."""
-    own.wait_whole(NAMES, timeout_s=90)
+    own.wait_whole(NAMES, timeout_s=120)
     own.compose("stop", "memorybank")
     upto = json.dumps({row["source_no"]: row["committed_seq"] for row in own.query(_SEQS)})
     rows = own.query(_ROWS.format(upto=upto))
@@ -68,10 +68,10 @@ def test_the_memory_is_put_back_and_what_came_later_is_a_gap(own: Stack) -> None
     assert sorted(path.name for path in own.folder.glob("memory.backup*")) == ["memory.backup"]
 
     own.compose("start", "memorybank")
-    own.wait_whole(NAMES, timeout_s=60)
+    own.wait_whole(NAMES, timeout_s=120)
     restored = script(own, "restore.sh", "memory.backup")
     assert restored.returncode == 0, restored.stderr
-    own.wait_whole(NAMES, timeout_s=60)
+    own.wait_whole(NAMES, timeout_s=120)
 
     assert own.query(_ROWS.format(upto=upto)) == rows
     counted = own.query(COUNTED_WITH_GAPS)
@@ -100,7 +100,7 @@ def test_a_backup_of_a_working_stack_and_one_of_the_embedded_bench_are_the_same_
         )
     restored = script(own, "restore.sh", "embedded.backup")
     assert restored.returncode == 0, restored.stderr
-    own.wait_whole(NAMES, timeout_s=60)
+    own.wait_whole(NAMES, timeout_s=120)
     assert own.query("SELECT transaction_id FROM memory.sessions ORDER BY 1")[: len(sessions)] == sessions
 
 
@@ -115,7 +115,7 @@ def test_what_cannot_be_restored_changes_nothing(own: Stack) -> None:
         assert refused.returncode != 0, name
         assert words in refused.stderr, name
     assert "is there already" in script(own, "backup.sh", "memory.backup").stderr
-    own.wait_whole(NAMES, timeout_s=60)
+    own.wait_whole(NAMES, timeout_s=120)
     assert own.query("SELECT count(*)::int AS n FROM memory.events")[0]["n"] > before
     assert own.query("SELECT datname FROM pg_database WHERE datname ~ 'chargebench'") == [
         {"datname": "chargebench"}

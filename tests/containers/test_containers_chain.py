@@ -19,7 +19,7 @@ KIND = "repeated-current-fluctuation"
 
 def test_the_default_is_two_charge_points(stack: Stack) -> None:
     """As in the embedded bench; the rest stands once."""
-    wait_until(lambda: stack.connected() == {"CP-1", "CP-2"}, timeout_s=30, what="CP-1 and CP-2")
+    wait_until(lambda: stack.connected() == {"CP-1", "CP-2"}, what="CP-1 and CP-2")
     assert len(stack.containers()) == 9
 
 

@@ -36,8 +36,8 @@ def currents(stack: Stack) -> dict[str, float]:
 
 
 def wait_for_eight(stack: Stack) -> None:
-    wait_until(lambda: stack.connected() == NAMES, timeout_s=40, what="exactly CP-1 … CP-8")
-    wait_until(lambda: set(currents(stack)) == NAMES, timeout_s=30, what="a module for each")
+    wait_until(lambda: stack.connected() == NAMES, what="exactly CP-1 … CP-8")
+    wait_until(lambda: set(currents(stack)) == NAMES, what="a module for each")
 
 
 def test_eight_replicas_are_cp_1_to_cp_8(fleet: Stack) -> None:
@@ -73,13 +73,11 @@ def test_a_rogue_stop_on_one_bus_stops_one_of_eight(fleet: Stack) -> None:
         ):
             answer = fleet.post(f"/api/charge-points/{name}/commands", {"action": action, "payload": payload})
             assert answer["outcome"] == "Accepted", (name, action, answer)
-    wait_until(
-        lambda: min(currents(fleet).get(name, 0) for name in NAMES) > 40, timeout_s=30, what="eight at 50 A"
-    )
+    wait_until(lambda: min(currents(fleet).get(name, 0) for name in NAMES) > 40, what="eight at 50 A")
 
     fleet.on_can(_ROGUE_STOP)
 
-    wait_until(lambda: currents(fleet).get("CP-3", 99) < 1, timeout_s=20, what="CP-3 to stop")
+    wait_until(lambda: currents(fleet).get("CP-3", 99) < 1, what="CP-3 to stop")
     for _ in range(5):  # and it stays so, second after second
         time.sleep(1)
         now = currents(fleet)

@@ -45,7 +45,7 @@ def test_a_timed_run_without_any_network_reports_and_succeeds() -> None:
 
 def test_a_second_bench_in_the_same_folder_is_refused(bench: BenchProcess) -> None:
     """The message names the process that runs already and what to do."""
-    result = _up("--home", str(bench.home), timeout_s=20)
+    result = _up("--home", str(bench.home), timeout_s=60)
     assert result.returncode == 2
     assert f"process {bench.described['processes']['bench']}" in result.stderr
     assert "--home" in result.stderr
@@ -57,7 +57,7 @@ def test_a_port_that_was_asked_for_and_is_taken_is_an_error(tmp_path: Path) -> N
     with socket.socket() as other:
         other.bind(("127.0.0.1", port))
         other.listen()
-        result = _up("--home", str(tmp_path), "--console-port", str(port), timeout_s=20)
+        result = _up("--home", str(tmp_path), "--console-port", str(port), timeout_s=60)
     assert result.returncode == 2
     assert f"port {port} (console) is taken by" in result.stderr
 
@@ -68,7 +68,7 @@ def test_a_port_may_be_asked_for_in_the_environment(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", port))
         other.listen()
-        result = _up("--home", str(tmp_path), timeout_s=20, MQTT_PORT=str(port))
+        result = _up("--home", str(tmp_path), timeout_s=60, MQTT_PORT=str(port))
     assert result.returncode == 2
     assert f"port {port} (MQTT broker) is taken by" in result.stderr
 
@@ -78,7 +78,7 @@ def test_a_port_may_be_asked_for_in_the_environment(tmp_path: Path) -> None:
     [({"CONSOLE_PORT": "x"}, "'x' is not a port"), ({"LOG_LEVEL": "LOUD"}, "'LOUD' is none of DEBUG")],
 )
 def test_wrong_settings_are_refused_in_words(environ: dict[str, str], words: str) -> None:
-    result = _up(timeout_s=20, **environ)
+    result = _up(timeout_s=60, **environ)
     assert result.returncode == 2
     assert words in result.stderr
 
@@ -112,10 +112,10 @@ def test_the_banner_says_how_to_ask_this_bench(bench: BenchProcess) -> None:
 )
 def test_wrong_arguments_are_refused_in_words(arguments: tuple[str, ...], words: str) -> None:
     """In one line."""
-    result = _up(*arguments, timeout_s=20)
+    result = _up(*arguments, timeout_s=60)
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
     assert words in result.stderr
 
 
 def test_help_has_an_example() -> None:
-    assert "Example: chargebench up" in _up("--help", timeout_s=20).stdout
+    assert "Example: chargebench up" in _up("--help", timeout_s=60).stdout

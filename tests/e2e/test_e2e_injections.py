@@ -51,7 +51,7 @@ def _shows(bench: BenchProcess, question: str, name: str, since: Any) -> bool:
 def test_injections_are_stored_found_labelled_and_undone(make_bench: Callable[..., BenchProcess]) -> None:
     """A rogue limit, a replay, a meter that goes back, a silent module; undone when stopped."""
     bench = make_bench(len(SCENARIOS), "--scenario-plan", "none")
-    wait_until(lambda: bench.connected() == SCENARIOS.keys(), timeout_s=40, what="the charge points")
+    wait_until(lambda: bench.connected() == SCENARIOS.keys(), what="the charge points")
     ((since,),) = bench.query("SELECT now()")
     runs = {}
     for name, (scenario, parameters) in SCENARIOS.items():
@@ -64,7 +64,6 @@ def test_injections_are_stored_found_labelled_and_undone(make_bench: Callable[..
     for name, question in _SEEN.items():
         wait_until(
             lambda n=name, q=question: _shows(bench, q, n, since),
-            timeout_s=60,
             what=f"{SCENARIOS[name][0]} at {name}",
         )
     for name, (scenario, _) in SCENARIOS.items():
@@ -84,12 +83,9 @@ def test_injections_are_stored_found_labelled_and_undone(make_bench: Callable[..
         told = [(scenario, scenario, True)]
         wait_until(
             lambda n=name, t=told: bench.query(labels, since, stopped_at, since, n, runs[n]) == t,
-            timeout_s=20,
             what=f"the label of {scenario} with when its effect began and was over",
         )
 
     bench.start_charging(SCENARIOS, LIMIT_A)
     for name in SCENARIOS:
-        wait_until(
-            lambda n=name: _shows(bench, _WELL, n, stopped_at), timeout_s=40, what=f"{name} as it should be"
-        )
+        wait_until(lambda n=name: _shows(bench, _WELL, n, stopped_at), what=f"{name} as it should be")

@@ -27,12 +27,10 @@ def test_a_rogue_stop_on_one_bus_stops_one_of_eight(make_bench: Callable[..., Be
     bench = make_bench(8, "--scenario-plan", "none")
     names = [f"CP-{number}" for number in range(1, 9)]
 
-    wait_until(lambda: bench.connected() == set(names), timeout_s=40, what="eight charge points")
-    wait_until(lambda: set(_currents(bench)) == set(names), timeout_s=30, what="a module for each")
+    wait_until(lambda: bench.connected() == set(names), what="eight charge points")
+    wait_until(lambda: set(_currents(bench)) == set(names), what="a module for each")
     bench.start_charging(names, limit_a=50)
-    wait_until(
-        lambda: min(_currents(bench).get(name, 0) for name in names) > 40, timeout_s=30, what="eight at 50 A"
-    )
+    wait_until(lambda: min(_currents(bench).get(name, 0) for name in names) > 40, what="eight at 50 A")
 
     rogue = MulticastBus(port=bench.described["can_base_port"] + 2 * 4)
     try:
@@ -41,7 +39,7 @@ def test_a_rogue_stop_on_one_bus_stops_one_of_eight(make_bench: Callable[..., Be
         rogue.shutdown()
 
     others = [name for name in names if name != "CP-3"]
-    wait_until(lambda: _currents(bench).get("CP-3", 99) < 1, timeout_s=20, what="CP-3 to stop")
+    wait_until(lambda: _currents(bench).get("CP-3", 99) < 1, what="CP-3 to stop")
     for _ in range(5):  # and it stays so, second after second
         time.sleep(1)
         now = _currents(bench)
@@ -56,15 +54,13 @@ def test_two_benches_do_not_hear_each_other(make_bench: Callable[..., BenchProce
     assert "is guarded by" in second.output()
     assert first.described["can_base_port"] != second.described["can_base_port"]
     for bench, other in ((first, second), (second, first)):
-        wait_until(
-            lambda bench=bench: set(_currents(bench)) == {"CP-1", "CP-2"}, timeout_s=30, what="readings"
-        )
+        wait_until(lambda bench=bench: set(_currents(bench)) == {"CP-1", "CP-2"}, what="readings")
         assert bench.described["ocpp"] != other.described["ocpp"]
     # Stopping one bench's charger silences that bench alone.
     charger = first.pid("charger")
     os.kill(charger, signal.SIGSTOP)
     try:
-        wait_until(lambda: _currents(first) == {}, timeout_s=30, what="the first bench to fall silent")
+        wait_until(lambda: _currents(first) == {}, what="the first bench to fall silent")
         assert set(_currents(second)) == {"CP-1", "CP-2"}
     finally:
         os.kill(charger, signal.SIGCONT)

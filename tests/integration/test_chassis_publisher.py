@@ -217,7 +217,7 @@ async def test_killed_memory_bank_gets_again_what_it_had_not_committed(
                 await asyncio.sleep(0.005)
             await until(lambda: deaf.heard, "something sent in vain")
         async with Bank(broker, memory):
-            await until(lambda: len(memory.stored) == 50, "all events", timeout_s=10)
+            await until(lambda: len(memory.stored) == 50, "all events")
     assert memory.numbers() == list(range(50))
 
 

@@ -152,7 +152,7 @@ async def test_ctrl_c_stops_the_run_and_undoes_what_it_did(bench, typed, tmp_pat
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-W", "error", "-m", "chargebench", "scenario", *line), stdout=-1, stderr=-1
         )
-        await until(lambda: foreign.transaction_id is not None, "the transaction", timeout_s=30)
+        await until(lambda: foreign.transaction_id is not None, "the transaction")
         process.send_signal(signal.SIGINT)
         async with asyncio.timeout(30):
             out, _ = await process.communicate()

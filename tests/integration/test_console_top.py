@@ -56,7 +56,7 @@ def bench(_played: tuple[ConsoleBench, list[Player]]) -> ConsoleBench:
     bench.csms.charge_points = []
     for player in players:
         bench.csms.add(player.charge_point_id, player.status)
-    wait_until(lambda: _is_whole(bench), timeout_s=30, what="the console to hear and know all")
+    wait_until(lambda: _is_whole(bench), what="the console to hear and know all")
     return bench
 
 
@@ -152,7 +152,7 @@ def test_it_lives_through_absences(bench: ConsoleBench) -> None:
         terminal.type("j")
         terminal.wait_for_screen("▸ CP-2")
         bench.console.start()
-        terminal.wait_for_screen("● CAN", "CP-1", "60 s ago", without="✗", timeout_s=30)
+        terminal.wait_for_screen("● CAN", "CP-1", "60 s ago", without="✗")
         terminal.type("\x03")
         assert terminal.wait_end() == 0
         assert LEFT_SCREEN in terminal.raw

@@ -48,7 +48,7 @@ async def test_the_default_plan_lives_the_base_scenario_in_its_own_time(tmp_path
         csms(tmp_path, scenario_plan="default") as bench,
         charge_point(bench, "CP-1", ENROLMENT) as foreign,
     ):
-        await until(lambda: len(scenario_actions(foreign)) >= 6, "one cycle and a half", timeout_s=40)
+        await until(lambda: len(scenario_actions(foreign)) >= 6, "one cycle and a half")
         steps = [(at_s, action) for at_s, action, _ in foreign.commands if action != "GetConfiguration"]
         assert [action for _, action in steps[:6]] == [*CYCLE, *CYCLE[:2]]
         assert foreign.limits[:4] == [0, 100, 0, 100]
@@ -113,7 +113,7 @@ async def test_a_run_cycles_and_its_stop_undoes_what_it_did(bench):
 async def test_cycles_are_counted_and_no_command_comes_between_them(bench):
     async with charge_point(bench, "CP-1", ENROLMENT) as foreign:
         await start(bench, "CP-1")
-        await until(lambda: len(scenario_actions(foreign)) >= 12, "three cycles", timeout_s=20)
+        await until(lambda: len(scenario_actions(foreign)) >= 12, "three cycles")
         assert scenario_actions(foreign)[:12] == CYCLE * 3
         (run,) = await runs(bench)
         assert run["cycles"] >= 2
@@ -196,7 +196,7 @@ async def test_stop_all_stops_every_run_and_transaction_and_nothing_starts_again
             charge_point(bench, "FOREIGN") as foreign,
         ):
             await foreign.start()
-            await until(lambda: two.transaction_id and four.transaction_id, "both sessions", timeout_s=20)
+            await until(lambda: two.transaction_id and four.transaction_id, "both sessions")
             answer = (await bench.http.post("/api/stop-all")).json()
             assert answer == {"stopped_runs": 2, "stopped_transactions": 2}
             assert (two.transaction_id, four.transaction_id) == (None, None)
@@ -224,7 +224,7 @@ async def test_a_rejected_command_leads_back_to_a_safe_start(bench):
         await until(lambda: bench.csms.runner.run_at("CP-1").reason, "the note")
         assert bench.csms.runner.run_at("CP-1").reason == "CP-1: RemoteStopTransaction: Rejected"
         foreign.rejects = set()
-        await until(lambda: bench.csms.runner.run_at("CP-1").cycles > 0, "a cycle after all", timeout_s=20)
+        await until(lambda: bench.csms.runner.run_at("CP-1").cycles > 0, "a cycle after all")
         # The transaction was stopped before the cycle began again.
         assert "RemoteStopTransaction RemoteStopTransaction SetChargingProfile" in " ".join(foreign.actions)
 
@@ -246,7 +246,7 @@ async def test_a_run_waits_for_a_charge_point_that_is_away_and_goes_on(bench):
         left = foreign.transaction_id
     async with charge_point(bench, "CP-1", ENROLMENT) as foreign:
         foreign.transaction_id = left  # it charged on meanwhile
-        await until(lambda: scenario_actions(foreign)[:5] == ["RemoteStopTransaction", *CYCLE], timeout_s=20)
+        await until(lambda: scenario_actions(foreign)[:5] == ["RemoteStopTransaction", *CYCLE])
         assert [run["state"] for run in await runs(bench)] == ["running"]
 
 
@@ -372,7 +372,7 @@ async def csms_process(directory):
     command = [sys.executable, "-W", "error", "-m", "csms"]
     process = subprocess.Popen(command, env=environ)  # noqa: ASYNC220 - quick, and it outlives no loop
     try:
-        await until(lambda: _answers(ocpp_port), "the process", timeout_s=30)
+        await until(lambda: _answers(ocpp_port), "the process")
         yield SimpleNamespace(url=f"ws://127.0.0.1:{ocpp_port}", process=process)
     finally:
         process.kill()
@@ -386,7 +386,7 @@ def _answers(port):
 
 async def test_a_killed_csms_ends_its_label_and_begins_again_by_itself(tmp_path):
     async with csms_process(tmp_path) as process, charge_point(process, "CP-2", ENROLMENT) as foreign:
-        await until(lambda: foreign.transaction_id is not None, "the session", timeout_s=20)
+        await until(lambda: foreign.transaction_id is not None, "the session")
         left = foreign.transaction_id
         await asyncio.sleep(0.2)  # two flushes: the label has its number
         process.process.send_signal(signal.SIGKILL)
@@ -398,7 +398,7 @@ async def test_a_killed_csms_ends_its_label_and_begins_again_by_itself(tmp_path)
         ]
         async with charge_point(bench, "CP-2", ENROLMENT) as foreign:
             foreign.transaction_id = left
-            await until(lambda: foreign.transaction_id not in (None, left), "the next session", timeout_s=20)
+            await until(lambda: foreign.transaction_id not in (None, left), "the next session")
             assert scenario_actions(foreign) == [
                 "RemoteStopTransaction",
                 "SetChargingProfile",
@@ -408,7 +408,7 @@ async def test_a_killed_csms_ends_its_label_and_begins_again_by_itself(tmp_path)
 
 async def test_a_csms_that_is_ended_undoes_what_its_scenarios_did_and_ends_cleanly(tmp_path):
     async with csms_process(tmp_path) as process, charge_point(process, "CP-2", ENROLMENT) as foreign:
-        await until(lambda: foreign.transaction_id is not None, "the session", timeout_s=20)
+        await until(lambda: foreign.transaction_id is not None, "the session")
         process.process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.process.wait, 10) == 0
         assert foreign.transaction_id is None

@@ -90,7 +90,7 @@ class Chain:
 
     async def until_current(self, condition: Callable[[int], bool], what: str) -> None:
         self.frames.clear()
-        await until(lambda: any(map(condition, self.currents())), what, timeout_s=20)
+        await until(lambda: any(map(condition, self.currents())), what)
 
 
 def injector(environ: dict[str, str]) -> "subprocess.Popen[bytes]":
@@ -144,8 +144,8 @@ async def chain(tmp_path: Path, broker: Broker) -> AsyncIterator[Chain]:
             station.start()
             try:
                 running = Chain(bench, mqtt, told, frames, lab)
-                await until(lambda: mqtt.connected, "the broker", timeout_s=30)
-                await until(running.currents, "a module", timeout_s=30)
+                await until(lambda: mqtt.connected, "the broker")
+                await until(running.currents, "a module")
                 await start_charging(bench)
                 await running.until_current(lambda current_a: current_a > 290, "charging")
                 yield running
