@@ -66,6 +66,9 @@ bench: $(VENV)/dev ## measure speed and size: one table, build/bench.json (PARTS
 bench-large: $(VENV)/dev ## the same with a memory of 100 million readings: 45 GB, about an hour
 	@PYTHONPATH=tests $(BIN)/python -m bench --seed $(or $(SEED),1) --readings 100 $(PARTS)
 
+bench-knee: $(VENV)/dev ## how many charge points this machine holds: build/knee.svg (ARGS="--from 10 --to 40 --window 10")
+	@PYTHONPATH=tests $(BIN)/python -m bench.knee $(ARGS)
+
 check: $(VENV)/dev ## format, lint, types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .

@@ -36,7 +36,7 @@ class Row:
         return self.ours / self.baseline if self.ours is not None and self.baseline else None
 
 
-def _machine() -> dict[str, Any]:
+def describe_machine() -> dict[str, Any]:
     """Return what a figure depends on; `load` is that of others, before the benchmarks begin."""
     return {
         "processor": _processor(),
@@ -64,7 +64,7 @@ class Report:
     seed: int
     rows: list[Row] = field(default_factory=list)
     begun_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    machine: dict[str, Any] = field(default_factory=_machine)
+    machine: dict[str, Any] = field(default_factory=describe_machine)
 
     def add(self, row: Row, *, say: bool = True) -> None:
         """Take a figure and say it at once: a run takes minutes."""
