@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.knee import counters, picture, stored
-from bench.knee.__main__ import main
+from bench.knee.__main__ import main, sentence
 from bench.knee.ears import Sent
 from bench.knee.processes import Taken
 from bench.knee.steps import NO_LIMIT, Backlog, Plan, Step, bottleneck, knee, percentile, rounded
@@ -84,6 +84,16 @@ def test_the_knee_is_the_last_that_was_held_below_the_first_that_was_not() -> No
     assert knee([*steps, too_many]).charge_points == 100
     assert knee([too_many]) is None
     assert knee([]) is None
+
+
+def test_what_was_found_is_said_in_a_line() -> None:
+    too_many = replace(HELD, charge_points=150, p95_s=2.0, bottleneck="csms: one process at 97% of a core")
+    failed = Step(charge_points=150, failed="no port")
+    assert sentence([HELD, too_many]) == "The knee: 100 charge points. With 150: " + too_many.bottleneck + "."
+    assert sentence([too_many]) == "Not even the first was held. With 150: " + too_many.bottleneck + "."
+    assert sentence([HELD, failed]) == "The knee: 100 charge points. With 150: no port."
+    assert sentence([HELD]) == "All were held, up to 100 charge points: the knee lies beyond."
+    assert sentence([]) == "Nothing was measured."
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
     picture.write(asked.json.with_suffix(".svg"), steps, cores=cores)
     if not CONSOLE.is_terminal:
         CONSOLE.print(_table(steps))
-    CONSOLE.print(Text(_sentence(steps), style="bold"))
-    CONSOLE.print(f"{asked.json} and {asked.json.with_suffix('.svg')} have it all")
+    CONSOLE.print(Text(sentence(steps), style="bold"))
+    CONSOLE.print(f"{asked.json} has it all, {asked.json.with_suffix('.svg')} the curve of what was measured")
     return 0 if knee(steps) else 1
 
 
@@ -228,7 +228,10 @@ def _said(steps: list[Step]) -> dict[str, Any]:
     }
 
 
-def _sentence(steps: list[Step]) -> str:
+def sentence(steps: list[Step]) -> str:
+    """Return what was found, in a line."""
+    if not steps:
+        return "Nothing was measured."
     said = _said(steps)
     if said["first_too_many"] is None:
         return f"All were held, up to {said['knee']} charge points: the knee lies beyond."

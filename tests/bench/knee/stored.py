@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -108,8 +108,12 @@ def delays_s(sent: Iterable[Sent], rows: Iterable[Row]) -> list[float]:
 
 
 def rows(ask: Ask, sample: Sequence[str], since: datetime) -> list[Row]:
-    """Return the rows of a sample of charge points, from an instant on."""
+    """Return the rows of a sample of charge points, from two seconds before an instant on.
+
+    A 0x302 may be on this side of the window's begin and its 0x300 on the other.
+    """
     names = list(sample)
+    since -= timedelta(seconds=2)
     return [Row(*row) for row in ask(_ROWS, str(STATUS_ID), names, since, names, since)]
 
 
