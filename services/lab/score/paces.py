@@ -18,10 +18,10 @@ from contracts.events import ScenarioLabel
 from csms.scenario import Scenario
 from lab import pool
 from lab.score.judges import Ours
-from lab.score.stretches import INTERVALS_S, RAMPS_A_PER_S, Stretch, car
+from lab.score.stretches import RAMPS_A_PER_S, Stretch, car, equipped
 from lab.score.work import BEGIN_AT
 from lab.simulated.bench import Bench
-from lab.simulated.plan import ChargePointPlan, ScenarioRun
+from lab.simulated.plan import ScenarioRun
 from memorybank.detector import AnyDetector
 
 PERIODS_S = (4.0, 6.0, 8.0, 12.0, 16.0, 30.0, 60.0)
@@ -101,16 +101,8 @@ def stretch(scenario: Scenario, pace: Pace, seed: int) -> Stretch:
         lasts_s=_CYCLES * pace.period_s,
         car=car(rng),
     )
-    plan = ChargePointPlan(
-        charge_point_id="CP-1",
-        ratings=Ratings(ramp=ramp) if pace.law == "linear" else Ratings(),
-        noise_sd_a=rng.uniform(0.06, 0.3),
-        bias_a=rng.uniform(-0.5, 0.5),
-        sample_interval_s=rng.choice(INTERVALS_S),
-        frames_lost_share=LOST_SHARE,
-        plugged=False,
-        runs=(run,),
-    )
+    ratings = Ratings(ramp=ramp) if pace.law == "linear" else Ratings()
+    plan = equipped("CP-1", rng, run, ratings, (LOST_SHARE,))
     return Stretch((plan,), seed, start_s + _CYCLES * pace.period_s)
 
 

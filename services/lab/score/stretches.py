@@ -1,6 +1,7 @@
 """The stretches of life that are judged: who lives them, and which scenario runs. All from seeds."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -10,6 +11,7 @@ from charger.power_stage import Ratings
 from charger.ramp import LinearRamp
 from charger.vehicle import Vehicle
 from csms.scenario import Parameter, Scenario
+from lab.life.equipment import BIAS_A, NOISE_SD_A
 from lab.simulated import fleet
 from lab.simulated.fleet import Fleet
 from lab.simulated.plan import ChargePointPlan, ScenarioRun
@@ -114,13 +116,24 @@ def drawn(parameters: dict[str, Parameter], rng: random.Random, spread: float = 
 
 def _equipped(charge_point_id: str, rng: random.Random, run: ScenarioRun) -> ChargePointPlan:
     ratings = Ratings(ramp=LinearRamp(rng.choice(RAMPS_A_PER_S))) if rng.random() < 0.5 else Ratings()
+    return equipped(charge_point_id, rng, run, ratings)
+
+
+def equipped(
+    charge_point_id: str,
+    rng: random.Random,
+    run: ScenarioRun,
+    ratings: Ratings,
+    losses: Sequence[float] = LOSSES,
+) -> ChargePointPlan:
+    """Return a charge point for a run: its sensor, its interval and its share of lost frames are drawn."""
     return ChargePointPlan(
         charge_point_id=charge_point_id,
         ratings=ratings,
-        noise_sd_a=rng.uniform(0.06, 0.3),
-        bias_a=rng.uniform(-0.5, 0.5),
+        noise_sd_a=rng.uniform(*NOISE_SD_A),
+        bias_a=rng.uniform(-BIAS_A, BIAS_A),
         sample_interval_s=rng.choice(INTERVALS_S),
-        frames_lost_share=rng.choice(LOSSES),
+        frames_lost_share=rng.choice(losses),
         plugged=False,
         runs=(run,),
     )
