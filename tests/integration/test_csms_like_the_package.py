@@ -21,34 +21,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 
 from csms_parts import csms, websocket
+from ocpp_calls import VALID
 
-AT = "2026-06-01T12:00:00Z"
-METER_VALUES = [
-    {
-        "timestamp": AT,
-        "sampledValue": [
-            {"value": "1", "measurand": "Voltage", "unit": "V", "phase": "L1", "location": "Outlet"}
-        ],
-    }
-]
-VALID: dict[str, dict[str, Any]] = {
-    "Authorize": {"idTag": "BENCH"},
-    "BootNotification": {"chargePointVendor": "v", "chargePointModel": "m", "firmwareVersion": "1"},
-    "DataTransfer": {"vendorId": "v", "data": "d"},
-    "DiagnosticsStatusNotification": {"status": "Idle"},
-    "FirmwareStatusNotification": {"status": "Idle"},
-    "Heartbeat": {},
-    "MeterValues": {"connectorId": 1, "transactionId": 1, "meterValue": METER_VALUES},
-    "StartTransaction": {"connectorId": 1, "idTag": "BENCH", "meterStart": 0, "timestamp": AT},
-    "StatusNotification": {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": AT},
-    "StopTransaction": {
-        "transactionId": 1,
-        "meterStop": 9,
-        "timestamp": AT,
-        "idTag": "BENCH",
-        "transactionData": METER_VALUES,
-    },
-}
 OUR_CODES = {
     "ProtocolError": {"ProtocolError"},
     "TypeConstraintViolation": {"TypeConstraintViolation"},

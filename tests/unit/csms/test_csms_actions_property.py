@@ -11,34 +11,9 @@ from contracts.events import encode_event
 from contracts.ocpp_messages import Call, CallResult, MalformedMessage, check_call, check_result
 from csms.actions import ACTIONS, Context
 from csms.state import State
+from ocpp_calls import VALID
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-AT = "2026-06-01T12:00:00Z"
-SAMPLE = {"value": "1", "measurand": "Voltage", "unit": "V", "phase": "L1", "location": "Outlet"}
-METER_VALUES = [{"timestamp": AT, "sampledValue": [SAMPLE]}]
-VALID: dict[str, dict[str, Any]] = {
-    "Authorize": {"idTag": "BENCH"},
-    "BootNotification": {"chargePointVendor": "v", "chargePointModel": "m", "firmwareVersion": "1"},
-    "DataTransfer": {"vendorId": "v", "data": "d"},
-    "DiagnosticsStatusNotification": {"status": "Idle"},
-    "FirmwareStatusNotification": {"status": "Idle"},
-    "Heartbeat": {},
-    "MeterValues": {"connectorId": 1, "transactionId": 1, "meterValue": METER_VALUES},
-    "StartTransaction": {"connectorId": 1, "idTag": "BENCH", "meterStart": 0, "timestamp": AT},
-    "StatusNotification": {
-        "connectorId": 1,
-        "status": "Available",
-        "errorCode": "NoError",
-        "timestamp": AT,
-    },
-    "StopTransaction": {
-        "transactionId": 1,
-        "meterStop": 9,
-        "timestamp": AT,
-        "idTag": "BENCH",
-        "transactionData": METER_VALUES,
-    },
-}
 ODD_VALUES = st.one_of(
     st.none(),
     st.booleans(),
