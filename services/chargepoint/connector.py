@@ -3,7 +3,8 @@
 Two rules decide what the bus is told again. *Heal*: a module that comes back (after silence, after a restart,
 after its fault went) gets limit and start again while a transaction should deliver. *Do not heal*: a module
 that another node stopped stays stopped, the connector is SuspendedEVSE, until the next OCPP command sets a
-limit or starts a transaction. A test bench must show the attack.
+limit or starts a transaction. A test bench must show the attack. The connector's own stop is no attack: it is
+sent again until the module has been at rest once.
 """
 
 from collections.abc import Callable
@@ -41,8 +42,8 @@ from chargepoint.statuses import TRANSITIONS, Status, Trigger
 from contracts import can_frames
 from contracts.can_frames import ModuleState
 
-REPORTS_UNTIL_STARTED = 2
-"""The first report after a start may be older than it; the second without charging means a lost frame."""
+REPORTS_UNTIL_OBEYED = 2
+"""The first report after a start or stop may be older than it; the second against it means a lost frame."""
 
 
 class Waiting(Struct, frozen=True):
@@ -68,6 +69,8 @@ class Connector(Struct, frozen=True):
     stopped_by_other: bool = False
     reports_since_start: int | None = None
     """None: the module is known to have started, or is not asked to."""
+    reports_since_stop: int | None = None
+    """None: the module is known to have stopped, or is not asked to."""
 
 
 def booted(*, plugged: bool, operative: bool) -> Connector:
@@ -125,9 +128,13 @@ class _Step:
             self.become(status=target, error_code=error_code)
             self.do(Notify(target, error_code))
 
+    def command_stop(self) -> None:
+        self.do(Send(can_frames.Stop()))
+        self.become(reports_since_stop=0)
+
     def command_start(self) -> None:
         self.do(Send(can_frames.limit(self.connector.limit_a)), Send(can_frames.Start()))
-        self.become(reports_since_start=0, stopped_by_other=False)
+        self.become(reports_since_start=0, reports_since_stop=None, stopped_by_other=False)
 
 
 def _cable_plugged(run: _Step, event: CablePlugged) -> None:
@@ -175,7 +182,8 @@ def _stop(run: _Step, event: StopAccepted) -> None:
         run.refuse(Trigger.ENDED)
         return
     run.become(transaction=None, stopped_by_other=False, reports_since_start=None)
-    run.do(Send(can_frames.Stop()), EndTransaction(transaction, event.reason, event.id_tag))
+    run.command_stop()
+    run.do(EndTransaction(transaction, event.reason, event.id_tag))
     run.move(Trigger.ENDED)
     if not run.connector.operative:
         run.move(Trigger.TAKEN_OUT)
@@ -234,13 +242,14 @@ def _command_again(run: _Step) -> None:
     run.do(Send(can_frames.limit(connector.limit_a)))
     status = connector.module.status
     if connector.transaction is None and status and status.state is ModuleState.CHARGING:
-        run.do(Send(can_frames.Stop()))
+        run.command_stop()
 
 
 def _compare(run: _Step, state: ModuleState) -> None:
-    """Compare what the module does with what it was told in this transaction."""
+    """Compare what the module does with what it was told in this transaction, or at the end of the last."""
     connector = run.connector
     if connector.transaction is None:
+        _compare_stopped(run, state)
         return
     reports = connector.reports_since_start
     if state is ModuleState.CHARGING:
@@ -251,11 +260,23 @@ def _compare(run: _Step, state: ModuleState) -> None:
     elif reports is None:
         run.become(stopped_by_other=True)
         run.do(Record("module_stopped_by_other", {}))
-    elif (reports + 1) % REPORTS_UNTIL_STARTED:
+    elif (reports + 1) % REPORTS_UNTIL_OBEYED:
         run.become(reports_since_start=reports + 1)
     else:
         run.command_start()
         run.become(reports_since_start=reports + 1)
+
+
+def _compare_stopped(run: _Step, state: ModuleState) -> None:
+    reports = run.connector.reports_since_stop
+    if reports is None:  # whoever started the module since, it was not for want of a stop
+        return
+    if state is not ModuleState.CHARGING:
+        run.become(reports_since_stop=None)
+    elif reports + 1 < REPORTS_UNTIL_OBEYED:
+        run.become(reports_since_stop=reports + 1)
+    else:
+        run.command_stop()
 
 
 def _judge(run: _Step) -> None:
@@ -269,7 +290,7 @@ def _judge(run: _Step) -> None:
         or connector.stopped_by_other
         or connector.limit_a < 1  # 0x210 tells whole amperes
         or (reports is None and connector.module.offers_nothing)
-        or (reports is not None and reports >= REPORTS_UNTIL_STARTED)
+        or (reports is not None and reports >= REPORTS_UNTIL_OBEYED)
     ):
         run.move(Trigger.EVSE_WITHHOLDS)
     elif reports is None and connector.module.vehicle_takes_nothing:

@@ -304,6 +304,29 @@ class TestHeal:
         assert frames(lab.report(ModuleState.CHARGING, current_a=50.0)) == []
         assert lab.status is Status.PREPARING
 
+    def test_a_stop_frame_that_was_lost_is_sent_until_the_module_obeys(self):
+        lab = Lab().charge()
+        lab.give(StopAccepted("Remote"))
+        sent = [frames(lab.report(ModuleState.CHARGING, current_a=50.0)) for _ in range(4)]
+        assert sent == [[], [Stop()], [], [Stop()]]  # the first report may be older than the stop
+        assert frames(lab.report()) == []
+
+    def test_a_rogue_start_after_an_obeyed_stop_is_left_to_be_seen(self):
+        lab = Lab().charge()
+        lab.give(StopAccepted("Remote"))
+        lab.report(ModuleState.STOPPING)
+        assert frames(lab.report(ModuleState.CHARGING) + lab.report(ModuleState.CHARGING)) == []
+
+    def test_a_module_that_comes_back_charging_is_stopped_until_it_obeys(self):
+        lab = Lab()
+        sent = [frames(lab.report(ModuleState.CHARGING)) for _ in range(3)]
+        assert sent == [[SetLimit(100), Stop()], [], [Stop()]]
+
+    def test_a_new_start_ends_the_repeating_of_a_stop(self):
+        lab = Lab().charge()
+        lab.give(StopAccepted("Remote"), START)
+        assert Stop() not in frames([*lab.report(ModuleState.CHARGING), *lab.report(ModuleState.CHARGING)])
+
     def test_a_restart_after_a_rogue_stop_is_not_started(self):
         lab = Lab().charge()
         lab.report(ModuleState.IDLE)
