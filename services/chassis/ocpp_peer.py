@@ -10,9 +10,9 @@ import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
+from msgspec import Struct
 from websockets.exceptions import ConnectionClosed
 
 from contracts import ocpp_messages
@@ -64,8 +64,7 @@ Handler: TypeAlias = Callable[[Payload], Payload | Awaitable[Payload]]
 """Takes a checked request, returns the answer. It must not call the same peer: the loop waits for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """A message that passed, for records. `message` None: it was unreadable, and `refused` says why.
 
     An answer has its call's action and round-trip time; one to no call has neither. Where the answer is ours,

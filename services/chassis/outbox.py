@@ -181,6 +181,8 @@ class Outbox:
             # NORMAL in WAL mode: a killed process loses nothing, a power cut may lose the last instant.
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
+            # Debian's SQLite overwrites with zeros what is forgotten: every event would be written once more.
+            self._db.execute("PRAGMA secure_delete=OFF")
             self._db.executescript(_SCHEMA)
             self._bytes: int
             (self._bytes,) = self._db.execute(

@@ -225,7 +225,8 @@ class Publisher:
         link = MqttLink(
             mqtt,
             client_id=f"publisher-{name}",
-            subscriptions=tuple((topics.committed_topics(each), 1) for each in sorted(names)),
+            # Not acknowledged: a word that is lost is in the next one, or is asked for by sending again.
+            subscriptions=tuple((topics.committed_topics(each), 0) for each in sorted(names)),
             on_message=publisher._on_message,
             on_connected=publisher._on_connected,
         )

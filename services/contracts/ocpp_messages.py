@@ -5,7 +5,6 @@ schemas, which come with the `ocpp` package, by a compiled validator.
 """
 
 import json
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -43,8 +42,7 @@ _CODE_BY_KEYWORD = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A request: [2, unique_id, action, payload]."""
 
     unique_id: str
@@ -52,22 +50,20 @@ class Call:
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
-class CallResult:
+class CallResult(msgspec.Struct, frozen=True):
     """An answer: [3, unique_id, payload]."""
 
     unique_id: str
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
-class CallError:
+class CallError(msgspec.Struct, frozen=True):
     """A refusal: [4, unique_id, code, description, details]."""
 
     unique_id: str
     code: str
     description: str = ""
-    details: Payload = field(default_factory=dict)
+    details: Payload = {}
 
 
 Message: TypeAlias = Call | CallResult | CallError

@@ -6,6 +6,7 @@ A source's service is a level of its own, so that a broker's access list can nam
 import re
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 from urllib.parse import quote, unquote
 
@@ -24,6 +25,7 @@ _VERDICTS = re.compile(rf"{ROOT}/verdicts/([^/]+)/([^/]+)")
 _NAME = re.compile(r"[a-z]+:.+", re.DOTALL)
 
 
+@lru_cache(maxsize=10_000)  # asked for each event
 def partition_of(charge_point_id: str) -> int:
     """Return which of the 16 partitions carries this charge point; the same on every machine."""
     return zlib.crc32(charge_point_id.encode()) % PARTITIONS

@@ -1,10 +1,9 @@
 """How fast a peer may go: a token bucket."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """A bucket of `burst` that fills at `rate_per_s`; `tokens` were in it at `at_s`, negative: owed."""
 
     rate_per_s: float

@@ -1,8 +1,9 @@
 """What every action is given besides its payload, and what it gives back."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from contracts.events import AnyEvent, SystemEvent
 from contracts.ocpp_messages import Payload
@@ -12,8 +13,7 @@ from csms.state import State
 from csms.transaction import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """Who asks, when, and what the CSMS knows; `state` is the only thing that an action changes."""
 
     charge_point_id: str
@@ -55,8 +55,7 @@ class Context:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The response's payload, and the events to publish."""
 
     payload: Payload

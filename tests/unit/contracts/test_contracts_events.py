@@ -27,6 +27,7 @@ from contracts.events import (
     TransactionEnded,
     TransactionStarted,
 )
+from contracts.ocpp_messages import MAX_DEPTH
 
 AT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 BOOT = uuid.UUID(int=7)
@@ -297,6 +298,16 @@ def test_event_that_contains_itself_is_not_encoded() -> None:
     detail["again"] = detail
     with pytest.raises(MalformedEvent, match="recursion"):
         events.encode_event(SystemEvent(at=AT, service="csms", name="x", detail=detail))
+
+
+def test_payload_as_deep_as_a_message_may_be_comes_back() -> None:
+    """It is not read back before it is numbered, so whatever a message brings must be readable."""
+    payload: dict[str, Any] = {"a": [2**63 - 1, -(2**63), 1e308, "\u2028\x7f", None]}
+    for _ in range(MAX_DEPTH):
+        payload = {"": [payload]}
+    seen = OcppMessageSeen(at=AT, direction="received", message_type="call", payload=payload)
+    batch = events.encode_batch("a:b/events/00", BOOT, 1, 0, [events.encode_event(seen)])
+    assert events.decode_batch(batch).events == [seen]
 
 
 @given(st.lists(st.sampled_from(["\0", "\\", "\\u0000", "u0000", "a", '"'])).map("".join))
