@@ -11,6 +11,7 @@ from uuid import UUID
 
 from websockets.asyncio.client import ClientConnection
 
+from chassis.waiting import Signal
 from contracts.injections import Network
 
 _NONE_YET = random.Random(0)  # 2.5 kB: one for all who never draw
@@ -25,7 +26,7 @@ class Line:
     draws: random.Random = field(default_factory=lambda: _NONE_YET)
     """Each injection brings its own."""
     _cuts: set[UUID] = field(default_factory=set)
-    _whole: asyncio.Event = field(default_factory=asyncio.Event)
+    _whole: Signal = field(default_factory=Signal)
     _connection: ClientConnection | None = None
 
     def cut(self, injection_id: UUID) -> None:

@@ -25,6 +25,7 @@ from chargepoint.line import Line
 from chargepoint.transaction_queue import Queued, TransactionQueue
 from chassis import backoff
 from chassis.ocpp_peer import CallFailed, CallRefused, CallTimedOut, Handler, OcppPeer, PeerLost
+from chassis.waiting import Mailbox, Signal
 from contracts.errors import ContractError
 from contracts.ocpp_messages import MAX_MESSAGE_BYTES, SUBPROTOCOL, MalformedMessage, Payload
 
@@ -113,10 +114,10 @@ class OcppClient:
         self._delays_s = backoff.delays_s(longest_s=reconnect_longest_s)
         self._peer: OcppPeer | None = None
         self._is_accepted = False
-        self._posts: asyncio.Queue[tuple[str, Payload]] = asyncio.Queue(MAX_POSTS)
+        self._posts: Mailbox[tuple[str, Payload]] = Mailbox(MAX_POSTS)
         self._door = Door()
-        self._boot_now = asyncio.Event()
-        self._heartbeat_changed = asyncio.Event()
+        self._boot_now = Signal()
+        self._heartbeat: asyncio.TimerHandle | None = None
         self.dropped_posts = 0
         """Messages outside of transactions that nobody was there for."""
 
@@ -133,9 +134,7 @@ class OcppClient:
         if not self.is_online and not (triggered and self._peer is not None):
             self.dropped_posts += 1
             return
-        try:
-            self._posts.put_nowait((action, payload))
-        except asyncio.QueueFull:
+        if not self._posts.put((action, payload)):
             self.dropped_posts += 1
 
     async def call(self, action: str, payload: Payload) -> Payload:
@@ -152,7 +151,8 @@ class OcppClient:
 
     def heartbeat_changed(self) -> None:
         """Take note that HeartbeatInterval is another now."""
-        self._heartbeat_changed.set()
+        if self.is_online:
+            self._plan_heartbeat()
 
     async def run(self, handlers: Mapping[str, Handler], door: Door | None = None) -> None:
         """Stay connected for ever; `handlers` answer the CSMS's commands. `door`: who connects at once."""
@@ -191,7 +191,7 @@ class OcppClient:
     async def _connected(self, handlers: Mapping[str, Handler], passage: Passage) -> None:
         ping_s = self._listener.configuration.whole("WebSocketPingInterval") or None
         try:
-            async with connect(
+            connection = await connect(
                 self._address.full_url,
                 subprotocols=[Subprotocol(SUBPROTOCOL)],
                 additional_headers=self._address.headers,
@@ -203,8 +203,14 @@ class OcppClient:
                 ping_timeout=_PING_TIMEOUT_S,
                 max_size=MAX_MESSAGE_BYTES,
                 logger=_websockets_log,
-            ) as connection:
+            )
+            for handshake in (connection.request, connection.response):
+                if handshake is not None:
+                    handshake.headers.clear()  # 5 kB that nobody reads again
+            try:
                 await self._serve(connection, handlers, passage)
+            finally:
+                await connection.close(CloseCode.GOING_AWAY)
         except (OSError, InvalidHandshake, ConnectionClosed) as error:
             raise CsmsLost(str(error) or type(error).__name__) from error
         except ExceptionGroup as group:
@@ -220,20 +226,20 @@ class OcppClient:
             raise CsmsLost(f"it does not speak {SUBPROTOCOL}")
         line = self._line.over(connection)
         self._peer = OcppPeer(line, handlers, call_timeout_s=self._call_timeout_s)
-        self._posts = asyncio.Queue(MAX_POSTS)
+        self._posts = Mailbox(MAX_POSTS)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._peer.run(), name="ocpp receives")
                 tasks.create_task(self._send_posts(self._peer), name="ocpp posts")
                 await self._register(self._peer, passage)
                 passage.through()
-                tasks.create_task(self._deliver(self._peer), name="ocpp delivers")
-                tasks.create_task(self._keep_heartbeat(), name="ocpp heartbeat")
+                self._plan_heartbeat()
+                await self._deliver(self._peer)
         finally:
+            self._end_heartbeat()
             was_online, self._peer = self.is_online, None
             if was_online:
                 self._listener.disconnected()
-            await connection.close(CloseCode.GOING_AWAY)
 
     async def _register(self, peer: OcppPeer, passage: Passage) -> None:
         """Send BootNotification until accepted; a connection made again in the same boot needs none.
@@ -270,13 +276,16 @@ class OcppClient:
         would keep StopTransaction waiting behind them for hours.
         """
         while True:
-            queued = await self._queue.next()
-            try:
-                answer = await peer.call(queued.action, queued.payload)
-            except (CallRefused, CallTimedOut, MalformedMessage) as error:
-                await self._refused(queued, error)
-            else:
-                self._listener.delivered(queued, answer)
+            # Not by a name, which would keep the last message, 4 kB, for as long as the next one takes to come.
+            await self._deliver_one(peer, await self._queue.next())
+
+    async def _deliver_one(self, peer: OcppPeer, queued: Queued) -> None:
+        try:
+            answer = await peer.call(queued.action, queued.payload)
+        except (CallRefused, CallTimedOut, MalformedMessage) as error:
+            await self._refused(queued, error)
+        else:
+            self._listener.delivered(queued, answer)
 
     async def _refused(self, queued: Queued, error: Exception) -> None:
         attempts = self._queue.refused(queued)
@@ -290,7 +299,7 @@ class OcppClient:
 
     async def _send_posts(self, peer: OcppPeer) -> None:
         while True:
-            action, payload = await self._posts.get()
+            action, payload = await self._posts.take()
             try:
                 await peer.call(action, payload)
             except PeerLost:
@@ -298,15 +307,20 @@ class OcppClient:
             except (CallFailed, MalformedMessage) as error:
                 log.warning("%s: %s", action, error)
 
-    async def _keep_heartbeat(self) -> None:
-        while True:
-            self._heartbeat_changed.clear()
-            interval_s = self._listener.configuration.whole("HeartbeatInterval")
-            try:
-                async with asyncio.timeout(interval_s or None):
-                    await self._heartbeat_changed.wait()
-            except TimeoutError:
-                self.post("Heartbeat", {})
+    def _plan_heartbeat(self) -> None:
+        self._end_heartbeat()
+        interval_s = self._listener.configuration.whole("HeartbeatInterval")
+        if interval_s:
+            self._heartbeat = asyncio.get_running_loop().call_later(interval_s, self._beat)
+
+    def _end_heartbeat(self) -> None:
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+            self._heartbeat = None
+
+    def _beat(self) -> None:
+        self.post("Heartbeat", {})
+        self._plan_heartbeat()
 
 
 def _first(group: ExceptionGroup[Exception]) -> Exception:

@@ -5,12 +5,12 @@ they are sent: the CSMS's id comes with its answer to StartTransaction, which is
 Delivery is at least once: a process killed between the answer and its entry here sends the message again.
 """
 
-import asyncio
 import json
 import sqlite3
 from dataclasses import dataclass
 
 from chargepoint.store import Store
+from chassis.waiting import Signal
 from contracts.ocpp_messages import Payload
 
 UNKNOWN_TRANSACTION_ID = -1
@@ -64,7 +64,7 @@ class TransactionQueue:
         (self._length,) = self._db.execute(
             "SELECT count(*) FROM messages WHERE scope = ?", (store.scope,)
         ).fetchone()
-        self._filled, self._emptied = asyncio.Event(), asyncio.Event()
+        self._filled, self._emptied = Signal(), Signal()
         self.dropped = 0
         """MeterValues that had to make room."""
 

@@ -9,6 +9,7 @@ from typing import Self
 import can
 
 from chassis.can_bus import GROUP, LOOPBACK, MulticastBus
+from chassis.waiting import Mailbox
 from contracts import can_frames
 from contracts.can_frames import Frame
 
@@ -63,7 +64,7 @@ class CanLink:
 
     def __init__(self, bus: can.BusABC) -> None:
         self._bus = bus
-        self._queue: asyncio.Queue[RawFrame] = asyncio.Queue(QUEUE_FRAMES)
+        self._queue: Mailbox[RawFrame] = Mailbox(QUEUE_FRAMES)
         self.dropped = 0
         """Frames that arrived while the queue was full."""
         self._received = 0
@@ -108,17 +109,14 @@ class CanLink:
                 self._malformed += 1
                 continue
             self._received += 1
-            try:
-                self._queue.put_nowait(
-                    RawFrame(message.arbitration_id, bytes(message.data), message.is_extended_id)
-                )
-            except asyncio.QueueFull:
+            frame = RawFrame(message.arbitration_id, bytes(message.data), message.is_extended_id)
+            if not self._queue.put(frame):
                 self.dropped += 1
 
     async def frames(self) -> AsyncIterator[RawFrame]:
         """Yield every frame that another node sent, in order, for ever."""
         while True:
-            yield await self._queue.get()
+            yield await self._queue.take()
 
     def send(self, frame: Frame) -> RawFrame:
         """Put a frame on the bus and return it as it was sent; one that the interface refuses is counted."""
