@@ -276,7 +276,7 @@ class OcppClient:
         would keep StopTransaction waiting behind them for hours.
         """
         while True:
-            # Not by a name, which would keep the last message, 4 kB, for as long as the next one takes to come.
+            # Not by a name, which would keep the last message, 4 kB, until the next one comes.
             await self._deliver_one(peer, await self._queue.next())
 
     async def _deliver_one(self, peer: OcppPeer, queued: Queued) -> None:
