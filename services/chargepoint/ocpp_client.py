@@ -204,9 +204,10 @@ class OcppClient:
                 max_size=MAX_MESSAGE_BYTES,
                 logger=_websockets_log,
             )
-            for handshake in (connection.request, connection.response):
-                if handshake is not None:
-                    handshake.headers.clear()  # 5 kB that nobody reads again
+            if connection.request is not None and connection.response is not None:
+                # 5 kB that nobody reads again. The response stays: by it websockets knows that it came.
+                connection.request.headers.clear()
+                connection.response.headers.clear()
             try:
                 await self._serve(connection, handlers, passage)
             finally:
