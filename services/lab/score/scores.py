@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lab.score.picture import Point
@@ -90,31 +91,70 @@ class Gathered:
 def verdict(
     rows: Sequence[Mapping[str, Any]], benign: Sequence[Mapping[str, Any]], names: Sequence[str]
 ) -> str:
-    """Return in words whether a baseline wins: on a scenario, and on the whole.
+    """Return in words how the baselines of these names fare beside ours: on the whole, and on a scenario.
 
-    On a scenario: a higher recall. On the whole: a higher mean recall at no more false alarms.
+    On a scenario the recall counts; on the whole the mean of the recalls and the false alarms of all life:
+    who wins is better in one of them and worse in neither.
     """
+    rows = [row for row in rows if row["events"]]
     if not rows:
         return "No anomaly was judged."
-    wins = [
+    if not names:
+        return "No trivial baseline was judged."
+    ours = _Whole.of(rows, benign)
+    theirs = {
+        name: _Whole.of([row["baselines"][name] for row in rows], [row["baselines"][name] for row in benign])
+        for name in names
+    }
+    winners = [f"{name} ({whole})" for name, whole in theirs.items() if whole.beats(ours)]
+    equals = [name for name, whole in theirs.items() if whole == ours]
+    told = []
+    if winners:
+        told.append(f"On the whole {', '.join(winners)} {_verb(winners, 'win')} over ours ({ours}).")
+    if equals:
+        told.append(f"On the whole {', '.join(equals)} {_verb(equals, 'equal')} ours ({ours}).")
+    if not told:
+        told.append("No trivial baseline wins on the whole.")
+    higher = [
         f"{name} on {row['scenario']}"
         for name in names
         for row in rows
-        if (row["baselines"][name]["recall"] or 0.0) > (row["recall"] or 0.0)
+        if row["baselines"][name]["recall"] > row["recall"]
     ]
-    ours = _mean_recall(rows), sum(row["false_alarms"] for row in benign)
-    whole = [
-        name
-        for name in names
-        if _mean_recall([row["baselines"][name] for row in rows]) >= ours[0]
-        and sum(row["baselines"][name]["false_alarms"] for row in benign) <= ours[1]
-    ]
-    told = f"On the whole {', '.join(whole)} wins." if whole else "No trivial baseline wins on the whole."
-    return f"{told} A higher recall than ours: {'; '.join(wins)}." if wins else f"{told} Nor on any scenario."
+    if higher:
+        told.append(f"A higher recall than ours: {'; '.join(higher)}.")
+    elif winners or equals:
+        told.append("On no scenario is a recall higher than ours.")
+    else:
+        told.append("Nor on any scenario.")
+    return " ".join(told)
 
 
-def _mean_recall(rows: Sequence[Mapping[str, Any]]) -> float:
-    return sum(row["recall"] or 0.0 for row in rows) / len(rows)
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """What counts of a judge on the whole."""
+
+    recall: float
+    false_alarms: int
+
+    @classmethod
+    def of(cls, rows: Sequence[Mapping[str, Any]], benign: Sequence[Mapping[str, Any]]) -> "_Whole":
+        """Return it, of a judge's rows with events and of those without."""
+        mean = sum(row["recall"] for row in rows) / len(rows)
+        return cls(mean, sum(row["false_alarms"] for row in (*rows, *benign)))
+
+    def beats(self, other: "_Whole") -> bool:
+        """Return whether it is better in something and worse in nothing."""
+        is_worse = self.recall < other.recall or self.false_alarms > other.false_alarms
+        return not is_worse and self != other
+
+    def __str__(self) -> str:
+        alarms = "1 false alarm" if self.false_alarms == 1 else f"{self.false_alarms} false alarms"
+        return f"mean recall {self.recall:.3g}, {alarms}"
+
+
+def _verb(names: Sequence[str], verb: str) -> str:
+    return verb if len(names) > 1 else f"{verb}s"
 
 
 def _order(kind: Kind) -> tuple[str, int, str]:
