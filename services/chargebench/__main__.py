@@ -13,6 +13,8 @@ class Command(NamedTuple):
     help: str
     extra: str = "embedded"
     """Of the distribution: what brings the libraries that it needs."""
+    make: str = "make .venv/demo"
+    """What brings them in the source tree."""
 
 
 COMMANDS = {
@@ -25,7 +27,12 @@ COMMANDS = {
     ),
     "simulate": Command("lab.simulated.__main__", "make a data set, much faster than real time"),
     "replay": Command("lab.replay.__main__", "what detectors would have told of recorded life"),
-    "score": Command("lab.score.__main__", "how well anomalies are found, beside trivial baselines", "score"),
+    "score": Command(
+        "lab.score.__main__",
+        "how well anomalies are found, beside trivial baselines",
+        "score",
+        "make .venv/dev, which make score does first",
+    ),
 }
 """In the order in which --help lists them. Looked up by name, since the parts do not import each other."""
 
@@ -48,14 +55,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     try:
         perform: Callable[[list[str]], int] = importlib.import_module(command.module).main
+        return perform(line)
     except ModuleNotFoundError as error:
         print(
             f"chargebench {name}: {error.name} is not installed; pip install 'chargebench[{command.extra}]', "
-            "or in the source tree: make .venv/dev",
+            f"or in the source tree: {command.make}",
             file=sys.stderr,
         )
         return 2
-    return perform(line)
 
 
 def _help() -> str:

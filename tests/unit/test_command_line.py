@@ -1,10 +1,16 @@
 """`chargebench`: every command of the table has who performs it, and nonsense is told kindly."""
 
 import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from chargebench.__main__ import COMMANDS, main
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -30,17 +36,81 @@ def test_nonsense_ends_with_status_2(line: list[str], capsys: pytest.CaptureFixt
     assert "chargebench" in capsys.readouterr().err
 
 
-def test_a_library_that_is_missing_is_named(
+# Run where only what `make demo` installs can be imported; the rest is as if it were not there.
+WITH_DEMO_ONLY = """
+import importlib.metadata, runpy, sys
+
+def normalised(name):
+    return name.lower().replace("_", "-").replace(".", "-")
+
+class Missing:
+    names = {
+        module
+        for module, brought_by in importlib.metadata.packages_distributions().items()
+        if not {normalised(name) for name in brought_by} & {"chargebench", *sys.argv[1].split()}
+    }
+
+    def find_spec(self, name, path=None, target=None):
+        if name in self.names:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+assert "scipy" in Missing.names and "rich" not in Missing.names
+sys.meta_path.insert(0, Missing())
+from chargebench.__main__ import main
+
+for line in sys.argv[2:]:
+    try:
+        status = main(line.split())
+    except SystemExit as ended:
+        status = ended.code
+    assert status == (0 if "--help" in line else 2), line
+"""
+SCENARIO_COMMANDS = ("list", "show", "run", "stop", "runs", "compare", "export")
+
+
+def run_with_demo_only(*lines: str) -> subprocess.CompletedProcess[str]:
+    ran = subprocess.run(
+        [sys.executable, "deploy/lock_subset.py", "demo"],
+        capture_output=True, text=True, check=True, cwd=ROOT, timeout=60,
+    )  # fmt: skip
+    demo = " ".join(re.findall(r"^([A-Za-z0-9._-]+)(?:\[\S+\])?==", ran.stdout, re.MULTILINE))
+    return subprocess.run(
+        [sys.executable, "-c", WITH_DEMO_ONLY, demo.lower(), *lines],
+        capture_output=True, text=True, check=False, cwd=ROOT, timeout=120,
+    )  # fmt: skip
+
+
+def test_every_help_needs_no_more_than_the_demo() -> None:
+    helps = [
+        *(f"{name} --help" for name in COMMANDS),
+        *(f"scenario {name} --help" for name in SCENARIO_COMMANDS),
+    ]
+    done = run_with_demo_only(*helps)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_needs_more_says_so_at_once() -> None:
+    """Not after an hour of simulation."""
+    done = run_with_demo_only("score", "score --quick --memory")
+    assert (done.returncode, done.stdout) == (0, "")
+    told = (
+        "chargebench score: scipy is not installed; pip install 'chargebench[score]', "
+        "or in the source tree: make .venv/dev, which make score does first"
+    )
+    assert done.stderr.splitlines() == [told, told]
+
+
+def test_a_command_whose_libraries_are_missing_names_them(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`make demo`'s environment has no scipy."""
+    """As in the image of one service."""
 
     def without(module: str) -> None:
-        raise ModuleNotFoundError(f"No module named {module}", name="scipy")
+        raise ModuleNotFoundError(f"No module named {module}", name="arro3")
 
     monkeypatch.setattr(importlib, "import_module", without)
-    assert main(["score"]) == 2
+    assert main(["simulate"]) == 2
     assert (
-        "chargebench score: scipy is not installed; pip install 'chargebench[score]'"
+        "chargebench simulate: arro3 is not installed; pip install 'chargebench[embedded]'"
         in capsys.readouterr().err
     )

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import importlib.metadata
+import importlib.util
 import json
 import os
 import sys
@@ -50,7 +51,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         prog="chargebench score",
         description="Simulate runs of every scenario within benign life, and benign life alone, and judge the"
         " detectors beside trivial baselines: score.json, score.html, score.md. It takes a while;"
-        " fewer --events, --benign-days and --negative-days make it shorter and the intervals wider.",
+        " fewer --events, --benign-days and --negative-days make it shorter and the intervals wider. Its libraries"
+        " are the extra score; `make score` installs them.",
         epilog="Example: chargebench score --events 10 --benign-days 6 --only repeated-current-fluctuation",
     )
     parser.add_argument("--events", type=int, default=60, metavar="N", help="a scenario (default 60)")
@@ -106,8 +108,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def main(line: list[str]) -> int:
-    """Run it; exit status 0: it was scored, 2: it could not start."""
+    """Run it; exit status 0: it was scored, 2: it could not start. Raises ModuleNotFoundError."""
     asked = _parse(line[1:])
+    _demand_libraries(asked)
     console = Console(highlight=False)
     if asked.spread < 1:
         print(f"chargebench score: --spread {asked.spread:g}: a factor is at least 1", file=sys.stderr)
@@ -148,6 +151,14 @@ def main(line: list[str]) -> int:
     _show(console, scores)
     console.print(f"{asked.out / 'score.html'} has the whole report")
     return 0
+
+
+def _demand_libraries(asked: argparse.Namespace) -> None:
+    """Raise ModuleNotFoundError now rather than after an hour."""
+    of_simulation = ("matplotlib",) if asked.quick else ("matplotlib", "river", "stumpy")
+    for name in ("scipy", *(() if asked.memory else of_simulation)):
+        if importlib.util.find_spec(name) is None:
+            raise ModuleNotFoundError(f"no module named {name!r}", name=name)
 
 
 def _of_memory(asked: argparse.Namespace, scenarios: Iterable[Scenario], console: Console) -> int:
