@@ -51,8 +51,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         prog="chargebench score",
         description="Simulate runs of every scenario within benign life, and benign life alone, and judge the"
         " detectors beside trivial baselines: score.json, score.html, score.md. It takes a while;"
-        " fewer --events, --benign-days and --negative-days make it shorter and the intervals wider. Its libraries"
-        " are the extra score; `make score` installs them.",
+        " fewer --events, --benign-days and --negative-days make it shorter and the intervals wider."
+        " Its libraries are the extra score; `make score` installs them.",
         epilog="Example: chargebench score --events 10 --benign-days 6 --only repeated-current-fluctuation",
     )
     parser.add_argument("--events", type=int, default=60, metavar="N", help="a scenario (default 60)")
