@@ -86,9 +86,10 @@ async def _progress(duration_s: float, say: Say) -> None:
 
 
 def _end_on_signal() -> None:
+    """End by the first signal; another would break off what the first one cleans up."""
     task = asyncio.current_task()
     if task is not None:
-        _on_signal(task.cancel)
+        _on_signal(lambda: None if task.cancelling() else task.cancel())
 
 
 async def _backup_or_restore(arguments: argparse.Namespace) -> int:
