@@ -30,8 +30,8 @@ from chargepoint.connector import Connector
 from chargepoint.settings import Place, Settings, buses_of
 from chargepoint.station import Station
 from chargepoint.store import Store
-from chassis.can_bus import LOOPBACK
-from chassis.can_link import CanLink, RawFrame, open_bus
+from chassis.can_bus import LOOPBACK, RawFrame
+from chassis.can_link import CanLink, open_bus
 from chassis.settings import read
 from contracts import can_frames
 from contracts.can_frames import Faults, Frame, ModuleState, Output, SetLimit, Start, Status, Stop, Thermal

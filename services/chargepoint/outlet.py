@@ -35,7 +35,8 @@ from chargepoint.smart_charging import Supply
 from chargepoint.statuses import Status
 from chargepoint.store import Store
 from chargepoint.transaction_queue import TransactionQueue
-from chassis.can_link import CanLink, RawFrame, Tally
+from chassis.can_bus import RawFrame
+from chassis.can_link import CanLink, Tally
 from contracts import can_frames
 from contracts.can_frames import Faults, Frame, Keepalive, SetLimit, Stop
 from contracts.errors import MalformedFrame

@@ -13,7 +13,8 @@ from charger import arbitration
 from charger import module as modules
 from charger.arbitration import Flooded
 from charger.module import Module
-from chassis.can_link import CanLink, RawFrame, Tally
+from chassis.can_bus import RawFrame
+from chassis.can_link import CanLink, Tally
 from chassis.process import every
 from contracts import can_frames
 from contracts.backplane import LEASE_TIMEOUT_S, Fault
@@ -97,12 +98,8 @@ class CanNode:
     async def run(self) -> None:
         """Listen and publish for ever; closes the bus when cancelled."""
         async with self._link, asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen(), name=f"{self._name} listens")
+            tasks.create_task(self._link.listen(self._hear), name=f"{self._name} listens")
             await every(READING_PERIOD_S, self._publish)
-
-    async def _listen(self) -> None:
-        async for raw in self._link.frames():
-            self._hear(raw)
 
     def _hear(self, raw: RawFrame) -> None:
         if raw.extended:

@@ -11,6 +11,7 @@ import select
 import socket
 import struct
 import time
+from functools import lru_cache
 from typing import Annotated, Any
 
 import can
@@ -76,31 +77,51 @@ class Datagram(Struct, frozen=True):
     dlc: int
     data: Annotated[bytes, Meta(max_length=8)]
 
-    @property
-    def is_classic_data_frame(self) -> bool:
-        """Whether it carries data and its parts fit each other."""
-        is_other_kind = self.is_remote_frame or self.is_error_frame or self.is_fd
-        has_fitting_id = self.is_extended_id or self.arbitration_id <= 0x7FF
-        return not is_other_kind and has_fitting_id and self.dlc == len(self.data)
+
+class RawFrame(Struct, frozen=True, gc=False):
+    """A frame as it was on the bus: 11- or 29-bit identifier and up to 8 bytes."""
+
+    can_id: int
+    data: bytes
+    extended: bool = False
 
 
 _DECODER = msgspec.msgpack.Decoder(Datagram)
 
 
-def unpack(datagram: bytes) -> Datagram | None:
+def unpack(payload: bytes) -> RawFrame | None:
     """Return the classic CAN data frame in a datagram, or None where there is none."""
     try:
-        frame = _DECODER.decode(datagram)
+        frame = _DECODER.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return frame if frame.is_classic_data_frame else None
+    is_other_kind = frame.is_remote_frame or frame.is_error_frame or frame.is_fd
+    has_fitting_id = frame.is_extended_id or frame.arbitration_id <= 0x7FF
+    if is_other_kind or not has_fitting_id or frame.dlc != len(frame.data):
+        return None
+    return RawFrame(frame.arbitration_id, frame.data, frame.is_extended_id)
+
+
+@lru_cache(4096)
+def _around(can_id: int, length: int) -> tuple[bytes, bytes]:
+    """Return what python-can packs before and after so many bytes of an 11-bit identifier's data."""
+    message = can.Message(arbitration_id=can_id, data=bytes(length), is_extended_id=False)
+    name = b"\xa4data\xc4" + bytes([length])
+    before, _, after = pack_message(message).partition(name + bytes(length))
+    return before + name, after
+
+
+def datagram(can_id: int, data: bytes) -> bytes:
+    """Return what python-can packs a classic frame of an 11-bit identifier into."""
+    before, after = _around(can_id, len(data))
+    return before + data + after
 
 
 class MulticastBus(can.BusABC):
     """One CAN bus: a UDP port of the group `channel`, on one network interface.
 
     `malformed` counts datagrams that were no classic CAN data frame; `refused` counts frames that the kernel
-    would not take.
+    would not take. `read` and `put` are for nodes of many buses: a can.Message costs more than its frame.
     """
 
     def __init__(
@@ -131,27 +152,55 @@ class MulticastBus(can.BusABC):
             readable.register(self._receiver, select.POLLIN)
             readable.poll(None if timeout is None else max(0.0, timeout) * 1000)
         try:
-            datagram, sender = self._receiver.recvfrom(_MAX_DATAGRAM)
+            payload, sender = self._receiver.recvfrom(_MAX_DATAGRAM)
         except BlockingIOError:
             return None, False
         if sender == self._own_address:
             return None, False
-        frame = unpack(datagram)
+        frame = unpack(payload)
         if frame is None:
             self.malformed += 1
             return None, False
         message = can.Message(
             timestamp=time.time(),  # when it was heard, as every CAN interface does
-            arbitration_id=frame.arbitration_id,
-            is_extended_id=frame.is_extended_id,
+            arbitration_id=frame.can_id,
+            is_extended_id=frame.extended,
             data=frame.data,
         )
         return message, False
 
+    def read(self, most: int) -> list[RawFrame]:
+        """Return the frames that wait, of `most` datagrams: all at once and without a can.Message each."""
+        frames: list[RawFrame] = []
+        receive, own_address = self._receiver.recvfrom, self._own_address
+        for _ in range(most):
+            try:
+                payload, sender = receive(_MAX_DATAGRAM)
+            except BlockingIOError:
+                break
+            except OSError:  # an interface that went down; it may come back
+                self.malformed += 1
+                break
+            if sender == own_address:
+                continue
+            frame = unpack(payload)
+            if frame is None:
+                self.malformed += 1
+            else:
+                frames.append(frame)
+        return frames
+
+    def put(self, can_id: int, data: bytes) -> None:
+        """Send a classic frame of an 11-bit identifier as `send` does, without a can.Message."""
+        self._put(datagram(can_id, data))
+
     def send(self, msg: can.Message, timeout: float | None = None) -> None:  # noqa: ARG002 - never blocks
         """Send a frame to every node of the bus but ourselves; a frame that the kernel refuses is counted."""
+        self._put(pack_message(msg))
+
+    def _put(self, payload: bytes) -> None:
         try:
-            self._sender.send(pack_message(msg))
+            self._sender.send(payload)
         except OSError:
             # A bus without a listener or without room: CAN has no acknowledgement to tell us either.
             self.refused += 1

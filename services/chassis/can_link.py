@@ -2,28 +2,19 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Never, Self
 
 import can
 
-from chassis.can_bus import GROUP, LOOPBACK, MulticastBus
+from chassis.can_bus import GROUP, LOOPBACK, MulticastBus, RawFrame
 from chassis.waiting import Mailbox
 from contracts import can_frames
 from contracts.can_frames import Frame
 
 QUEUE_FRAMES = 4096
 _DRAIN = 64  # frames read in one turn of the loop, so that a flood cannot hold it
-
-
-@dataclass(frozen=True, slots=True)
-class RawFrame:
-    """A frame as it was on the bus: 11- or 29-bit identifier and up to 8 bytes."""
-
-    can_id: int
-    data: bytes
-    extended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +51,11 @@ def open_bus(
 
 
 class CanLink:
-    """The shell's side of a bus. Use as an async context manager; iterate `frames()` in one task."""
+    """The shell's side of a bus: an async context manager. In one task, `listen` or iterate `frames()`.
+
+    Who listens is called as frames are read: no queue and no task's turn for each. One whose work would hold
+    up the loop takes them from the queue of `frames()`.
+    """
 
     def __init__(self, bus: can.BusABC) -> None:
         self._bus = bus
@@ -71,6 +66,8 @@ class CanLink:
         self._sent = 0
         self._malformed = 0
         self._refused = 0
+        self._hear: Callable[[RawFrame], None] = self._queue_up
+        self._failed: asyncio.Future[Never] | None = None
 
     @property
     def malformed(self) -> int:
@@ -97,6 +94,19 @@ class CanLink:
         self._bus.shutdown()
 
     def _read(self) -> None:
+        try:
+            for frame in self._waiting():
+                self._received += 1
+                self._hear(frame)
+        except Exception as error:
+            if self._failed is None or self._failed.done():
+                raise
+            self._failed.set_exception(error)
+
+    def _waiting(self) -> Iterable[RawFrame]:
+        return self._bus.read(_DRAIN) if isinstance(self._bus, MulticastBus) else self._others_waiting()
+
+    def _others_waiting(self) -> Iterator[RawFrame]:
         for _ in range(_DRAIN):
             try:
                 message = self._bus.recv(0)
@@ -108,15 +118,26 @@ class CanLink:
             if message.is_remote_frame or message.is_error_frame or message.is_fd:
                 self._malformed += 1
                 continue
-            self._received += 1
-            frame = RawFrame(message.arbitration_id, bytes(message.data), message.is_extended_id)
-            if not self._queue.put(frame):
-                self.dropped += 1
+            yield RawFrame(message.arbitration_id, bytes(message.data), message.is_extended_id)
+
+    def _queue_up(self, frame: RawFrame) -> None:
+        if not self._queue.put(frame):
+            self.dropped += 1
 
     async def frames(self) -> AsyncIterator[RawFrame]:
         """Yield every frame that another node sent, in order, for ever."""
         while True:
             yield await self._queue.take()
+
+    async def listen(self, hear: Callable[[RawFrame], None]) -> None:
+        """Call `hear` with every frame that another node sends, in order, until it raises something."""
+        while self._queue:
+            hear(await self._queue.take())
+        self._failed, self._hear = asyncio.get_running_loop().create_future(), hear
+        try:
+            await self._failed
+        finally:
+            self._failed, self._hear = None, self._queue_up
 
     def send(self, frame: Frame) -> RawFrame:
         """Put a frame on the bus and return it as it was sent; one that the interface refuses is counted."""
@@ -125,6 +146,9 @@ class CanLink:
     def send_raw(self, can_id: int, data: bytes) -> RawFrame:
         """Put any frame of an 11-bit identifier on the bus, as `send` does."""
         self._sent += 1
+        if isinstance(self._bus, MulticastBus):
+            self._bus.put(can_id, data)
+            return RawFrame(can_id, data)
         try:
             self._bus.send(can.Message(arbitration_id=can_id, data=data, is_extended_id=False))
         except (can.CanError, OSError):

@@ -52,6 +52,10 @@ class Mailbox(Generic[T]):
         self._items: list[T] = []  # a list: a deque is 0.7 kB even when empty
         self._arrived = Signal()
 
+    def __len__(self) -> int:
+        """Return how many items wait."""
+        return len(self._items)
+
     def put(self, item: T) -> bool:
         """Add an item; False where it is full, and the item is not taken."""
         if len(self._items) >= self._most:

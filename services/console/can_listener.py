@@ -151,7 +151,7 @@ class CanListener:
         if frame is None:
             self._malformed += 1
             return
-        self._live.hear_can(key, frame.arbitration_id, frame.data, time.time(), extended=frame.is_extended_id)
+        self._live.hear_can(key, frame.can_id, frame.data, time.time(), extended=frame.extended)
 
     def _report(self) -> None:
         where = f"UDP port {self._backplane_port} on {self._interface}"

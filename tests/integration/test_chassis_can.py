@@ -17,11 +17,14 @@ import can
 import msgpack
 import pytest
 from can.interfaces.udp_multicast.utils import pack_message, unpack_message
+from hypothesis import given
+from hypothesis import strategies as st
 
+from chargepoint_parts import until
 from chassis import identity
 from chassis.backplane_link import BackplaneLink
-from chassis.can_bus import GROUP, LOOPBACK, MulticastBus, open_receiver, open_sender
-from chassis.can_link import QUEUE_FRAMES, CanLink, RawFrame, open_bus
+from chassis.can_bus import GROUP, LOOPBACK, MulticastBus, RawFrame, datagram, open_receiver, open_sender
+from chassis.can_link import QUEUE_FRAMES, CanLink, open_bus
 from chassis.process import every
 from contracts import backplane
 from contracts.backplane import Lease, Offer
@@ -127,6 +130,36 @@ MALFORMED = {
 }
 
 
+async def test_who_listens_is_called_in_order_what_waited_before_included(port: int) -> None:
+    called: list[RawFrame] = []
+    async with CanLink(open_bus(port)) as link, CanLink(open_bus(port)) as other:
+        other.send(Current(1))
+        await until(lambda: link.tally.received == 1, "the first frame")
+        listening = asyncio.create_task(link.listen(called.append))
+        await asyncio.sleep(0)
+        for current_a in range(2, 99):
+            other.send(Current(current_a))
+        other.send(Current(99))
+        await until(lambda: MARKER in called, "the last frame")
+        listening.cancel()
+    assert called == [RawFrame(0x300, bytes((current_a, 0))) for current_a in range(1, 100)]
+
+
+async def test_what_a_listener_raises_ends_its_listening(port: int) -> None:
+    def hear(raw: RawFrame) -> None:
+        raise KeyError(raw.can_id)
+
+    async with CanLink(open_bus(port)) as link, CanLink(open_bus(port)) as other:
+        listening = asyncio.create_task(link.listen(hear))
+        await asyncio.sleep(0)
+        other.send(Start())
+        with pytest.raises(KeyError, match="512"):
+            async with asyncio.timeout(5):
+                await listening
+        other.send(Current(99))
+        assert await heard_until_marker(link) == [], "whoever comes next hears what comes next"
+
+
 @pytest.mark.parametrize("case", MALFORMED)
 async def test_what_is_no_classic_frame_is_counted_and_the_bus_goes_on(
     port: int, wire: socket.socket, case: str
@@ -146,6 +179,11 @@ async def test_python_can_reads_what_we_send(port: int) -> None:
         receiver.settimeout(5)
         message = unpack_message(receiver.recv(4096), check=True)
     assert (message.arbitration_id, message.data, message.is_extended_id) == (0x210, b"\x2c\x01", False)
+
+
+@given(st.integers(0, 0x7FF), st.binary(max_size=8))
+def test_what_is_put_on_a_bus_is_what_python_can_packs(can_id: int, data: bytes) -> None:
+    assert datagram(can_id, data) == packed(can_id, data)
 
 
 async def test_we_read_what_python_can_sends(port: int, wire: socket.socket) -> None:
@@ -211,13 +249,13 @@ async def test_flood_is_counted_as_dropped_and_the_loop_goes_on(port: int, wire:
             longest_pause_s = max(longest_pause_s, time.process_time() - last_s)
             last_s = time.process_time()
 
-    datagram = packed(0x200)
+    flood = packed(0x200)
     async with CanLink(open_bus(port)) as link:
         ticker = asyncio.create_task(ticking())
         async with asyncio.timeout(30):
             while link.dropped < 5000:
                 for _ in range(200):
-                    wire.send(datagram)
+                    wire.send(flood)
                 await asyncio.sleep(0)
         ticker.cancel()
         assert longest_pause_s < 0.5
@@ -240,19 +278,28 @@ async def test_frame_that_the_kernel_refuses_is_counted(port: int) -> None:
 async def test_interface_that_goes_down_is_counted_and_the_link_goes_on(port: int) -> None:
     """As a SocketCAN interface does; the next read may work again."""
 
-    class Flaky(MulticastBus):
+    class Flaky(can.BusABC):
         is_down = True
+
+        def __init__(self) -> None:
+            self._beneath = MulticastBus(port=port)
+            self.fileno = self._beneath.fileno
+            super().__init__("flaky")
 
         def recv(self, timeout: float | None = None) -> can.Message | None:
             if self.is_down:
-                Flaky.is_down = False
+                self.is_down = False
                 raise can.CanOperationError("Network is down")
-            return super().recv(timeout)
+            return self._beneath.recv(timeout)
 
         def send(self, msg: can.Message, timeout: float | None = None) -> None:
             raise can.CanOperationError("No buffer space available")
 
-    async with CanLink(Flaky(port=port)) as link, CanLink(open_bus(port)) as other:
+        def shutdown(self) -> None:
+            super().shutdown()
+            self._beneath.shutdown()
+
+    async with CanLink(Flaky()) as link, CanLink(open_bus(port)) as other:
         other.send(Current(99))
         assert await heard(link) == MARKER
         assert link.malformed == 1

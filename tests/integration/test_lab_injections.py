@@ -17,7 +17,8 @@ import pytest
 
 from chargepoint_parts import ChargePointProcess
 from charger_process import charger
-from chassis.can_link import CanLink, RawFrame, open_bus
+from chassis.can_bus import RawFrame
+from chassis.can_link import CanLink, open_bus
 from chassis.mqtt import Delivery, MqttLink
 from contracts import injections
 from contracts.can_frames import CURRENT_ID, Current

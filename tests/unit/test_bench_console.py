@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.console import delays_s
-from chassis.can_bus import _DECODER
+from chassis.can_bus import unpack
 from console_load import Player, datagram
 from contracts import can_frames
 
@@ -20,11 +20,12 @@ def test_a_player_sends_what_a_module_sends(number: int, second: int) -> None:
     """Every datagram is one that the bus understands, with a whole frame in it; 0x300 comes last."""
     sent = []
     for frame in Player(number).frames(second, float(second)):
-        heard = _DECODER.decode(datagram(frame, float(second)))
-        assert heard.is_classic_data_frame
-        decoded = can_frames.decode(heard.arbitration_id, heard.data)
+        heard = unpack(datagram(frame, float(second)))
+        assert heard is not None
+        assert not heard.extended
+        decoded = can_frames.decode(heard.can_id, heard.data)
         assert type(decoded) is type(frame)
-        sent.append(heard.arbitration_id)
+        sent.append(heard.can_id)
     assert set(sent) - {0x210} == {0x211, 0x301, 0x302, 0x303, 0x300}
     assert sent[-1] == 0x300
 

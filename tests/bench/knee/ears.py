@@ -69,9 +69,9 @@ class Ears:
             frame = unpack(datagram)
             if frame is None:
                 continue
-            if frame.arbitration_id == STATUS_ID:
+            if frame.can_id == STATUS_ID:
                 self._status[charge_point_id] = frame.data.hex()
-            elif frame.arbitration_id == CURRENT_ID:
+            elif frame.can_id == CURRENT_ID:
                 status = self._status.pop(charge_point_id, None)
                 if status is not None:
                     self._sent.append(Sent(charge_point_id, status, _stamp_s(ancillary)))
