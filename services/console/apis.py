@@ -108,7 +108,14 @@ def _detail(content: bytes, status: int) -> str:
     try:
         detail = msgspec.json.decode(content, type=dict[str, Any]).get("detail")
         if isinstance(detail, list):  # FastAPI's own refusals: each names a place and what is wrong with it
-            detail = "; ".join(str(one.get("msg")) for one in detail if isinstance(one, dict))
+            detail = "; ".join(_complaint(one) for one in detail if isinstance(one, dict))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         detail = None
     return detail[:500] if isinstance(detail, str) else f"HTTP status {status}"
+
+
+def _complaint(one: dict[str, Any]) -> str:
+    """Return what is wrong with one of the fields that were sent, in FastAPI's words, under its name."""
+    place = one.get("loc")
+    named = [part for part in place[1:] if isinstance(part, str)] if isinstance(place, list) else []
+    return ": ".join((*named, str(one.get("msg"))))

@@ -69,6 +69,19 @@ async def test_the_catalogue_is_listed_and_told(bench, typed, tmp_path):
     assert "truth: repeated-current-fluctuation, or stop-storm, or zero-energy-flood" in out
 
 
+async def test_a_mix_is_shown_with_its_runs(bench, typed):
+    status, out, _ = await typed("show", "attacks-and-life")
+    assert (status, "order: drawn by their shares, until --count or --for ends it" in out) == (0, True)
+    assert "pause before a run: 20 … 90 s" in out
+    assert "benign-charging\t40\t600\t\n" in out
+    assert f"{A1}\t7\t120\thigh_a=40 … 100" in out
+    status, out, _ = await typed("show", "every-layer-in-turn")
+    assert (status, "order: in turn, once" in out) == (0, True)
+    assert "2\tcan-flood\t180\t\n" in out  # as long as the scenario says
+    status, out, _ = await typed("show", "fleet-in-phase", "--json")
+    assert (status, json.loads(out)["together"]) == (0, True)
+
+
 async def test_a_run_ends_in_time_is_listed_compared_and_exported_with_its_label(bench, typed, tmp_path):
     async with charge_point(bench, "CP-1", ENROLMENT) as foreign:
         line = ("run", A1, "--on", "CP-1", *FAST, "--set", "high_a=63", "--seed", "7", "--for", "4")
@@ -141,7 +154,7 @@ async def test_a_mix_and_a_sequence_run_to_their_ends(bench, typed, tmp_path):
     assert [status for status, _, _ in answers] == [2, 2, 2, 0]
     said = [err for _, _, err in answers]
     assert "wrong.toml: runs[0].lasts_s: Expected `float` > 0.0 (line 8)" in said[0]
-    assert "nowhere.toml: No such file" in said[1]
+    assert "nowhere.toml: No such file or directory; by name there are attacks-and-life, " in said[1]
     assert "hi: none of these scenarios has such a parameter" in said[2]
     assert "attacks-and-life\trandom\t10\tAttacks among life" in answers[3][1]
 
@@ -183,10 +196,24 @@ async def test_what_cannot_be_done_is_told_in_one_line(bench, typed, tmp_path):
         (["run", A1, "--on", "CP-9"], "never seen: CP-9"),
         (["run", A1, "--on", "CP-1", "--set", "high_a=999"], "high_a: 999 is not in 0 … 300 A"),
         (["run", A1, "--on", "CP-1", "--set", "hi=1"], f"hi: {A1} has no such parameter"),
+        (["run", A1, "--on", "CP-2"], f"{A1} runs on CP-2; --replace stops it first"),
+        (["run", A1, "--on", "CP-1", "--for", "1e9"], "--for: Input should be less than or equal to 2592000"),
+        (["run", "fleet-in-phase", "--on", "CP-1"], "but a mix: --mix fleet-in-phase"),
+        (
+            ["run", "--mix", "attack", "--on", "CP-1"],
+            "there is no mix 'attack'; there are attacks-and-life, ",
+        ),
+        (
+            ["run", "--mix", "attacks-and-life", "--on", "CP-1"],
+            "attacks-and-life is drawn at random, without an end: give --count or --for",
+        ),
+        (["show", "attack-and-life"], "no scenario or mix 'attack-and-life'; do you mean attacks-and-life"),
         (["stop", "ffff"], "there is no run 'ffff'"),
         (["runs", "--url", "nonsense"], "'nonsense' is no address"),
     ]
-    async with charge_point(bench, "CP-1", ENROLMENT):
+    async with charge_point(bench, "CP-1", ENROLMENT), charge_point(bench, "CP-2", ENROLMENT):
+        status, _, _ = await typed("run", A1, "--on", "CP-2", *FAST, "--detach")
+        assert status == 0
         answers = [await typed(*line) for line, _ in complaints]
     for (line, complaint), (status, out, err) in zip(complaints, answers, strict=True):
         assert (status, out) == (2, "")

@@ -13,7 +13,7 @@ import msgspec
 from chassis.screen import Column, Screen
 from console.answers import MixRun, Scenario, ScenarioRun
 from console.apis import ApiError, ApiRefused
-from console.scenario import comparison, detected, export, performing, words
+from console.scenario import comparison, detected, export, performing, showing, words
 from console.scenario.arguments import parse
 from console.scenario.detected import Found
 from console.scenario.export import CannotWrite
@@ -36,13 +36,6 @@ _MIXES = (
     Column("runs", "runs", 0),
     Column("title", "title", folds=True, drop=1),
     Column("scenarios", "scenarios", folds=True, drop=2),
-)
-_PARAMETERS = (
-    Column("parameter", "name"),
-    Column("default", "default"),
-    Column("range", "range"),
-    Column("unit", "unit"),
-    Column("what it is", "description", folds=True),
 )
 _RUNS = (
     Column("run", "run"),
@@ -97,20 +90,12 @@ async def _list(link: LabLink, screen: Screen, asked: argparse.Namespace) -> int
 
 
 async def _show(link: LabLink, screen: Screen, asked: argparse.Namespace) -> int:
-    scenario = await link.scenario(asked.scenario)
-    truth = "benign" if scenario.anomaly is None else ", or ".join((scenario.anomaly, *scenario.accepted))
-    for name, text in (
-        (f"{scenario.number} {scenario.name}".strip(), scenario.title),
-        ("what happens", scenario.description),
-        ("imitates", scenario.imitates),
-        ("source", scenario.source),
-        ("truth", truth),
-        ("ends", words.ending(scenario)),
-    ):
-        screen.line(f"{name}: {' '.join(text.split())}")
-    screen.table(
-        "Parameters", _PARAMETERS, words.parameter_rows(scenario), facts=[msgspec.to_builtins(scenario)]
-    )
+    one = await link.scenario_or_mix(asked.name)
+    if isinstance(one, Scenario):
+        showing.scenario(screen, one)
+    else:
+        lasting = {scenario.name: scenario.lasts_s for scenario in await link.scenarios()}
+        showing.mix(screen, one, lasting)
     return 0
 
 

@@ -14,6 +14,8 @@ FORMATS = ("json", "csv")
 _EXAMPLES = """examples:
   {prog} list
   {prog} show can-flood
+  {prog} list --mixes
+  {prog} show attacks-and-life
   {prog} run repeated-current-fluctuation --on CP-2 --set high_a=63 --seed 7
   {prog} run can-flood thermal-tamper --on CP-1,CP-2 --pause 10 --replace
   {prog} run --mix attacks-and-life --all --seed 7 --for 3600
@@ -48,12 +50,17 @@ def parse(arguments: list[str], prog: str) -> argparse.Namespace:
         return added
 
     listed = command(
-        "list", "the scenarios that can be run", "flood", "With words: those that hold them all."
+        "list", "the scenarios and mixes that can be run", "flood", "With words: those that hold them all."
     )
     listed.add_argument("words", nargs="*", metavar="WORD", help="in name, number or title")
     listed.add_argument("--mixes", action="store_true", help="the mixes and sequences instead")
-    shown = command("show", "one scenario, its parameters, what it imitates", "can-flood")
-    shown.add_argument("scenario", metavar="SCENARIO")
+    shown = command(
+        "show",
+        "one scenario, its parameters, what it imitates; or a mix, what it runs",
+        "can-flood",
+        "`list` and `list --mixes` tell which there are.",
+    )
+    shown.add_argument("name", metavar="NAME", help="of a scenario or a mix")
     _add_run(
         command(
             "run",

@@ -57,9 +57,21 @@ class LabLink:
     async def scenario(self, name: str) -> Scenario:
         """Return one of the catalogue."""
         known = {scenario.name: scenario for scenario in await self.scenarios()}
-        if name not in known:
-            raise NoSuchThing(f"there is no scenario {name!r}{_meant(name, known)}")
-        return known[name]
+        if name in known:
+            return known[name]
+        if any(mix.name == name for mix in await self.mixes()):
+            raise NoSuchThing(f"there is no scenario {name!r}, but a mix: --mix {name}")
+        raise NoSuchThing(f"there is no scenario {name!r}{_meant(name, known)}")
+
+    async def scenario_or_mix(self, name: str) -> Scenario | Mix:
+        """Return what of both is called so."""
+        scenarios = {scenario.name: scenario for scenario in await self.scenarios()}
+        if name in scenarios:
+            return scenarios[name]
+        mixes = {mix.name: mix for mix in await self.mixes()}
+        if name not in mixes:
+            raise NoSuchThing(f"there is no scenario or mix {name!r}{_meant(name, [*scenarios, *mixes])}")
+        return mixes[name]
 
     async def charge_points(self) -> list[ChargePoint]:
         """Return every charge point that the CSMS knows."""
@@ -80,6 +92,13 @@ class LabLink:
     async def mixes(self) -> list[Mix]:
         """Return the mixes that the CSMS has files of."""
         return await self._csms.ask("GET", "/api/mixes", Mixes)
+
+    async def mix(self, name: str) -> Mix:
+        """Return one of these."""
+        known = {mix.name: mix for mix in await self.mixes()}
+        if name not in known:
+            raise NoSuchThing(f"there is no mix {name!r}; there are {', '.join(known) or 'none'}")
+        return known[name]
 
     async def start_mix(self, wish: dict[str, Any]) -> MixRun:
         """Start a mix."""
@@ -161,4 +180,6 @@ def _mix_path(mix_run_id: str) -> str:
 
 def _meant(name: str, known: Sequence[str] | dict[str, Any]) -> str:
     near = difflib.get_close_matches(name, known, n=3)
-    return f"; do you mean {' or '.join(near)}?" if near else " (`list` tells which there are)"
+    return (
+        f"; do you mean {' or '.join(near)}?" if near else " (`list` and `list --mixes` tell which there are)"
+    )

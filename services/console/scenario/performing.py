@@ -11,6 +11,7 @@ import msgspec
 
 from chassis.screen import Screen
 from console.answers import MixRun, ScenarioRun
+from console.apis import ApiRefused
 from console.scenario import words
 from console.scenario.following import Progress, follow, interrupted
 from console.scenario.lab_link import LabLink
@@ -67,7 +68,11 @@ async def _watched(
     asked: argparse.Namespace,
 ) -> int:
     with interrupted() as stop:
-        run = await start()
+        try:
+            run = await start()
+        except ApiRefused as error:
+            detail = words.refusal(error.status, error.detail, replaces=asked.replace)
+            raise ApiRefused(error.status, detail) from error
         _tell_json(screen, asked, run)
         if asked.detach:
             screen.line(f"run {words.short_id(run)}: {words.name(run)} on {words.where(run)}")
@@ -108,10 +113,12 @@ async def _mix(link: LabLink, asked: argparse.Namespace) -> dict[str, Any]:
             "file_name": "sequence",
         }
     if not asked.mix.endswith(".toml"):
-        return {"mix": asked.mix}
+        return {"mix": (await link.mix(asked.mix)).name}  # a name mistyped is told with those there are
     path = Path(asked.mix)
     try:
         text = await asyncio.to_thread(path.read_text, encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise NoSuchThing(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+        known = ", ".join(mix.name for mix in await link.mixes()) or "none"
+        reason = getattr(error, "strerror", None) or error
+        raise NoSuchThing(f"{path}: {reason}; by name there are {known}") from error
     return {"toml": text, "file_name": path.name}

@@ -136,6 +136,18 @@ def sequence_text(scenarios: Sequence[Scenario], given: Mapping[str, float], pau
     return "\n".join(lines) + "\n"
 
 
+_BUSY, _LASTS = 409, "lasts_s"
+
+
+def refusal(status: int, detail: str, *, replaces: bool) -> str:
+    """Return why the CSMS started nothing, with what to type instead."""
+    if status == _BUSY and not replaces:
+        return f"{detail}; --replace stops it first"
+    if detail.startswith(_LASTS):
+        return "--for" + detail.removeprefix(_LASTS)
+    return detail.replace("without an end: give count or lasts_s", "without an end: give --count or --for")
+
+
 def mix_row(mix: Mix) -> dict[str, Any]:
     """Return a mix as a row of the list."""
     return {
@@ -145,6 +157,28 @@ def mix_row(mix: Mix) -> dict[str, Any]:
         "title": mix.title,
         "scenarios": " ".join(dict.fromkeys(str(entry.get("scenario")) for entry in mix.runs)),
     }
+
+
+def entry_rows(mix: Mix, lasting: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return the runs of a mix as rows; `lasting`: a scenario's own seconds, where the mix gives none."""
+    weights = [entry.get("weight", 1.0) for entry in mix.runs]
+    return [
+        {
+            "number": number,
+            "scenario": entry["scenario"],
+            "share": 100.0 * weight / sum(weights),
+            "lasts_s": entry.get("lasts_s") or lasting.get(entry["scenario"]),
+            "parameters": " ".join(
+                f"{name}={span(value)}" for name, value in (entry.get("parameters") or {}).items()
+            ),
+        }
+        for number, (entry, weight) in enumerate(zip(mix.runs, weights, strict=True), 1)
+    ]
+
+
+def span(value: Any) -> str:
+    """Return a number of a mix, or the two between which it is drawn."""
+    return f"{value['from']:g} … {value['to']:g}" if isinstance(value, Mapping) else f"{value:g}"
 
 
 def where(run: ScenarioRun | MixRun, most: int = 3) -> str:

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from chassis.command_line import Parser, whole
@@ -26,6 +27,8 @@ from lab.simulated.workers import blocks_of, simulate
 
 MOST_CHARGE_POINTS = 500
 BENIGN, ALL = "benign", "all"
+MIXES = "mixes"
+"""Their directory beside the scenarios'."""
 USUAL_EVERY_H = 24.0
 
 
@@ -44,13 +47,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         default=BENIGN,
         metavar="NAMES",
         help=f"scenarios, comma-separated; or {ALL}; or {BENIGN} (default): life alone; "
-        "or the file of a mix, NAME.toml (docs/scenarios.md)",
+        "or a mix, by its name or its file NAME.toml (docs/scenarios.md)",
     )
     parser.add_argument(
         "--every-hours",
         type=_above_0,
         metavar="H",
-        help=f"between two runs (default {USUAL_EVERY_H:g}); the file of a mix has pauses of its own",
+        help=f"between two runs (default {USUAL_EVERY_H:g}); a mix has pauses of its own",
     )
     parser.add_argument(
         "--run-seconds", type=_above_0, metavar="S", help="of each run (default: as its file says)"
@@ -183,28 +186,47 @@ class _Progress:
         )
 
 
-def _mixed(directory: Path, mix: str) -> tuple[tuple[Scenario, ...], Mix | None]:
-    """Return what runs: the scenarios, and the mix of them where a file was named."""
-    if mix == BENIGN:
+def _mixed(directory: Path, named: str) -> tuple[tuple[Scenario, ...], Mix | None]:
+    """Return what runs: the scenarios, and the mix of them where one was named."""
+    if named == BENIGN:
         return (), None
+    if not directory.is_dir():
+        raise ScenarioFileError(f"{directory}: there is no such directory; --scenarios names the one to use")
     known, _ = scenario_file.load_directory(directory)
-    if not mix.endswith(".toml"):
-        return _named(directory, known, mix), None
-    loaded = mix_file.load(Path(mix), known)
-    if loaded.together:
-        raise ScenarioFileError(f"{mix}: needs several charge points in phase; run it on a bench")
-    names = dict.fromkeys(entry.scenario for entry in loaded.runs)
-    return tuple(known[name] for name in names), loaded
+    path = _path_of_mix(directory, known, named)
+    if path is None:
+        return _named(directory, known, named), None
+    mix = mix_file.load(path, known)
+    if mix.together:
+        raise ScenarioFileError(f"{named}: needs several charge points in phase; run it on a bench")
+    names = dict.fromkeys(entry.scenario for entry in mix.runs)
+    return tuple(known[name] for name in names), mix
 
 
-def _named(directory: Path, known: dict[str, Scenario], mix: str) -> tuple[Scenario, ...]:
-    names = sorted(known) if mix == ALL else mix.split(",")
+def _path_of_mix(directory: Path, known: Mapping[str, Scenario], named: str) -> Path | None:
+    """Return where the mix is that is named by its file or its name; None: scenarios are named."""
+    if named.endswith(".toml"):
+        if not Path(named).is_file():
+            raise ScenarioFileError(f"{named}: there is no such file; mixes by name: {_mixes(directory)}")
+        return Path(named)
+    path = directory / MIXES / f"{named}.toml"
+    return path if named not in known and path.is_file() else None
+
+
+def _named(directory: Path, known: Mapping[str, Scenario], named: str) -> tuple[Scenario, ...]:
+    names = sorted(known) if named == ALL else named.split(",")
     missing = [name for name in names if name not in known]
     if missing:
+        what = "scenario or mix" if len(names) == 1 else "scenario"
         raise ScenarioFileError(
-            f"no scenario {', '.join(missing)} in {directory}; there are {', '.join(known)}"
+            f"no {what} {', '.join(missing)} in {directory}; there are {', '.join(known)};"
+            f" mixes, of which one stands alone: {_mixes(directory)}"
         )
     return tuple(known[name] for name in names)
+
+
+def _mixes(directory: Path) -> str:
+    return ", ".join(path.stem for path in sorted((directory / MIXES).glob("*.toml"))) or "none"
 
 
 def _demand_enough(fleet: Fleet, mix: str) -> None:

@@ -125,7 +125,14 @@ def test_the_file_of_a_mix_is_lived_as_on_a_bench() -> None:
     ("more", "complaint"),
     [
         (["--mix", str(SCENARIOS / "mixes" / "fleet-in-phase.toml")], "run it on a bench"),
-        (["--mix", "nowhere.toml"], "nowhere.toml: "),
+        (["--mix", "fleet-in-phase"], "run it on a bench"),
+        (["--mix", "nowhere.toml"], "nowhere.toml: there is no such file; mixes by name: attacks-and-life, "),
+        (["--mix", "attack"], "no scenario or mix attack in "),
+        (
+            ["--mix", "attack"],
+            "of which one stands alone: attacks-and-life, every-layer-in-turn, fleet-in-phase",
+        ),
+        (["--scenarios", "nowhere", "--mix", "all"], "nowhere: there is no such directory"),
         (
             ["--mix", str(SCENARIOS / "mixes" / "attacks-and-life.toml"), "--every-hours", "1"],
             "the pauses are the mix's own",
@@ -136,6 +143,15 @@ def test_a_mix_that_cannot_be_lived_is_told(more, complaint, tmp_path, capsys) -
     line = ["simulate", "--scenarios", str(SCENARIOS), "--out", str(tmp_path / "x"), *more]
     assert command.main(line) == 2
     assert complaint in capsys.readouterr().err
+
+
+def test_a_mix_is_named_by_its_name_or_its_file(tmp_path: Path) -> None:
+    """A day in which nobody is there, so that it is short."""
+    for number, mix in enumerate(("attacks-and-life", str(SCENARIOS / "mixes" / "attacks-and-life.toml"))):
+        out = tmp_path / str(number)
+        line = ["simulate", "--charge-points", "1", "--days", "0.01", "--workers", "1", "--mix", mix]
+        assert command.main([*line, "--scenarios", str(SCENARIOS), "--out", str(out)]) == 0
+        assert "| mix | attacks-and-life, " in (out / "README.md").read_text(encoding="utf-8")
 
 
 def test_directory_without_a_data_set_is_told(tmp_path: Path) -> None:
