@@ -14,7 +14,7 @@ Document = dict[str, Any]
 
 FIELDS = {
     "apiVersion", "kind", "namespace", "resources", "components", "labels", "configMapGenerator",
-    "secretGenerator", "replicas",
+    "secretGenerator", "replicas", "patches",
 }  # fmt: skip
 _CLUSTER_WIDE = {"Namespace"}
 
@@ -43,6 +43,8 @@ def _add(folder: Path, documents: list[Document]) -> None:
         _generate(folder, "ConfigMap", entry, documents)
     for entry in said.get("secretGenerator", []):
         _generate(folder, "Secret", entry, documents)
+    for patch in said.get("patches", []):
+        _patch(folder, patch, documents)
     for document in documents[begun:]:
         _transform(document, said)
 
@@ -62,6 +64,28 @@ def _generate(folder: Path, kind: str, entry: Document, documents: list[Document
         return
     made = {"apiVersion": "v1", "kind": kind, "metadata": {"name": entry["name"]}, "data": data}
     documents.append(made | ({"type": "Opaque"} if kind == "Secret" else {}))
+
+
+def _patch(folder: Path, patch: Document, documents: list[Document]) -> None:
+    """Merge a file into the document that is its target."""
+    (target,) = (
+        one for one in documents if patch["target"] == {"kind": one["kind"], "name": one["metadata"]["name"]}
+    )
+    _merge(target, yaml.safe_load((folder / patch["path"]).read_text()))
+
+
+def _merge(known: Document, said: Document) -> None:
+    """Change what is said, map in map; entries of a list are known by their names, as those of a pod are."""
+    for key, value in said.items():
+        match known.get(key), value:
+            case dict() as part, dict():
+                _merge(part, value)
+            case list() as entries, list():
+                named = {entry["name"]: entry for entry in entries}
+                for entry in value:
+                    _merge(named[entry["name"]], entry)
+            case _:
+                known[key] = value
 
 
 def _transform(document: Document, said: Document) -> None:

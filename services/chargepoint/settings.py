@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chargepoint.smart_charging import Supply
-from chassis import identity
+from chassis import identity, numbered
 from chassis.can_settings import CanSettings
 from chassis.guard import HttpSettings
 from chassis.health import health_port
@@ -17,16 +17,8 @@ from contracts.backplane import BUSES_PER_CHARGE_POINT, FIRST_BUS_PORT
 from contracts.replicas import address_for
 
 MAX_CONNECTORS = BUSES_PER_CHARGE_POINT
-MAX_CHARGE_POINTS = 10_000
-"""In one process. Ports end before that: 4 a charge point from 20,000 on are room for 11,384."""
 LEAST_QUEUED = 1000
 """Messages of transactions that one of many keeps at least: at 1 per second, a quarter of an hour."""
-
-
-def _identity(value: str) -> str | None:
-    # A colon would end the user name of Basic authentication; 48 is what OCPP allows.
-    wrong = not value.isprintable() or len(value) > 48 or re.search(r"[\s/:]", value)
-    return f"{value!r} is not 1 to 48 printable characters without space, slash and colon" if wrong else None
 
 
 def _at_most(length: int) -> Callable[[str], str | None]:
@@ -44,21 +36,11 @@ class Settings(CanSettings):
         "CHARGE_POINT_ID",
         "Identity at the CSMS; not given: CHARGE_POINT_PREFIX and the replica's number",
         default="",
-        check=_identity,
+        check=numbered.identity,
     )
-    prefix: str = setting(
-        "CHARGE_POINT_PREFIX",
-        "Begins the identity that is made from the number of the container or pod, e.g. CP-3",
-        default="CP",
-        check=_identity,
-    )
-    charge_points: int = setting(
-        "CHARGE_POINTS",
-        "How many charge points this process is, numbered on from its first: replica 2 with 100 is CP-101 to "
-        "CP-200, with CHARGE_POINT_ID=CP-7 it would be CP-7 to CP-106",
-        default=1,
-        check=within(1, MAX_CHARGE_POINTS),
-    )
+    prefix: str = numbered.prefix()
+    charge_points: int = numbered.how_many()
+    replica: int | None = numbered.replica()
     csms_url: str = setting(
         "CSMS_URL",
         "OCPP 1.6J address of the CSMS; the identity is added to its path. `{replica}` in it is the number "
@@ -185,26 +167,16 @@ def find_places(settings: Settings) -> tuple[Place, ...]:
     count = settings.charge_points
     if count > 1 and settings.socketcan:
         raise SettingsError("CAN_SOCKETCAN: only where CHARGE_POINTS is 1")
-    first = settings.charge_point_id or f"{settings.prefix}-{(_replica_number() - 1) * count + 1}"
+    if settings.charge_point_id:
+        identities = numbered.on_from(settings.charge_point_id, count)
+    else:
+        replica = settings.replica or _replica_number()
+        identities = numbered.of_replica(settings.prefix, replica, count)
     interface = settings.interface_address()
     return tuple(
         Place(charge_point_id, interface, buses_of(settings, charge_point_id, number))
-        for number, charge_point_id in enumerate(numbered_on(first, count))
+        for number, charge_point_id in enumerate(identities)
     )
-
-
-def numbered_on(first: str, count: int) -> tuple[str, ...]:
-    """Return so many identities: the first, and those with the numbers after its own.
-
-    Raises SettingsError where it has none.
-    """
-    if count == 1:
-        return (first,)
-    number = re.search(r"(?<!\d)([1-9]\d{0,4})$", first)
-    if number is None:
-        raise SettingsError(f"CHARGE_POINT_ID: {first!r} does not end in a number from 1 on to count from")
-    stem = first[: number.start()]
-    return tuple(f"{stem}{int(number[1]) + further}" for further in range(count))
 
 
 def _replica_number() -> int:

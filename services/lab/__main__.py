@@ -27,7 +27,14 @@ async def main(settings: Settings) -> None:
         injector = Injector(settings, interface, backplane)
         # A broker ends the older of two sessions of one name, so that each process has its own.
         client_id = f"lab:{secrets.token_hex(4)}"
-        performer = Performer(settings.mqtt, client_id, settings.orders_topic, PLACES, injector.perform)
+        performer = Performer(
+            settings.mqtt,
+            client_id,
+            settings.orders_topic,
+            PLACES,
+            injector.perform,
+            charge_points=settings.charge_point_ids,
+        )
         parts = Parts(performer, backplane, injector)
 
         def health() -> dict[str, Any]:

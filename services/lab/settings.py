@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from chassis import numbered
 from chassis.can_settings import CanSettings
 from chassis.guard import HttpSettings
 from chassis.health import health_port
@@ -26,10 +27,15 @@ class Settings(CanSettings):
     csms_replicas: int = csms_replicas()
     charge_point_id: str = setting(
         "CHARGE_POINT_ID",
-        "The one charge point whose injections are performed here; not given: all that are ordered. Where "
-        "each pod has an injector of its own, every order would else be performed by all",
+        "Whose injections are performed here, the first of them where CHARGE_POINTS says more. "
+        "Given neither it nor CHARGE_POINT_REPLICA: all that are ordered; where each pod has an injector of "
+        "its own, every order would be performed by all",
         default="",
+        check=numbered.identity,
     )
+    prefix: str = numbered.prefix()
+    charge_points: int = numbered.how_many()
+    replica: int | None = numbered.replica()
     password: str | None = setting(
         "CHARGE_POINT_PASSWORD",
         "Password of Basic authentication that an impostor has got hold of; or CHARGE_POINT_PASSWORD_FILE",
@@ -38,6 +44,19 @@ class Settings(CanSettings):
     )
 
     @property
+    def charge_point_ids(self) -> frozenset[str] | None:
+        """Those whose injections are performed here, None: all; raises SettingsError."""
+        if self.charge_point_id:
+            return frozenset(numbered.on_from(self.charge_point_id, self.charge_points))
+        if self.replica is not None:
+            return frozenset(numbered.of_replica(self.prefix, self.replica, self.charge_points))
+        return None
+
+    @property
     def orders_topic(self) -> str:
         """The topic on which this injector hears what is ordered."""
-        return injections_topic(self.charge_point_id) if self.charge_point_id else ALL_INJECTIONS
+        match [*(self.charge_point_ids or ())]:
+            case [only]:
+                return injections_topic(only)
+        # One filter for many: a broker takes a subscription of a thousand topics badly.
+        return ALL_INJECTIONS

@@ -11,10 +11,12 @@ import yaml
 
 import kustomized
 from chargepoint.settings import Settings as ChargePointSettings
+from chargepoint.settings import find_places
 from charger.settings import Settings as ChargerSettings
 from chassis.settings import SettingsError, all_names, read
 from console.settings import Settings as ConsoleSettings
-from contracts.topics import PARTITIONS, injections_topic
+from contracts.replicas import address_for
+from contracts.topics import PARTITIONS
 from csms.settings import Settings as CsmsSettings
 from kubernetes_parts import (
     NAME,
@@ -135,22 +137,50 @@ def test_the_csms_replicas_know_how_many_they_are(manifests):
     assert {one.replicas for one in settings} == {csms.replicas}
 
 
+def charge_points(manifests):
+    """Every pod of charge points: what its charge point process, its charger and its injector read."""
+    pod = manifests.workload("chargepoint")
+    kinds = (ChargePointSettings, ChargerSettings, LabSettings)
+    return [
+        [
+            read(kind, manifests.environment(pod.container(name), index))
+            for kind, name in zip(kinds, ("chargepoint", "charger", "lab"), strict=True)
+        ]
+        for index in pod.indices
+    ]
+
+
 def test_a_charge_point_goes_to_the_pod_that_holds_it(manifests):
-    """Pod, name and address by the ordinals of two StatefulSets."""
-    csms, charge_points = manifests.workload("csms"), manifests.workload("chargepoint")
+    """Those of one pod to several: each identity's own, by the ordinals of the CSMSs."""
+    csms = manifests.workload("csms")
     pods = {f"csms-{index}.{csms.spec['serviceName']}" for index in csms.indices}
     found = set()
-    for index in charge_points.indices:
-        settings = read(
-            ChargePointSettings, manifests.environment(charge_points.container("chargepoint"), index)
-        )
-        assert settings.charge_point_id == f"CP-{index}"
-        address = urlsplit(settings.csms_of(settings.charge_point_id))
-        assert address.port in manifests.ports_of("csms")
-        found.add(address.hostname)
-        lab = read(LabSettings, manifests.environment(charge_points.container("lab"), index))
-        assert lab.orders_topic == injections_topic(settings.charge_point_id)
-    assert found <= pods
+    for settings, _, lab in charge_points(manifests):
+        for place in find_places(settings):
+            address = urlsplit(settings.csms_of(place.charge_point_id))
+            assert address.port in manifests.ports_of("csms")
+            found.add(address.hostname)
+            assert address_for(lab.csms_url, place.charge_point_id, lab.csms_replicas) == address.geturl()
+    assert found == pods
+
+
+def test_each_charge_point_is_in_one_pod(manifests):
+    """Numbered on from pod to pod, CP-1 in the first; the injector beside them has the same."""
+    found = []
+    for settings, _, lab in charge_points(manifests):
+        own = [place.charge_point_id for place in find_places(settings)]
+        assert lab.charge_point_ids == set(own)
+        found += own
+    many = manifests.workload("chargepoint").replicas * (250 if manifests.overlay == "production" else 1)
+    assert found == [f"CP-{number}" for number in range(1, many + 1)]
+
+
+def test_the_charger_of_a_pod_has_room_for_all_its_buses(manifests):
+    for settings, charger, lab in charge_points(manifests):
+        buses = [bus for place in find_places(settings) for bus in place.buses]
+        assert len(set(buses)) == len(buses) <= charger.capacity
+        assert charger.backplane_port == settings.backplane_port == lab.backplane_port
+        assert settings.backplane_port not in buses
 
 
 def test_the_memorybanks_share_every_partition(manifests):
@@ -262,11 +292,31 @@ def test_containers_have_bounds_and_probes(manifests):
                         assert command
 
 
-def test_a_memorybank_without_its_database_is_not_restarted(manifests):
-    """Its /healthz says 503 meanwhile; so only readiness may ask for it."""
-    container = manifests.workload("memorybank").container("memorybank")
-    assert "httpGet" not in container["livenessProbe"] | container["startupProbe"]
-    assert manifests.environment(container, 1)["ALIVE_FILE"] in str(container["livenessProbe"])
+def test_who_is_slow_to_answer_is_not_restarted(manifests):
+    """A MemoryBank without its database, whose /healthz says 503; charge points that all reconnect at once.
+
+    So only readiness may ask for it: a restart would help neither.
+    """
+    for workload, name in (
+        ("memorybank", "memorybank"),
+        ("chargepoint", "chargepoint"),
+        ("chargepoint", "charger"),
+    ):
+        container = manifests.workload(workload).container(name)
+        alive = manifests.environment(container, 1)["ALIVE_FILE"]
+        command = container["livenessProbe"]["exec"]["command"]
+        assert f"find {alive} " in command[-1], name
+        folder = alive.rpartition("/")[0]
+        assert folder in {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert "httpGet" not in manifests.workload("memorybank").container("memorybank")["startupProbe"]
+
+
+def test_processes_of_one_pod_are_alive_by_files_of_their_own(manifests):
+    pod = manifests.workload("chargepoint")
+    files = [
+        manifests.environment(pod.container(name), 1)["ALIVE_FILE"] for name in ("chargepoint", "charger")
+    ]
+    assert len(set(files)) == len(files)
 
 
 def test_every_volume_is_there_and_every_port_is_one_containers(manifests):

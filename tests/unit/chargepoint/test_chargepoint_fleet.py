@@ -6,9 +6,10 @@ import sqlite3
 import pytest
 
 from chargepoint.door import Door, Passage
-from chargepoint.settings import LEAST_QUEUED, Settings, find_places, numbered_on
+from chargepoint.settings import LEAST_QUEUED, Settings, find_places
 from chargepoint.store import Store
 from chargepoint.transaction_queue import TransactionQueue
+from chassis.numbered import on_from
 from chassis.settings import SettingsError, read
 
 
@@ -22,19 +23,33 @@ def test_they_are_numbered_on_from_the_first_and_each_has_the_bus_of_its_number(
     assert [place.buses for place in found] == [(20024, 20025), (20028, 20029), (20032, 20033)]
 
 
+def test_a_replica_that_is_told_its_number_asks_nobody_for_it():
+    """As a pod, whose buses are its own."""
+    found = places(CHARGE_POINT_REPLICA="3", CHARGE_POINTS="2", CHARGE_POINT_PREFIX="EU", CAN_PORT="20000")
+    assert [place.charge_point_id for place in found] == ["EU-5", "EU-6"]
+    assert [place.buses for place in found] == [(20000,), (20004,)]
+    assert [place.charge_point_id for place in places(CHARGE_POINT_REPLICA="3")] == ["CP-3"]
+
+
+def test_an_explicit_identity_wins_over_a_number():
+    assert [one.charge_point_id for one in places(CHARGE_POINT_ID="CP-9", CHARGE_POINT_REPLICA="3")] == [
+        "CP-9"
+    ]
+
+
 def test_where_can_port_says_the_first_bus_the_others_follow():
     found = places(CHARGE_POINT_ID="north1", CHARGE_POINTS="2", CAN_PORT="5000")
     assert [place.buses for place in found] == [(5000,), (5004,)]
 
 
 def test_one_alone_needs_no_number():
-    assert numbered_on("station", 1) == ("station",)
+    assert on_from("station", 1) == ("station",)
 
 
 @pytest.mark.parametrize("first", ["station", "CP-0", "CP-01", "CP-100000"])
 def test_many_need_a_number_to_count_from(first):
     with pytest.raises(SettingsError, match="does not end in a number"):
-        numbered_on(first, 2)
+        on_from(first, 2)
 
 
 def test_many_have_no_socketcan():
