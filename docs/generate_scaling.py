@@ -4,11 +4,29 @@ Example: python docs/generate_scaling.py --check
 """
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from generated import run
-from scaling import BUSY, COSTS, CSMS_REPLICAS, PARTITIONS, PRIMARY_CORES, SIZES, Need, limits, loads, need
+from scaling import (
+    BUSES,
+    BUSY,
+    COSTS,
+    CSMS_REPLICAS,
+    DAY_S,
+    IN_POD,
+    MESSAGES_S,
+    ON_ONE_NETWORK,
+    PARTITIONS,
+    PRIMARY_CORES,
+    SIZES,
+    Need,
+    kept,
+    limits,
+    loads,
+    need,
+    pod_limits,
+)
 
 PAGE = Path(__file__).parent / "scaling.md"
 
@@ -16,11 +34,14 @@ HEAD = """# Scaling: what so many charge points need
 
 Computed, not run: what one charge point costs each part was measured on two cores, and is multiplied.
 `docs/generate_scaling.py` makes this page from the table in `docs/scaling.py`, so that a cost that was
-measured anew changes every figure; a test checks that it is up to date. Real machines have other cores, and
-what goes wrong first at a size where nobody has been is not known.
+measured anew changes every figure; a test checks that it is up to date. Most of the table is what
+`make bench-knee` measures, the whole chain at work: `python docs/measure_scaling.py build/knee.json` prints
+it beside what stands there. Real machines have other cores, and what goes wrong first at a size where nobody
+has been is not known.
 
-A charge point is at 1 Hz: it charges or is provoked without end, as on the bench. A fleet
-that rests is cheaper.
+A charge point is at 1 Hz: it charges without end, its module and its MeterValues report every second. One
+that lives the base scenario makes nearly half as many events again
+([what is sent](benchmarks.md#what-is-sent)). A fleet that rests is cheaper.
 """
 
 BETWEEN = """
@@ -36,21 +57,37 @@ The least of them is the size of a bench, here {size:,}. Beyond it are several b
 points named for their region. Nothing has to pass between them but what a person wants to see together: a
 Grafana data source each. Detectors of the fleet (oscillation, mass step) see one region.
 
+The charge points themselves have no limit of a bench, only one of each process. A pod in
+[fleet mode](kubernetes.md#many-charge-points-in-a-pod) has one of them and one of their modules:
+
+| Process | Charge points | What the limit is | What to do there |
+|---|---:|---|---|
+{pod_limits}
+
+In a pod CAN stays on its loopback, so pods share no ports. Where containers share a network
+([compose](containers.md#how-many-charge-points)), ports end at {on_one_network:,} charge points.
+
 ## What they need, part by part
-At 1 Hz, one broker a bench:
+At 1 Hz, one broker a bench; pods as large as their processes allow:
 
 {needs}
 
+The manifests take {in_pod} charge points in a pod: more pods, {pod_mb:.0f} MB for each, and fewer charge
+points that are away when one dies. Memory is the processes' own: what the kernel keeps for sockets comes on
+top, and a limit needs room for an outage, while events wait.
+
 Connections are the OCPP ones of each CSMS; `OCPP_MAX_CONNECTIONS` (5,000) must be above that, and a process
-needs as many open files plus a hundred. The broker has a connection for each process that publishes: one a
-charge point, or one a fleet. A message has {batch:g} events only where many charge points share a process
-and so an outbox; as processes of their own each sends nearly every event alone, MQTT then costs the
-MemoryBank {message:g} µs an event instead of {mqtt:g}, and its 16 shares hold {alone:,}; what the broker
-then costs was not measured. As processes of their own the charge points alone take the memory of the last
-line; that is what fleet mode is for, whose cost is not in this table yet. Not computed: the write-ahead log
-(of the order of the disk's line), replicas of PostgreSQL, which repeat both, acknowledgements, the
-charge points' and chargers' own processor time, and memory, of which CSMS and MemoryBank have 65 MB each
-with a few charge points, and what a thousand connections add was not measured.
+needs as many open files plus a hundred. The broker has one connection for each process that publishes. A
+process sends {messages} MQTT messages a second at most, since it gathers for a tenth of a second what belongs
+to the same of {partitions} partitions: {batch:.0f} events in each from a full process of charge points. As
+processes of their own charge points send nearly every event alone: MQTT then costs the MemoryBank
+{message:g} µs an event instead of {mqtt:g} or less, its {partitions} shares hold {alone:,}, and what the
+broker then costs was not measured. They take the memory of the last line, too.
+
+A figure of the whole chain is dearer than one of a part alone: fed as fast as they take it, the MemoryBank
+needs 17 µs an event and the CSMS 220 to 300 µs a call ([results](benchmarks.md#results)), since both then
+work in larger batches. Processes that are full will be nearer to those. Not computed: replicas of
+PostgreSQL, which repeat its disk and its log, and acknowledgements.
 
 ## Slower
 Real charge points send MeterValues more seldom than once a second. Everything above is proportional to the
@@ -59,20 +96,35 @@ rate. Bench sizes and disk if all of a charge point's life were slower:
 {slower}
 
 - **Slower values**: `METER_VALUE_SAMPLE_INTERVAL_S=60`. The bus stays at 1 Hz by its contract, and its
-  frames are half of all events.
+  frames are half of all events; but three quarters of the events' bytes are OCPP messages
+  ([memory](memory.md#what-it-costs)).
 - **A cluster of brokers** ([the choice](kubernetes.md#the-broker)) moves the broker's limit by its number
   of nodes at best: with four, a bench holds {four:,}, and {four_part} is next.
-- **Rollups only**: `RETENTION_DAYS=1` keeps raw rows for a day and rollups over a minute and an hour for
-  400: the line of rollups instead of the line of disk. They are still written once. Not to write them at
-  all, or only a sample of charge points raw, is not there.
 - **Fewer, larger messages**: batches of 3 s cost the MemoryBank 10 instead of 17 µs an event and the broker
   1.3 instead of 3.6; the price is the delay of an alarm.
+
+## What stays on disk
+1,000 charge points at 1 Hz write {day} a day, {rollups} of it rollups over a minute and an hour, and
+{wal} of write-ahead log, which is used again (PostgreSQL keeps about 1 GB of it). What stays at most is for
+[retention](memory.md#retention) to say: single rows and rollups over 10 s go after `RETENTION_DAYS`, rollups
+after `RETENTION_ROLLUP_DAYS`, both in whole partitions.
+
+{kept}
+
+`RETENTION_GB` is the bound whatever the days say: the oldest days go first, then the oldest rollups. Its
+default of 20 is for a few charge points: set it to what the disk has. Today and yesterday never go, so
+{least} is the least that 1,000 charge points at 1 Hz need; below that the log, `/healthz` and `/metrics` say
+that the bound does not hold. A panel over months reads rollups, however few days of rows there are. Every row
+is still written once; not to write them at all, or only a sample of charge points raw, is not there.
 
 ## The measured costs
 | Name | Value | What | Source |
 |---|---:|---|---|
 {costs}
 """
+
+RETENTION = ((30, 400), (7, 400), (1, 400), (1, 30))
+"""Days and days of rollups: first the defaults."""
 
 
 def _number(value: float) -> str:
@@ -88,17 +140,25 @@ def _bytes(value: float) -> str:
 
 LINES: tuple[tuple[str, Callable[[Need], str]], ...] = (
     ("benches (regions)", lambda n: _number(n.benches)),
+    ("pods of charge points", lambda n: _number(n.pods)),
+    ("… charge points in each", lambda n: _number(n.in_each_pod)),
+    ("… cores busy: charge points", lambda n: _number(n.chargepoint_cores)),
+    ("… cores busy: charger modules", lambda n: _number(n.charger_cores)),
+    ("… memory, injectors included", lambda n: _bytes(n.pods_gb * 1e9)),
     ("CSMSs, a core each", lambda n: _number(n.csms)),
     ("… connections at each", lambda n: _number(n.connections_each_csms)),
+    ("… memory of all", lambda n: _bytes(n.csms_gb * 1e9)),
     ("MemoryBanks, a core each", lambda n: _number(n.memorybanks)),
+    ("… memory of all", lambda n: _bytes(n.memorybanks_gb * 1e9)),
     ("PostgreSQL, cores", lambda n: _number(n.postgres_cores)),
     ("broker, cores busy", lambda n: _number(n.broker_cores)),
-    ("events stored a second", lambda n: _number(n.events_s)),
-    ("MQTT messages a second", lambda n: _number(n.messages_s)),
+    ("events stored a second", lambda n: _number(n.stored_s)),
+    ("MQTT messages a second, at most", lambda n: _number(n.messages_s)),
     ("OCPP on the network", lambda n: f"{_bytes(n.ocpp_bytes_s)}/s"),
     ("disk a day", lambda n: _bytes(n.disk_bytes_day)),
-    ("… of which rollups for 400 days", lambda n: _bytes(n.rollups_bytes_day)),
-    ("charge points as processes of their own", lambda n: _bytes(n.processes_gb * 1e9)),
+    ("… of which rollups that stay for 400 days", lambda n: _bytes(n.rollups_bytes_day)),
+    ("write-ahead log", lambda n: f"{_bytes(n.wal_bytes_s)}/s"),
+    ("memory of charge points and modules as processes of their own", lambda n: _bytes(n.processes_gb * 1e9)),
 )
 
 ABOUT = {
@@ -112,6 +172,8 @@ ABOUT = {
         "shorter retention; regions",
     ),
     "broker": ("Mosquitto is one thread", "a cluster of brokers; regions"),
+    "charge points' process": ("one core", "more pods"),
+    "charger's process": (f"one core, and `CHARGER_CAPACITY` ({BUSES:,} buses)", "more pods"),
 }
 
 
@@ -121,43 +183,63 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def _limits(most: Mapping[str, int]) -> str:
+    return "\n".join(f"| {part} | {number:,} | {' | '.join(ABOUT[part])} |" for part, number in most.items())
+
+
+def _slower() -> str:
+    rows = []
+    for seconds in (1, 10, 60):
+        disks = [_bytes(need(size, slower=seconds).disk_bytes_day) for size in SIZES]
+        size = min(limits(loads(slower=seconds)).values())
+        rows.append([f"every {seconds} s", f"{size:,}", *disks])
+    disk = [f"disk a day, {size:,}" for size in SIZES]
+    return _table(["A charge point's second comes", "charge points a bench", *disk], rows)
+
+
+def _kept() -> str:
+    rows = []
+    for days, rollup_days in RETENTION:
+        left = kept(1000, days, rollup_days)
+        sizes = (left.rows, left.rollups, left.bytes)
+        rows.append([f"{days}", f"{rollup_days}", *(_bytes(size) for size in sizes)])
+    return _table(["`RETENTION_DAYS`", "`RETENTION_ROLLUP_DAYS`", "rows", "rollups", "together"], rows)
+
+
 def page() -> str:
     """Return the whole page."""
-    most = limits(loads())
-    needs = [need(size) for size in SIZES]
+    of = {name: cost.value for name, cost in COSTS.items()}
+    load, thousand = loads(), need(1000)
+    most = limits(load)
     four = most | {"broker": 4 * most["broker"]}
-    slower = [(f"every {seconds} s", limits(loads(slower=seconds)), seconds) for seconds in (1, 10, 60)]
+    needs = [need(size) for size in SIZES]
+    pod = min(pod_limits(load).values())
     return HEAD + BETWEEN.format(
         busy=BUSY,
         size=min(most.values()),
-        batch=COSTS["batch"].value,
-        message=COSTS["message_us"].value,
-        mqtt=COSTS["mqtt_us"].value,
-        alone=int(PARTITIONS * BUSY / loads().memorybank_alone),
+        limits=_limits(most),
+        pod_limits=_limits(pod_limits(load)),
+        on_one_network=ON_ONE_NETWORK,
+        in_pod=IN_POD,
+        pod_mb=of["chargepoint_mb"] + of["charger_mb"] + of["lab_mb"],
+        messages=MESSAGES_S,
+        partitions=PARTITIONS,
+        batch=pod * load.chargepoint_events / MESSAGES_S,
+        message=of["message_us"],
+        mqtt=of["mqtt_us"],
+        alone=int(PARTITIONS * BUSY / load.memorybank_alone),
         four=min(four.values()),
         four_part=f"the {min(four, key=four.__getitem__)}",
-        limits="\n".join(
-            f"| {part} | {number:,} | {' | '.join(ABOUT[part])} |" for part, number in most.items()
-        ),
         needs=_table(
             ["", *(f"{size:,}" for size in SIZES)],
             [[name, *(line(one) for one in needs)] for name, line in LINES],
         ),
-        slower=_table(
-            [
-                "A charge point's second comes",
-                "charge points a bench",
-                *(f"disk a day, {s:,}" for s in SIZES),
-            ],
-            [
-                [
-                    name,
-                    f"{min(number.values()):,}",
-                    *(_bytes(need(size, slower=seconds).disk_bytes_day) for size in SIZES),
-                ]
-                for name, number, seconds in slower
-            ],
-        ),
+        slower=_slower(),
+        day=_bytes(thousand.disk_bytes_day),
+        rollups=_bytes(thousand.rollups_bytes_day),
+        wal=_bytes(thousand.wal_bytes_s * DAY_S),
+        kept=_kept(),
+        least=_bytes(kept(1000, 1, 1).rows),
         costs="\n".join(
             f"| `{name}` | {cost.value:,.10g} {cost.unit} | {cost.what} | {cost.source} |"
             for name, cost in COSTS.items()

@@ -1,6 +1,6 @@
 """What so many charge points need of each part, computed from what one costs. Pure.
 
-docs/generate_scaling.py writes the page.
+docs/generate_scaling.py writes the page; docs/measure_scaling.py says what `make bench-knee` has measured.
 """
 
 from collections.abc import Mapping
@@ -23,39 +23,46 @@ class Cost:
     source: str
 
 
+KNEE = "`make bench-knee`, 570 charge points"
+"""Where most of the table comes from: the whole chain at work, the largest number that was held."""
+
 # The one table to change when something was measured anew. `make settings` writes the page from it.
 COSTS: Mapping[str, Cost] = {
-    "events": Cost(
-        9.55,
-        "1/s",
-        "events of a charge point that are no readings (half of them provoked, as by default)",
-        "[what is sent](benchmarks.md#what-is-sent): 11.6 and 7.5",
-    ),
-    "readings": Cost(2, "1/s", "readings of a charge point, by CAN and by OCPP", "the same"),
+    "stored": Cost(8.8, "1/s", "events of a charge point that are stored, its two readings included", KNEE),
+    "chargepoint_events": Cost(5.94, "1/s", "of these what the charge point publishes", KNEE),
+    "csms_events": Cost(2.97, "1/s", "of these what its CSMS publishes", KNEE),
     "calls": Cost(
-        1.7, "1/s", "OCPP calls of a charge point, each with an answer", "the same: 4.5 and 2.3 messages"
-    ),
-    "event_bytes": Cost(444, "B", "an event on disk, with its indexes", "[results](benchmarks.md#results)"),
-    "reading_bytes": Cost(327, "B", "a reading on disk, with indexes and rollups", "the same"),
-    "rollup_bytes_day": Cost(
-        2_400_000, "B", "rollups over a minute and an hour, a charge point and day", "[memory](memory.md)"
+        1.15,
+        "1/s",
+        "OCPP calls of a charge point, each with an answer",
+        "[what is sent](benchmarks.md#what-is-sent)",
     ),
     "ocpp_bytes": Cost(640, "B", "an OCPP message, as it is kept", "[memory](memory.md)"),
-    "csms_us": Cost(
-        400, "µs", "CSMS: a MeterValues with ten measurands; taken for every call", "before its fast path"
+    "chargepoint_us": Cost(1170, "µs", "processor time of a charge point's second: the charge point", KNEE),
+    "charger_us": Cost(518, "µs", "… its charger module", KNEE),
+    "csms_us": Cost(462, "µs", "… the CSMS: with a MeterValues of ten samples", KNEE),
+    "memorybank_us": Cost(443, "µs", "… the MemoryBank: MQTT, 20 detectors, COPY", KNEE),
+    "postgres_us": Cost(268, "µs", "… PostgreSQL, rollups included", KNEE),
+    "broker_us": Cost(49, "µs", "… the broker", f"{KNEE}; the embedded broker, not Mosquitto"),
+    "mqtt_us": Cost(
+        7, "µs", "MemoryBank: an event's part of a message of 8", "[results](benchmarks.md#results)"
     ),
-    "mqtt_us": Cost(7, "µs", "MemoryBank: an event's part of a message", "[results](benchmarks.md#results)"),
     "message_us": Cost(60, "µs", "MemoryBank: a whole message", "the same"),
-    "copy_us": Cost(4, "µs", "MemoryBank: COPY of an event", "the same"),
-    "detection_us": Cost(
-        11, "µs", "MemoryBank: decoding and 20 detectors, an event", "the same, on a busy machine"
+    "alone_mb": Cost(54.3, "MB", "a charge point and its module as processes of their own", "the same"),
+    "chargepoint_mb": Cost(30.9, "MB", "memory of a process of charge points", KNEE),
+    "chargepoint_kb": Cost(51.3, "kB", "… and of each charge point in it", KNEE),
+    "charger_mb": Cost(23.3, "MB", "memory of a charger's process", KNEE),
+    "charger_kb": Cost(7.6, "kB", "… and of each module in it", KNEE),
+    "lab_mb": Cost(29.4, "MB", "memory of an injector, one in each pod", KNEE),
+    "csms_mb": Cost(50.7, "MB", "memory of a CSMS", KNEE),
+    "csms_kb": Cost(28.5, "kB", "… and of each charge point that it holds", KNEE),
+    "memorybank_mb": Cost(62.5, "MB", "memory of a MemoryBank", KNEE),
+    "memorybank_kb": Cost(15.1, "kB", "… and of each charge point of its share", KNEE),
+    "disk_bytes": Cost(4160, "B/s", "disk of a charge point, indexes and rollups included", KNEE),
+    "rollup_bytes_day": Cost(
+        2_400_000, "B", "of these a day rollups over a minute and an hour", "[memory](memory.md)"
     ),
-    "postgres_us": Cost(9, "µs", "PostgreSQL: an event, rollups included", "the same"),
-    "broker_us": Cost(
-        3.6, "µs", "broker: an event in small messages", "the same; the embedded broker, not Mosquitto"
-    ),
-    "batch": Cost(8, "events", "in an MQTT message, from a process with many charge points", "the same"),
-    "chargepoint_mb": Cost(47, "MB", "a charge point as a process of its own", "resident memory of one"),
+    "wal_bytes": Cost(5770, "B/s", "write-ahead log of a charge point, written and used again", KNEE),
 }
 
 # What is no measurement: bounds that stand in the code, and judgements, named as such on the page.
@@ -63,42 +70,61 @@ CSMS_REPLICAS = 21
 """OCPP's transaction ids are signed 32-bit integers, and each CSMS has 100 million of them."""
 PARTITIONS = 16
 """contracts.topics: no more MemoryBanks than that."""
+MESSAGES_S = 160
+"""Most MQTT messages of a process a second: what came in a tenth of one, for each partition."""
+BUSES = 1000
+"""CHARGER_CAPACITY: what a charger serves on request."""
+IN_POD = 250
+"""deploy/kubernetes/fleet: charge points in a pod."""
+ON_ONE_NETWORK = 11_384
+"""Charge points on one CAN network, by their ports."""
 BUSY = 0.7
 """Share of a core that is planned with; what is left takes bursts and the work after an outage."""
 PRIMARY_CORES = 32
 """PostgreSQL's machine: one primary writes."""
+MONTH_DAYS = 31
+"""Rollups over a minute are dropped by the month."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loads:
     """What one charge point costs each part, cores in seconds of processor time a second."""
 
+    chargepoint: float
+    charger: float
     csms: float
     memorybank: float
     memorybank_alone: float
     """Where every event comes in a message of its own."""
     postgres: float
     broker: float
-    events: float
-    """Everything that is stored, readings included, a second."""
+    stored: float
+    """Events and readings a second."""
+    chargepoint_events: float
+    csms_events: float
     disk_bytes_s: float
+    wal_bytes_s: float
     ocpp_bytes_s: float
 
 
 def loads(costs: Mapping[str, Cost] = COSTS, slower: float = 1.0) -> Loads:
     """Return the loads of one charge point that does everything `slower` times as seldom as at 1 Hz."""
-    of = {name: cost.value for name, cost in costs.items()}
-    events, readings, calls = of["events"] / slower, of["readings"] / slower, of["calls"] / slower
-    stored = events + readings
+    of = {name: cost.value / slower for name, cost in costs.items()}
+    apart = costs["message_us"].value - costs["mqtt_us"].value
     return Loads(
-        csms=calls * of["csms_us"] * 1e-6,
-        memorybank=stored * (of["mqtt_us"] + of["copy_us"] + of["detection_us"]) * 1e-6,
-        memorybank_alone=stored * (of["message_us"] + of["copy_us"] + of["detection_us"]) * 1e-6,
-        postgres=stored * of["postgres_us"] * 1e-6,
-        broker=stored * of["broker_us"] * 1e-6,
-        events=stored,
-        disk_bytes_s=events * of["event_bytes"] + readings * of["reading_bytes"],
-        ocpp_bytes_s=2 * calls * of["ocpp_bytes"],
+        chargepoint=of["chargepoint_us"] * 1e-6,
+        charger=of["charger_us"] * 1e-6,
+        csms=of["csms_us"] * 1e-6,
+        memorybank=of["memorybank_us"] * 1e-6,
+        memorybank_alone=(of["memorybank_us"] + of["stored"] * apart) * 1e-6,
+        postgres=of["postgres_us"] * 1e-6,
+        broker=of["broker_us"] * 1e-6,
+        stored=of["stored"],
+        chargepoint_events=of["chargepoint_events"],
+        csms_events=of["csms_events"],
+        disk_bytes_s=of["disk_bytes"],
+        wal_bytes_s=of["wal_bytes"],
+        ocpp_bytes_s=2 * of["calls"] * costs["ocpp_bytes"].value,
     )
 
 
@@ -112,47 +138,110 @@ def limits(load: Loads) -> dict[str, int]:
     }
 
 
+def pod_limits(load: Loads) -> dict[str, int]:
+    """Return how many charge points each process of a pod can take at most."""
+    return {
+        "charge points' process": int(BUSY / load.chargepoint),
+        "charger's process": min(BUSES, int(BUSY / load.charger)),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a number of charge points needs: `benches` side by side, and the sum of all."""
+    """What a number of charge points needs: `benches` side by side, and the sum of all. Memory in GB."""
 
     charge_points: int
     benches: int
+    pods: int
+    in_each_pod: int
+    chargepoint_cores: float
+    charger_cores: float
+    pods_gb: float
+    processes_gb: float
+    """Were every charge point and every module a process."""
     csms: int
+    connections_each_csms: int
+    csms_gb: float
     memorybanks: int
+    memorybanks_gb: float
     postgres_cores: int
     broker_cores: float
-    events_s: float
+    stored_s: float
     messages_s: float
     disk_bytes_day: float
     rollups_bytes_day: float
+    wal_bytes_s: float
     ocpp_bytes_s: float
-    connections_each_csms: int
-    processes_gb: float
 
 
 def need(
     charge_points: int, costs: Mapping[str, Cost] = COSTS, *, slower: float = 1.0, brokers: int = 1
 ) -> Need:
     """Return what `charge_points` need; `brokers` is how many nodes a bench's broker has."""
+    of = {name: cost.value for name, cost in costs.items()}
     load = loads(costs, slower)
     most = limits(load)
     most["broker"] *= brokers
     benches = ceil(charge_points / min(most.values()))
     each = ceil(charge_points / benches)
+    pods = ceil(each / min(pod_limits(load).values()))
+    in_pod = ceil(each / pods)
     csms, memorybanks = ceil(each * load.csms / BUSY), ceil(each * load.memorybank / BUSY)
+
+    def memory_gb(processes: int, mb: float, each_kb: float) -> float:
+        return benches * processes * mb / 1e3 + charge_points * each_kb / 1e6
+
+    def messages(processes: int, events: float) -> float:
+        return benches * processes * min(each / processes * events, MESSAGES_S)
+
     return Need(
         charge_points=charge_points,
         benches=benches,
+        pods=benches * pods,
+        in_each_pod=in_pod,
+        chargepoint_cores=charge_points * load.chargepoint,
+        charger_cores=charge_points * load.charger,
+        pods_gb=memory_gb(
+            pods,
+            of["chargepoint_mb"] + of["charger_mb"] + of["lab_mb"],
+            of["chargepoint_kb"] + of["charger_kb"],
+        ),
+        processes_gb=charge_points * of["alone_mb"] / 1e3,
         csms=benches * csms,
+        connections_each_csms=ceil(each / csms),
+        csms_gb=memory_gb(csms, of["csms_mb"], of["csms_kb"]),
         memorybanks=benches * memorybanks,
+        memorybanks_gb=memory_gb(memorybanks, of["memorybank_mb"], of["memorybank_kb"]),
         postgres_cores=benches * ceil(each * load.postgres / BUSY),
         broker_cores=charge_points * load.broker,
-        events_s=charge_points * load.events,
-        messages_s=charge_points * load.events / costs["batch"].value,
+        stored_s=charge_points * load.stored,
+        messages_s=messages(pods, load.chargepoint_events) + messages(csms, load.csms_events),
         disk_bytes_day=charge_points * load.disk_bytes_s * DAY_S,
-        rollups_bytes_day=charge_points * costs["rollup_bytes_day"].value,
+        rollups_bytes_day=charge_points * of["rollup_bytes_day"],
+        wal_bytes_s=charge_points * load.wal_bytes_s,
         ocpp_bytes_s=charge_points * load.ocpp_bytes_s,
-        connections_each_csms=ceil(each / csms),
-        processes_gb=charge_points * costs["chargepoint_mb"].value / 1000,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What retention leaves on disk at most, in bytes: single rows, and rollups over a minute and an hour."""
+
+    rows: float
+    rollups: float
+
+    @property
+    def bytes(self) -> float:
+        """Both together."""
+        return self.rows + self.rollups
+
+
+def kept(charge_points: int, days: int, rollup_days: int, costs: Mapping[str, Cost] = COSTS) -> Kept:
+    """Return what `charge_points` at 1 Hz leave on disk with these two settings of retention.
+
+    A day goes when all in it is too old, so that one more than was asked for is there.
+    """
+    of = {name: cost.value for name, cost in costs.items()}
+    rows_day = charge_points * (of["disk_bytes"] * DAY_S - of["rollup_bytes_day"])
+    rollups_day = charge_points * of["rollup_bytes_day"]
+    return Kept((days + 1) * rows_day, (rollup_days + MONTH_DAYS) * rollups_day)

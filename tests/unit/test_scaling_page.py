@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from bench.knee.steps import Backlog, Step
+from charger.settings import Settings as ChargerSettings
+from chassis.publisher import FLUSH_PERIOD_S
+from contracts.backplane import BUSES_PER_CHARGE_POINT, FIRST_BUS_PORT
 from contracts.topics import PARTITIONS
 from csms.settings import Settings
 from csms.state.transactions import IDS_PER_REPLICA
+from kubernetes_parts import Manifests
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -27,22 +32,32 @@ def scaling():
 def costs(scaling):
     """Round figures, so that results can be checked by hand: ten events stored a second."""
     values = {
-        "events": 8,
-        "readings": 2,
+        "stored": 10,
+        "chargepoint_events": 6,
+        "csms_events": 4,
         "calls": 2,
-        "event_bytes": 100,
-        "reading_bytes": 50,
-        "csms_us": 500,
+        "ocpp_bytes": 500,
+        "chargepoint_us": 1400,
+        "charger_us": 700,
+        "csms_us": 1000,
+        "memorybank_us": 200,
+        "postgres_us": 100,
+        "broker_us": 50,
         "mqtt_us": 5,
         "message_us": 60,
-        "copy_us": 5,
-        "detection_us": 10,
-        "postgres_us": 10,
-        "broker_us": 5,
-        "batch": 10,
-        "ocpp_bytes": 500,
+        "alone_mb": 50,
+        "chargepoint_mb": 30,
+        "chargepoint_kb": 60,
+        "charger_mb": 20,
+        "charger_kb": 10,
+        "lab_mb": 10,
+        "csms_mb": 50,
+        "csms_kb": 30,
+        "memorybank_mb": 60,
+        "memorybank_kb": 20,
+        "disk_bytes": 900,
         "rollup_bytes_day": 1000,
-        "chargepoint_mb": 50,
+        "wal_bytes": 1200,
     }
     assert values.keys() == scaling.COSTS.keys()
     return {
@@ -64,14 +79,40 @@ def test_the_bounds_are_those_of_the_code(scaling):
     assert replica.metadata["check"](scaling.CSMS_REPLICAS) is not None
 
 
+def test_a_process_sends_a_message_for_each_partition_every_tenth_of_a_second(scaling):
+    assert pytest.approx(PARTITIONS / FLUSH_PERIOD_S) == scaling.MESSAGES_S
+
+
+def test_a_pod_has_what_its_charger_and_its_ports_allow(scaling):
+    capacity = next(one for one in dataclasses.fields(ChargerSettings) if one.name == "capacity")
+    assert capacity.default == scaling.BUSES
+    assert scaling.ON_ONE_NETWORK == (65_536 - FIRST_BUS_PORT) // BUSES_PER_CHARGE_POINT
+
+
+def test_the_manifests_give_a_pod_what_its_charge_points_cost(scaling):
+    """Processor and memory requested as measured; a limit with room for an outage, twice of it."""
+    manifests = Manifests("production")
+    pod = manifests.workload("chargepoint")
+    many = int(manifests.environment(pod.container("chargepoint"), 1)["CHARGE_POINTS"])
+    assert many == scaling.IN_POD <= min(scaling.pod_limits(scaling.loads()).values())
+    for service in ("chargepoint", "charger"):
+        resources = pod.container(service)["resources"]
+        costs = {name: scaling.COSTS[f"{service}_{name}"].value for name in ("us", "mb", "kb")}
+        assert float(resources["requests"]["cpu"].removesuffix("m")) >= many * costs["us"] / 1000, service
+        memory_mb = costs["mb"] + many * costs["kb"] / 1000
+        assert float(resources["requests"]["memory"].removesuffix("Mi")) >= memory_mb, service
+        assert float(resources["limits"]["memory"].removesuffix("Mi")) >= 2 * memory_mb, service
+    csms, each = manifests.workload("csms").container("csms")["resources"], pod.replicas * many
+    memory_mb = scaling.COSTS["csms_mb"].value + each * scaling.COSTS["csms_kb"].value / 1000
+    assert float(csms["limits"]["memory"].removesuffix("Mi")) >= 2 * memory_mb
+
+
 def test_what_one_charge_point_costs(scaling, costs):
     load = scaling.loads(costs)
-    assert load.csms == pytest.approx(0.001)  # 2 calls of 500 µs
-    assert load.memorybank == pytest.approx(0.0002)  # 10 events of 20 µs
-    assert load.memorybank_alone == pytest.approx(0.00075)
-    assert load.postgres == pytest.approx(0.0001)
-    assert load.broker == pytest.approx(0.00005)
-    assert load.disk_bytes_s == 8 * 100 + 2 * 50
+    assert load.chargepoint == pytest.approx(0.0014)
+    assert load.memorybank == pytest.approx(0.0002)
+    assert load.memorybank_alone == pytest.approx(0.00075)  # 55 µs more for each of 10 events
+    assert load.disk_bytes_s == 900
     assert load.ocpp_bytes_s == 2 * 2 * 500  # a call and its answer
 
 
@@ -93,19 +134,80 @@ def test_where_each_part_ends(scaling, costs):
     }
 
 
+def test_where_a_pod_ends(scaling, costs):
+    """By the time of its charge points; where they are slow, by what its charger serves."""
+    limits = scaling.pod_limits(scaling.loads(costs))
+    assert list(limits.values()) == [pytest.approx(500, abs=1), pytest.approx(1000, abs=1)]
+    assert min(scaling.pod_limits(scaling.loads(costs, slower=10)).values()) == 1000
+
+
 def test_what_many_need(scaling, costs):
-    """20,000 are two benches, by the broker; each has 15 CSMSs (14.3), 3 MemoryBanks (2.9), 2 cores (1.4)."""
-    many = scaling.need(20_000, costs)
+    """19,960 are two benches, by the broker; each has 15 CSMSs (14.3), 3 MemoryBanks (2.9), 2 cores (1.4)."""
+    many = scaling.need(19_960, costs)
     assert (many.benches, many.csms, many.memorybanks, many.postgres_cores) == (2, 30, 6, 4)
-    assert many.connections_each_csms == 667
-    assert many.broker_cores == pytest.approx(1.0)
-    assert many.events_s == pytest.approx(200_000)
-    assert many.messages_s == pytest.approx(20_000)
-    assert many.disk_bytes_day == pytest.approx(20_000 * 900 * 86_400)
-    assert many.rollups_bytes_day == 20_000_000
-    assert many.processes_gb == pytest.approx(1000)
+    assert (many.pods, many.in_each_pod, many.connections_each_csms) == (40, 499, 666)
+    assert many.chargepoint_cores == pytest.approx(27.944)
+    assert many.charger_cores == pytest.approx(13.972)
+    assert many.broker_cores == pytest.approx(0.998)
+    assert many.pods_gb == pytest.approx(40 * 0.060 + 19_960 * 0.000_070)
+    assert many.csms_gb == pytest.approx(30 * 0.050 + 19_960 * 0.000_030)
+    assert many.memorybanks_gb == pytest.approx(6 * 0.060 + 19_960 * 0.000_020)
+    assert many.processes_gb == pytest.approx(998)
+    assert many.stored_s == pytest.approx(199_600)
+    assert many.messages_s == pytest.approx((40 + 30) * 160)  # all of them gather
+    assert many.disk_bytes_day == pytest.approx(19_960 * 900 * 86_400)
+    assert many.rollups_bytes_day == 19_960_000
+
+
+def test_few_events_of_a_process_are_a_message_each(scaling, costs):
+    """Ten charge points in one pod, at one CSMS: 60 and 40 events a second."""
+    assert scaling.need(10, costs).messages_s == pytest.approx(100)
 
 
 def test_more_brokers_move_the_limit_to_the_next_part(scaling, costs):
     assert scaling.need(28_000, costs, brokers=4).benches == 2  # 14,700 by the CSMSs
     assert scaling.need(29_500, costs, brokers=4).benches == 3
+
+
+def test_what_stays_on_disk(scaling, costs):
+    """Of ten charge points three days of rows, for two that were asked for, and a month more of rollups."""
+    left = scaling.kept(10, 2, 100, costs)
+    assert left.rows == pytest.approx(3 * 10 * (900 * 86_400 - 1000))
+    assert left.rollups == 131 * 10 * 1000
+    assert left.bytes == left.rows + left.rollups
+
+
+def test_the_table_can_be_filled_from_a_knee(scaling):
+    """From the largest number that was held; memory by what lies between it and the smallest."""
+
+    def step(count, *, held=True):
+        cpu = dict.fromkeys(("chargepoint", "charger", "csms", "memorybank"), count * 0.001)
+        return dataclasses.asdict(
+            Step(
+                charge_points=count,
+                readings_a_second=count * 2.0,
+                events_a_second=count * 9.0,
+                cpu={**cpu, "postgres": count * 0.0005, "broker": count * 0.0001},
+                memory_mb=dict.fromkeys(cpu, 30 + count * 0.05) | {"lab": 29.0},
+                backlogs={
+                    "outbox of chargepoint": Backlog(before=0, after=0, a_second=count * 6.0),
+                    "outbox of csms": Backlog(before=0, after=0, a_second=count * 3.0),
+                },
+                database_bytes_a_second=count * 4000.0,
+                wal_bytes_a_second=count * 6000.0,
+            )
+        ) | {"held": held}
+
+    measure = importlib.import_module("measure_scaling")
+    found = measure.measured([step(100), step(800, held=False), step(400)])
+    assert found.keys() <= scaling.COSTS.keys()
+    assert {name: round(value, 6) for name, value in found.items()} == {
+        "stored": 9, "chargepoint_events": 6, "csms_events": 3, "disk_bytes": 4000, "wal_bytes": 6000,
+        "lab_mb": 29,
+        "chargepoint_us": 1000, "charger_us": 1000, "csms_us": 1000, "memorybank_us": 1000,
+        "postgres_us": 500, "broker_us": 100, "chargepoint_kb": 50, "chargepoint_mb": 30,
+        "charger_kb": 50, "charger_mb": 30, "csms_kb": 50, "csms_mb": 30,
+        "memorybank_kb": 50, "memorybank_mb": 30,
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="two numbers"):
+        measure.measured([step(100), step(200, held=False)])
