@@ -32,6 +32,8 @@ from chargepoint.station import Station
 from chargepoint.store import Store
 from chassis.can_bus import LOOPBACK, RawFrame
 from chassis.can_link import CanLink, open_bus
+from chassis.process import every
+from chassis.publisher import FLUSH_PERIOD_S
 from chassis.settings import read
 from contracts import can_frames
 from contracts.can_frames import Faults, Frame, ModuleState, Output, SetLimit, Start, Status, Stop, Thermal
@@ -371,15 +373,17 @@ class Bench:
         """Run the charge point in this process; a Reset boots it again, as its main does."""
         settings = read(Settings, {**self.environ, **environ})
         place = Place(settings.charge_point_id, LOOPBACK, buses_of(settings, settings.charge_point_id))
-        with contextlib.closing(Store(self.state / "state.sqlite")) as store:
+        with contextlib.closing(Store(self.state / "state.sqlite", gathers=True)) as store:
+            keeper = asyncio.create_task(every(FLUSH_PERIOD_S, store.commit))
             task = asyncio.create_task(self._boots(settings, place, store))
             try:
                 await until(lambda: task.done() or (self.station and self.station.outlets), "the station")
                 yield self
             finally:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+                for each in (task, keeper):
+                    each.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await each
 
     async def _boots(self, settings: Settings, place: Place, store: Store) -> None:
         while True:

@@ -32,12 +32,18 @@ async def main(settings: Settings) -> None:
         log.info("and %d more, to %s", len(places) - 1, places[-1].charge_point_id)
     # The process is named after its first charge point: its source of events, its sessions at the broker.
     name = f"chargepoint:{first.charge_point_id}"
-    outbox_bytes = settings.outbox_mb * 1024 * 1024
-    async with (
-        Publisher.opened(name, state / "outbox.sqlite", settings.mqtt, max_bytes=outbox_bytes) as publisher,
-        opened_house(settings, first.interface) as house,
-    ):
-        with closing(Store(state / "state.sqlite")) as store:
+    with closing(Store(state / "state.sqlite", gathers=True)) as store:
+        async with (
+            Publisher.opened(
+                name,
+                state / "outbox.sqlite",
+                settings.mqtt,
+                max_bytes=settings.outbox_mb * 1024 * 1024,
+                # An event that tells of a meter must not outlive what the meter remembers.
+                before_flush=store.commit,
+            ) as publisher,
+            opened_house(settings, first.interface) as house,
+        ):
             fleet = Fleet(settings, places, store, publisher.publish, house)
             parts = Parts(publisher, fleet)
             metrics = Exposition("chargepoint", METRICS, parts, {"charge_point_id": first.charge_point_id})

@@ -128,22 +128,26 @@ class Outlet:
     def handle(self, event: Event) -> None:
         """Step the machine and do what it asks."""
         before = self.connector
-        with self._owner.store.atomically():
-            self.connector, actions = connector.step(before, event)
-            for action in actions:
-                self._perform(action)
-            after = self.connector
-            if (before.transaction, before.operative) != (after.transaction, after.operative):
-                self._remember()
+        after, actions = connector.step(before, event)
+        self.connector = after
+        is_other = after.transaction is not before.transaction or after.operative is not before.operative
+        if actions or is_other:
+            with self._owner.store.atomically():
+                for action in actions:
+                    self._perform(action)
+                if is_other:
+                    self._remember()
         if (before.transaction is None) != (after.transaction is None):
             self._owner.transaction_changed(self.number)
 
     async def run(self) -> None:
         """Listen for ever; `tick` keeps the module alive meanwhile."""
-        async for raw in self._link.frames():
-            report = self._report_from(raw)
-            if report is not None:
-                self._reported(report)
+        await self._link.listen(self._hear)
+
+    def _hear(self, raw: RawFrame) -> None:
+        report = self._report_from(raw)
+        if report is not None:
+            self._reported(report)
 
     def tick(self) -> None:
         """Keep the module alive, and let time pass; comes every KEEPALIVE_PERIOD_S, one second."""
@@ -168,7 +172,7 @@ class Outlet:
     def _reported(self, report: Report) -> None:
         now_s, at = self._loop.time(), datetime.now(UTC)
         output = report.output
-        with self._owner.store.atomically():
+        with self._owner.store.atomically(soon=True):
             self.meter = meter.read(self.meter, bridge.power_w(report, self._owner.supply), now_s)
             self._read_at = at
             self.handle(

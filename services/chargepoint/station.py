@@ -279,7 +279,7 @@ class Station:
 
     def delivered(self, queued: Queued, answer: Payload) -> None:
         """Take the CSMS's word on a transaction: its id, and whether its id tag may go on."""
-        with self.store.atomically():
+        with self.store.atomically(soon=queued.action == "MeterValues"):
             self.queue.delivered(queued, answer.get("transactionId"))
             info = answer.get("idTagInfo")
             if info and "idTag" in queued.payload:

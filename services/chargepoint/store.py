@@ -4,13 +4,17 @@ The charge points of one process share one file, each under a scope of its own (
 Whatever belongs together is saved in one transaction of the file (`atomically`), the queue of transaction
 messages included: a transaction that was begun has its StartTransaction queued, always. A charge point that
 cannot remember does not charge: the error ends the process.
+
+What comes every second may wait (`atomically(soon=True)`) where somebody calls `commit` every moment
+(`gathers`): a transaction of the file costs more than what many charge points write in it.
 """
 
 import copy
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +29,7 @@ T = TypeVar("T")
 WAIT_FOR_OWNER_S = 10.0
 """How long opening waits for the process that still has the file, e.g. the one that we replace."""
 
-_SAVE = "INSERT OR REPLACE INTO remembered VALUES (?, ?)"
+_SAVE = "INSERT INTO remembered VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 _LOAD = "SELECT value FROM remembered WHERE name = ?"
 
 
@@ -33,11 +37,25 @@ class StoreUnavailable(ContractError):  # noqa: N818 - named after its state
     """The file cannot be opened: another process owns it, or the disk is full or broken."""
 
 
+@dataclass(slots=True)
+class _Open:
+    """What is not committed: whether somebody is inside now, whether it may wait, who asks to be told."""
+
+    is_inside: bool = False
+    may_wait: bool = True
+    told: list[Callable[[], None]] = field(default_factory=list)
+
+
 class Store:
     """The file's one owner. Use from one thread; after opening, what SQLite raises is not to be handled."""
 
-    def __init__(self, path: Path, *, wait_s: float = WAIT_FOR_OWNER_S) -> None:
-        """Open or make the file, or raise StoreUnavailable. One that is no database is put aside."""
+    def __init__(self, path: Path, *, wait_s: float = WAIT_FOR_OWNER_S, gathers: bool = False) -> None:
+        """Open or make the file, or raise StoreUnavailable. One that is no database is put aside.
+
+        `gathers`: whoever opens it calls `commit` every moment, so what may wait does.
+        """
+        self._gathers = gathers
+        self._open = _Open()
         self.scope = ""
         """Whose names these are: "" for the one whose file it is, else a charge point's identity."""
         try:
@@ -62,23 +80,54 @@ class Store:
         return other
 
     @contextmanager
-    def atomically(self) -> Iterator[None]:
-        """Keep all that is saved inside, or nothing; inside another `atomically` it joins that one."""
-        if self.db.in_transaction:
+    def atomically(self, *, soon: bool = False) -> Iterator[None]:
+        """Keep all that is saved inside, or nothing; inside another `atomically` it joins that one.
+
+        `soon`: it may wait for the next `commit`, with what others save until then.
+        """
+        state = self._open
+        state.may_wait = state.may_wait and soon
+        if state.is_inside:
             yield
             return
-        self.db.execute("BEGIN IMMEDIATE")
+        if not self.db.in_transaction:
+            self.db.execute("BEGIN IMMEDIATE")
+        self.db.execute("SAVEPOINT one")
+        state.is_inside = True
         try:
             yield
-            self.db.execute("COMMIT")
+            self.db.execute("RELEASE one")
         except BaseException:
             if self.db.in_transaction:  # a full disk may have ended it already
-                self.db.execute("ROLLBACK")
+                self.db.execute("ROLLBACK TO one")
             raise
+        finally:
+            state.is_inside = False
+        if not (state.may_wait and self._gathers):
+            self.commit()
+
+    def commit(self) -> None:
+        """Keep what waits."""
+        state = self._open
+        if self.db.in_transaction:
+            self.db.execute("COMMIT")
+        state.may_wait = True
+        told, state.told = state.told, []
+        for each in told:
+            each()
+
+    def when_kept(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called when what was saved so far is kept."""
+        self._open.told.append(tell)
 
     def save(self, name: str, value: Any) -> None:
-        """Keep a value under a name."""
-        self.db.execute(_SAVE, (self._key(name), msgspec.json.encode(value)))
+        """Keep a value under a name; outside of `atomically` at once."""
+        encoded = msgspec.json.encode(value)
+        if self._open.is_inside:
+            self.db.execute(_SAVE, (self._key(name), encoded))
+            return
+        with self.atomically():
+            self.db.execute(_SAVE, (self._key(name), encoded))
 
     def load(self, name: str, kind: type[T], default: T) -> T:
         """Return the value under a name; the default when there is none or an older version wrote another."""
@@ -96,8 +145,11 @@ class Store:
         return f"{self.scope}:{name}" if self.scope else name
 
     def close(self) -> None:
-        """Close the file."""
-        self.db.close()
+        """Keep what waits, and close the file."""
+        try:
+            self.commit()
+        finally:
+            self.db.close()
 
 
 def _opened(path: Path, wait_s: float) -> sqlite3.Connection:

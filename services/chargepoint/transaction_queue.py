@@ -3,11 +3,14 @@
 StartTransaction, StopTransaction and a transaction's MeterValues name their transaction by a local id until
 they are sent: the CSMS's id comes with its answer to StartTransaction, which is ahead of them in the queue.
 Delivery is at least once: a process killed between the answer and its entry here sends the message again.
+MeterValues come and go every second, so their entries may wait for the store's next `commit`; they are told
+once they are kept. One that comes while none waits is delivered as it is, without a look at the disk.
 """
 
-import json
 import sqlite3
-from dataclasses import dataclass
+
+import msgspec
+from msgspec import Struct
 
 from chargepoint.store import Store
 from chassis.waiting import Signal
@@ -39,8 +42,7 @@ def _prepare(db: sqlite3.Connection) -> None:
     db.executescript(_INDEXES)
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(Struct, frozen=True):
     """The message whose turn it is, as it is to be sent."""
 
     id: int
@@ -64,6 +66,9 @@ class TransactionQueue:
         (self._length,) = self._db.execute(
             "SELECT count(*) FROM messages WHERE scope = ?", (store.scope,)
         ).fetchone()
+        self._newest: Queued | None = None
+        self._numbered: tuple[str, int] | None = None
+        self._is_kept = True
         self._filled, self._emptied = Signal(), Signal()
         self.dropped = 0
         """MeterValues that had to make room."""
@@ -73,21 +78,42 @@ class TransactionQueue:
 
     def append(self, action: str, local_id: str, payload: Payload) -> None:
         """Keep a message for its turn."""
-        with self._store.atomically():
-            self._db.execute(
+        with self._store.atomically(soon=action == "MeterValues"):
+            added = self._db.execute(
                 "INSERT INTO messages (action, local_id, payload, scope) VALUES (?, ?, ?, ?)",
-                (action, local_id, json.dumps(payload), self._store.scope),
+                (action, local_id, msgspec.json.encode(payload).decode(), self._store.scope),
             )
+            self._newest = None
+            if not self._length and added.lastrowid is not None:
+                self._newest = Queued(added.lastrowid, action, local_id, payload)
             self._length += 1
             if self._length > self._max_messages:
                 (oldest,) = self._db.execute(_OLDEST_METER_VALUES, (self._store.scope,)).fetchone()
                 if oldest is not None:
                     self._delete(oldest)
                     self.dropped += 1
+            self._is_kept = False
+            self._store.when_kept(self._kept)
+
+    def _kept(self) -> None:
+        self._is_kept = True
         self._filled.set()
 
     def head(self) -> Queued | None:
         """Return the oldest message, its transaction's id put in, or None."""
+        queued, self._newest = self._newest or self._oldest(), None
+        if queued is None or queued.action == "StartTransaction":
+            return queued
+        transaction_id = self._transaction_id(queued.local_id)
+        if transaction_id is not None:
+            queued.payload["transactionId"] = transaction_id
+        elif queued.action == "StopTransaction":
+            queued.payload.setdefault("transactionId", UNKNOWN_TRANSACTION_ID)
+        return queued
+
+    def _oldest(self) -> Queued | None:
+        if not self._length:
+            return None
         row = self._db.execute(
             "SELECT id, action, local_id, payload FROM messages WHERE scope = ? ORDER BY id LIMIT 1",
             (self._store.scope,),
@@ -95,18 +121,11 @@ class TransactionQueue:
         if row is None:
             return None
         message_id, action, local_id, text = row
-        payload: Payload = json.loads(text)
-        if action != "StartTransaction":
-            transaction_id = self._transaction_id(local_id)
-            if transaction_id is not None:
-                payload["transactionId"] = transaction_id
-            elif action == "StopTransaction":
-                payload.setdefault("transactionId", UNKNOWN_TRANSACTION_ID)
-        return Queued(message_id, action, local_id, payload)
+        return Queued(message_id, action, local_id, msgspec.json.decode(text))
 
     async def next(self) -> Queued:
-        """Return the oldest message, waiting for one."""
-        while (queued := self.head()) is None:
+        """Return the oldest message, waiting for one that is kept."""
+        while not self._is_kept or (queued := self.head()) is None:
             self._filled.clear()
             await self._filled.wait()
         return queued
@@ -119,7 +138,7 @@ class TransactionQueue:
 
     def delivered(self, queued: Queued, transaction_id: int | None = None) -> None:
         """Take a message out that the CSMS accepted, or that is given up; remember its transaction's id."""
-        with self._store.atomically():
+        with self._store.atomically(soon=queued.action == "MeterValues"):
             if transaction_id is not None:
                 self._db.execute(
                     "INSERT OR REPLACE INTO transactions VALUES (?, ?)", (queued.local_id, transaction_id)
@@ -130,16 +149,21 @@ class TransactionQueue:
 
     def refused(self, queued: Queued) -> int:
         """Count one more refusal of a message, and return how many there were."""
-        (attempts,) = self._db.execute(
-            "UPDATE messages SET attempts = attempts + 1 WHERE id = ? RETURNING attempts", (queued.id,)
-        ).fetchone() or (1,)
+        with self._store.atomically():
+            (attempts,) = self._db.execute(
+                "UPDATE messages SET attempts = attempts + 1 WHERE id = ? RETURNING attempts", (queued.id,)
+            ).fetchone() or (1,)
         return int(attempts)
 
     def _transaction_id(self, local_id: str) -> int | None:
-        row = self._db.execute(
-            "SELECT transaction_id FROM transactions WHERE local_id = ?", (local_id,)
-        ).fetchone()
-        return row[0] if row else None
+        if self._numbered is None or self._numbered[0] != local_id:
+            row = self._db.execute(
+                "SELECT transaction_id FROM transactions WHERE local_id = ?", (local_id,)
+            ).fetchone()
+            if row is None:
+                return None
+            self._numbered = local_id, int(row[0])
+        return self._numbered[1]
 
     def _delete(self, message_id: int) -> None:
         self._length -= self._db.execute("DELETE FROM messages WHERE id = ?", (message_id,)).rowcount

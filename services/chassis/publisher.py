@@ -9,7 +9,7 @@ import asyncio
 import logging
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -48,7 +48,8 @@ class _Stream:
 class Publisher:
     """Use `opened(…)`. `publish` is called from the loop and never blocks or raises."""
 
-    def __init__(self, name: str, outbox: Outbox) -> None:
+    def __init__(self, name: str, outbox: Outbox, before_flush: Callable[[], None] = lambda: None) -> None:
+        self._before_flush = before_flush
         self._name = name
         self._outbox = outbox
         self._streams: dict[Source, _Stream] = {}
@@ -115,6 +116,7 @@ class Publisher:
 
         While the outbox cannot be written, events wait in memory, up to MAX_PENDING_BYTES.
         """
+        self._before_flush()
         now_s = asyncio.get_running_loop().time()
         try:
             self._report_drops()
@@ -214,11 +216,20 @@ class Publisher:
     @classmethod
     @asynccontextmanager
     async def opened(
-        cls, name: str, path: Path, mqtt: MqttSettings, *, max_bytes: int = MAX_BYTES
+        cls,
+        name: str,
+        path: Path,
+        mqtt: MqttSettings,
+        *,
+        max_bytes: int = MAX_BYTES,
+        before_flush: Callable[[], None] = lambda: None,
     ) -> AsyncIterator["Publisher"]:
-        """Open the outbox at `path`, connect, and publish as `name` (e.g. `chargepoint:CP-1`) until left."""
+        """Open the outbox at `path`, connect, and publish as `name` (e.g. `chargepoint:CP-1`) until left.
+
+        `before_flush` comes every FLUSH_PERIOD_S, before events are numbered: to keep what they tell of.
+        """
         outbox = Outbox(path, max_bytes=max_bytes)
-        publisher = cls(name, outbox)
+        publisher = cls(name, outbox, before_flush)
         names = {name}
         for source_id in outbox.sources():  # what an earlier process left, perhaps under another name
             names.add(publisher._stream(Source.from_id(source_id)).source.name)

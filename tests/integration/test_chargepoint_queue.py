@@ -13,8 +13,8 @@ def open_queue(tmp_path):
     stores = []
 
     def opened(max_messages=100):
-        for store in stores:  # as a process that is no more
-            store.close()
+        while stores:  # as a process that is no more
+            stores.pop().close()
         stores.append(Store(tmp_path / "state.sqlite"))
         return TransactionQueue(stores[-1], max_messages)
 
@@ -150,3 +150,78 @@ def test_a_broken_file_is_put_aside(tmp_path):
     assert store.load("operative", bool, default=True) is True
     store.close()
     assert (tmp_path / "state.sqlite.broken").exists()
+
+
+def killed(store):
+    """Close the file as a killed process would: what is not committed is gone."""
+    store.db.close()
+
+
+def test_what_may_wait_is_kept_by_the_next_commit_and_by_what_may_not_wait(tmp_path):
+    store = Store(tmp_path / "state.sqlite", gathers=True)
+    for name, keep in (("committed", store.commit), ("with another", lambda: store.save("operative", False))):
+        with store.atomically(soon=True):
+            store.save(name, 1)
+        keep()
+    with store.atomically(soon=True):
+        store.save("waiting", 1)
+    assert store.load("waiting", int, 0) == 1
+    killed(store)
+    store = Store(tmp_path / "state.sqlite")
+    names = ("committed", "with another", "operative", "waiting")
+    assert [store.load(name, int | bool, 9) for name in names] == [1, 1, False, 9]
+    with store.atomically(soon=True):
+        store.save("waiting", 2)  # nobody gathers, so it does not wait
+    killed(store)
+    store = Store(tmp_path / "state.sqlite")
+    assert store.load("waiting", int, 0) == 2
+    store.close()
+
+
+def test_inside_of_what_may_wait_something_that_may_not_keeps_all(tmp_path):
+    store = Store(tmp_path / "state.sqlite", gathers=True)
+    with store.atomically(soon=True):
+        store.save("waiting", 1)
+        with store.atomically():
+            store.save("urgent", 1)
+    killed(store)
+    store = Store(tmp_path / "state.sqlite")
+    assert [store.load(name, int, 0) for name in ("waiting", "urgent")] == [1, 1]
+    store.close()
+
+
+def test_what_breaks_takes_nothing_along_that_waits(tmp_path):
+    store = Store(tmp_path / "state.sqlite", gathers=True)
+    with store.atomically(soon=True):
+        store.save("waiting", 1)
+    with pytest.raises(RuntimeError), store.atomically(soon=True):  # noqa: PT012
+        store.save("broken", 1)
+        raise RuntimeError("a bug")
+    store.close()
+    store = Store(tmp_path / "state.sqlite")
+    assert [store.load(name, int, 0) for name in ("waiting", "broken")] == [1, 0]
+    store.close()
+
+
+async def test_meter_values_are_told_once_they_are_kept_and_starts_at_once(tmp_path):
+    store = Store(tmp_path / "state.sqlite", gathers=True)
+    queue = TransactionQueue(store, 100)
+    queue.append("StartTransaction", "a", {"idTag": "a"})
+    async with asyncio.timeout(5):
+        start = await queue.next()
+        queue.append("MeterValues", "a", {"n": 0})
+        queue.delivered(start, transaction_id=7)
+        queue.append("MeterValues", "a", {"n": 1})
+        waiting = asyncio.create_task(queue.next())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        store.commit()
+        first = await waiting
+        queue.delivered(first)
+        second = await queue.next()
+        queue.delivered(second)
+    assert [one.payload for one in (first, second)] == [{"n": n, "transactionId": 7} for n in (0, 1)]
+    killed(store)  # with both answers on their way to the disk: they are sent again
+    store = Store(tmp_path / "state.sqlite")
+    assert [payload["n"] for _, payload in take_all(TransactionQueue(store, 100))] == [0, 1]
+    store.close()
