@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,10 @@ PORTS = ("OCPP_PORT", *HEALTHY)
 _FRESH = """
 SELECT count(DISTINCT (charge_point_id, origin))::int AS fresh FROM dash.metrics
 WHERE at > '{since}' AND charge_point_id IN ({names})
+"""
+_LATEST = """
+SELECT charge_point_id, (array_agg(current_a ORDER BY at DESC))[1] AS current_a FROM dash.metrics
+WHERE origin = 'can' AND at > now() - interval '10 s' GROUP BY 1
 """
 _COMMITTED = "SELECT source, max(committed_seq) AS seq, sum(gaps)::int AS gaps FROM memory.sources GROUP BY 1"
 _NUMBERED = """
@@ -77,6 +82,11 @@ class Stack:
             "CHARGEBENCH_TOKEN": TOKEN["X-ChargeBench-Token"],
             **self.environ,
         }
+        self.configure()
+
+    def configure(self, **settings: str) -> None:
+        """Write .env with these settings too; the next `up` makes them true."""
+        self.environ |= settings
         # A file of ours, so that a person's own .env does not change what is tested.
         (self.folder / "env").write_text("".join(f"{name}={text}\n" for name, text in self.environ.items()))
 
@@ -150,6 +160,32 @@ class Stack:
         except httpx.HTTPError:
             return set()
         return {entry["charge_point_id"] for entry in found if entry["connected"]}
+
+    def currents(self) -> dict[str, float]:
+        """Return each charge point's latest current on CAN of the last ten seconds, A."""
+        return {row["charge_point_id"]: row["current_a"] for row in self.query(_LATEST)}
+
+    def charge(self, names: Iterable[str], limit_a: int) -> None:
+        """Stop whatever was planned and start a transaction at each, limited so; it is accepted."""
+        self.post("/api/stop-all", {})
+        profile = {
+            "chargingProfileId": 1,
+            "stackLevel": 0,
+            "chargingProfilePurpose": "TxDefaultProfile",
+            "chargingProfileKind": "Relative",
+            "chargingSchedule": {
+                "chargingRateUnit": "A",
+                "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit_a}],
+            },
+        }
+        for name in sorted(names):
+            for action, payload in (
+                ("SetChargingProfile", {"connectorId": 1, "csChargingProfiles": profile}),
+                ("RemoteStartTransaction", {"idTag": "BENCH", "connectorId": 1}),
+            ):
+                command = {"action": action, "payload": payload}
+                answer = self.post(f"/api/charge-points/{name}/commands", command)
+                assert answer["outcome"] == "Accepted", (name, action, answer)
 
     def is_whole(self, names: set[str], since: datetime) -> bool:
         """Return whether readings made after `since`, of these charge points from both ends, are stored."""

@@ -14,10 +14,6 @@ NAMES = {f"CP-{number}" for number in range(1, 9)}
 BASE_PORT = 20_000
 BUSES = {BASE_PORT + 4 * number for number in range(8)}
 
-_LATEST = """
-SELECT charge_point_id, (array_agg(current_a ORDER BY at DESC))[1] AS current_a FROM dash.metrics
-WHERE origin = 'can' AND at > now() - interval '10 s' GROUP BY 1
-"""
 _BUSES = f"""
 lines = open("/proc/net/udp").read().splitlines()[1:]
 ports = {{int(line.split()[1].partition(":")[2], 16) for line in lines}}
@@ -31,13 +27,9 @@ with can.Bus(interface="udp_multicast", channel="239.74.163.2", port={BASE_PORT 
 _BOOTS = "SELECT source, boot FROM memory.sources WHERE source LIKE 'chargepoint:%' ORDER BY 1, 2"
 
 
-def currents(stack: Stack) -> dict[str, float]:
-    return {row["charge_point_id"]: row["current_a"] for row in stack.query(_LATEST)}
-
-
 def wait_for_eight(stack: Stack) -> None:
     wait_until(lambda: stack.connected() == NAMES, what="exactly CP-1 … CP-8")
-    wait_until(lambda: set(currents(stack)) == NAMES, what="a module for each")
+    wait_until(lambda: set(stack.currents()) == NAMES, what="a module for each")
 
 
 def test_eight_replicas_are_cp_1_to_cp_8(fleet: Stack) -> None:
@@ -55,32 +47,15 @@ def test_each_replica_has_the_bus_of_its_number(fleet: Stack) -> None:
 
 def test_a_rogue_stop_on_one_bus_stops_one_of_eight(fleet: Stack) -> None:
     """0x201 by a stranger with plain python-can on CP-3's bus: CP-3 alone falls to 0 A and stays there."""
-    fleet.post("/api/stop-all", {})
-    profile = {
-        "chargingProfileId": 1,
-        "stackLevel": 0,
-        "chargingProfilePurpose": "TxDefaultProfile",
-        "chargingProfileKind": "Relative",
-        "chargingSchedule": {
-            "chargingRateUnit": "A",
-            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 50}],
-        },
-    }
-    for name in sorted(NAMES):
-        for action, payload in (
-            ("SetChargingProfile", {"connectorId": 1, "csChargingProfiles": profile}),
-            ("RemoteStartTransaction", {"idTag": "BENCH", "connectorId": 1}),
-        ):
-            answer = fleet.post(f"/api/charge-points/{name}/commands", {"action": action, "payload": payload})
-            assert answer["outcome"] == "Accepted", (name, action, answer)
-    wait_until(lambda: min(currents(fleet).get(name, 0) for name in NAMES) > 40, what="eight at 50 A")
+    fleet.charge(NAMES, 50)
+    wait_until(lambda: min(fleet.currents().get(name, 0) for name in NAMES) > 40, what="eight at 50 A")
 
     fleet.on_can(_ROGUE_STOP)
 
-    wait_until(lambda: currents(fleet).get("CP-3", 99) < 1, what="CP-3 to stop")
+    wait_until(lambda: fleet.currents().get("CP-3", 99) < 1, what="CP-3 to stop")
     for _ in range(5):  # and it stays so, second after second
         time.sleep(1)
-        now = currents(fleet)
+        now = fleet.currents()
         assert now.get("CP-3", 0) < 1
         assert min(now[name] for name in NAMES - {"CP-3"}) > 40
 
