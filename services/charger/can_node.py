@@ -12,13 +12,14 @@ from uuid import UUID
 from charger import arbitration
 from charger import module as modules
 from charger.arbitration import Flooded
+from charger.course import Course
 from charger.module import Module
 from chassis.can_bus import RawFrame
 from chassis.can_link import CanLink, Tally
-from chassis.process import every
+from chassis.rounds import Rounds
 from contracts import can_frames
 from contracts.backplane import LEASE_TIMEOUT_S, Fault
-from contracts.can_frames import READING_PERIOD_S, Frame
+from contracts.can_frames import Frame
 from contracts.errors import MalformedFrame
 from contracts.injections import CanFlood
 
@@ -37,15 +38,18 @@ _REFUSED_LOG_PERIOD_S = 10.0
 class CanNode:
     """Serves one bus with one module until cancelled. `name` says which bus in the log."""
 
-    def __init__(self, link: CanLink, module: Module, name: str) -> None:
+    def __init__(self, link: CanLink, module: Module, name: str, rounds: Rounds) -> None:
+        """`rounds`: of READING_PERIOD_S."""
         self._link = link
         self._name = name
+        self._rounds = rounds
         self._loop = asyncio.get_running_loop()
         self._stepped_at_s = self._loop.time()
         self._refused_logged_s = float("-inf")
         self._renewed_s: dict[UUID, float] = {}
         self._flooded = Flooded()
-        self.module = module
+        self._course = Course(module)
+        self._told = self._course.faults
         self.refused = 0
         """Frames of a known identifier with a wrong length or value."""
         self.stood_still_s = 0.0
@@ -63,6 +67,11 @@ class CanNode:
         return self._link.tally
 
     @property
+    def at_rest(self) -> bool:
+        """Whether nothing flows and nothing can."""
+        return self._course.at_rest
+
+    @property
     def faults(self) -> int:
         """How many faults are in force."""
         return len(self._renewed_s)
@@ -77,7 +86,7 @@ class CanNode:
                 self._flooded = arbitration.began(self._flooded, fault.id, fault.injection, fault.seed)
             else:
                 self._advance()
-                self._become(modules.began(self.module, fault.id, fault.injection, fault.seed))
+                self._become(modules.began(self._course.module, fault.id, fault.injection, fault.seed))
         self._renewed_s[fault.id] = self._loop.time()
         return True
 
@@ -87,7 +96,7 @@ class CanNode:
             log.warning("%s: a fault ended", self._name)
             self._flooded = arbitration.ended(self._flooded, fault_id)
             self._advance()
-            self._become(modules.ended(self.module, fault_id))
+            self._become(modules.ended(self._course.module, fault_id))
 
     def _end_lapsed(self) -> None:
         now_s = self._loop.time()
@@ -97,9 +106,9 @@ class CanNode:
 
     async def run(self) -> None:
         """Listen and publish for ever; closes the bus when cancelled."""
-        async with self._link, asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._link.listen(self._hear), name=f"{self._name} listens")
-            await every(READING_PERIOD_S, self._publish)
+        async with self._link:
+            with self._rounds.joined(self._publish):
+                await self._link.listen(self._hear)
 
     def _hear(self, raw: RawFrame) -> None:
         if raw.extended:
@@ -117,16 +126,18 @@ class CanNode:
 
     def _obey(self, frame: Frame) -> None:
         self._advance()
-        self._become(modules.heard(self.module, frame))
+        self._course.obey(frame)
+        self._tell_faults()
 
     def _late_s(self) -> float | None:
         self._flooded, late_s = arbitration.late_s(self._flooded)
         return late_s
 
     def _publish(self) -> None:
-        self._end_lapsed()
+        if self._renewed_s:
+            self._end_lapsed()
         self._advance()
-        self.module, frames = modules.published(self.module)
+        frames = self._course.published()
         late_s = self._late_s()
         if late_s:
             self._loop.call_later(late_s, self._send, frames)
@@ -145,13 +156,18 @@ class CanNode:
             stood_still_s = elapsed_s - MAX_CATCH_UP_S
             self.stood_still_s += stood_still_s
             log.warning("%s: stalled, stood still for %.1f s", self._name, stood_still_s)
-        self._become(modules.advanced(self.module, min(elapsed_s, MAX_CATCH_UP_S)))
+        self._course.go(*modules.steps(min(elapsed_s, MAX_CATCH_UP_S)))
+        self._tell_faults()
 
     def _become(self, module: Module) -> None:
-        before, after = self.module.stage.faults, module.stage.faults
+        self._course.become(module)
+        self._tell_faults()
+
+    def _tell_faults(self) -> None:
+        before, after = self._told, self._course.faults
         if after != before:
+            self._told = after
             log.warning("%s: faults %s, before %s", self._name, after.name or "none", before.name or "none")
-        self.module = module
 
     def _refuse(self, error: MalformedFrame) -> None:
         self.refused += 1

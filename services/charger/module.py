@@ -58,13 +58,17 @@ def steps(elapsed_s: float) -> tuple[int, float]:
 
 
 def advanced(module: Module, elapsed_s: float) -> Module:
-    """Return the module so much later, in equal steps; a module at rest takes one step."""
+    """Return the module so much later, in equal steps."""
+    return stepped(module, *steps(elapsed_s))
+
+
+def stepped(module: Module, number: int, dt_s: float) -> Module:
+    """Return the module so many steps of `dt_s` later; a module at rest takes them as one."""
     stage = module.stage
-    remaining, dt_s = steps(elapsed_s)
-    while remaining:
-        taken = remaining if stage.at_rest else 1
+    while number:
+        taken = number if stage.at_rest else 1
         stage = power_stage.step(stage, (), dt_s * taken)
-        remaining -= taken
+        number -= taken
     return replace(module, stage=stage)
 
 

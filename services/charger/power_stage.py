@@ -146,7 +146,15 @@ def derated_a(limit_a: float, ratings: Ratings, temperature_c: float) -> float:
 
 def regulated_a(ratings: Ratings, defects: Defects, offered_a: float, accepted_a: float) -> float:
     """Return the current to which a charging module regulates, of what it offers and the vehicle accepts."""
-    return min(_set_a(offered_a, ratings.set_error_share), accepted_a) * defects.regulator_gain
+    return min(set_a(offered_a, ratings.set_error_share), accepted_a) * defects.regulator_gain
+
+
+def set_a(wanted_a: float, error_share: float) -> float:
+    """Return the current to which a module regulates that was set to `wanted_a`."""
+    if not error_share:
+        return wanted_a
+    most_a = SET_ERROR_A if wanted_a < SET_ERROR_FROM_A else wanted_a * SET_ERROR_RATIO
+    return max(0.0, wanted_a + error_share * most_a) if wanted_a else 0.0
 
 
 def warmed_c(
@@ -220,14 +228,6 @@ def _odder(stage: PowerStage, dt_s: float) -> PowerStage:
     if overshoot:
         overshoot = overshoot.later(stage.current_a, target_a, dt_s)
     return replace(stage, saw_tooth=saw_tooth, taper=taper, overshoot=overshoot)
-
-
-def _set_a(wanted_a: float, error_share: float) -> float:
-    """Return the current to which a module regulates that was set to `wanted_a`."""
-    if not error_share:
-        return wanted_a
-    most_a = SET_ERROR_A if wanted_a < SET_ERROR_FROM_A else wanted_a * SET_ERROR_RATIO
-    return max(0.0, wanted_a + error_share * most_a) if wanted_a else 0.0
 
 
 def _protected(stage: PowerStage) -> PowerStage:

@@ -19,7 +19,9 @@ from charger.vehicle import Vehicle
 from chassis.backplane_link import BackplaneLink
 from chassis.can_link import CanLink, Tally, open_bus
 from chassis.process import every
+from chassis.rounds import Rounds
 from contracts.backplane import LEASE_PERIOD_S, Datagram, Fault, FaultEnded, FaultTaken, Lease, Offer
+from contracts.can_frames import READING_PERIOD_S
 
 log = logging.getLogger("charger")
 
@@ -88,6 +90,7 @@ class Rack:
         self._backplane = backplane
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
+        self._readings = Rounds(READING_PERIOD_S)
         self._allocation = Allocation(charger_id, settings.capacity)
         self._served: dict[int, tuple[CanNode, asyncio.Task[None]]] = {}
         self._at_port: dict[int, CanNode] = {}
@@ -114,6 +117,7 @@ class Rack:
         """Serve for ever. Raises can.CanError where one of the settings' buses is not there."""
         for bus in self._settings.buses:
             self._serve(bus)
+        self._tasks.create_task(self._readings.run(), name="readings")
         self._tasks.create_task(self._follow_backplane(), name="backplane")
         await every(LEASE_PERIOD_S, self._tick)
 
@@ -135,7 +139,7 @@ class Rack:
             node.end(datagram.id)
 
     def _tick(self) -> None:
-        at_rest = {port for port, (node, _) in self._served.items() if node.module.stage.at_rest}
+        at_rest = {port for port, (node, _) in self._served.items() if node.at_rest}
         self._allocation, actions = allocations.ticked(self._allocation, at_rest, self._loop.time())
         self._perform(actions)
 
@@ -177,7 +181,8 @@ class Rack:
             if bus.isdecimal()
             else open_bus(0, self._interface, socketcan=bus)
         )
-        node = CanNode(CanLink(opened), new_module(self._settings, bus), f"bus {bus}")
+        module = new_module(self._settings, bus)
+        node = CanNode(CanLink(opened), module, f"bus {bus}", self._readings)
         self._nodes.add(node)
         if bus.isdecimal():
             self._at_port[int(bus)] = node

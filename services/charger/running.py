@@ -46,17 +46,27 @@ class Running:
         self._counter = module.counter
         self.current_a = stage.current_a
         self.keepalive_age_s = stage.keepalive_age_s
+        self._voltage = vehicle.line(self._car.voltage_over_soc, self._soc_percent)
+        self._power = vehicle.line(self._car.power_over_soc, self._soc_percent)
+        self._offered_a = -1.0
+        self._set_a = 0.0
         self._look()
 
     def _look(self) -> None:
         """Take note of what follows from charge and temperature."""
-        stage = self._stage
-        self._open_v = vehicle.open_v(self._car, self._soc_percent)
-        self._accepted_a = vehicle.accepted_at_a(self._car, self._soc_percent, self._open_v)
-        self._offered_a = power_stage.derated_a(stage.limit_a, stage.ratings, self._temperature_c)
-        self.target_a = power_stage.regulated_a(
-            stage.ratings, stage.defects, self._offered_a, self._accepted_a
-        )
+        stage, car, soc_percent = self._stage, self._car, self._soc_percent
+        # A step changes them by a thousandth of a percent and of a degree: most of it stays as it was.
+        if not self._voltage.over < soc_percent <= self._voltage.to:
+            self._voltage = vehicle.line(car.voltage_over_soc, soc_percent)
+        if not self._power.over < soc_percent <= self._power.to:
+            self._power = vehicle.line(car.power_over_soc, soc_percent)
+        offered_a = power_stage.derated_a(stage.limit_a, stage.ratings, self._temperature_c)
+        if offered_a != self._offered_a:
+            self._offered_a = offered_a
+            self._set_a = power_stage.set_a(offered_a, stage.ratings.set_error_share)
+        self._open_v = open_v = car.full_v * self._voltage.at(soc_percent)
+        self._accepted_a = vehicle.requested_a(car, car.peak_w * self._power.at(soc_percent), open_v)
+        self.target_a = min(self._set_a, self._accepted_a) * stage.defects.regulator_gain
 
     def module(self) -> Module:
         """Return the same as a value."""
@@ -70,6 +80,13 @@ class Running:
             overshoot=self._overshoot,
         )
         return replace(self._module, stage=stage, sensor=self._sensor, counter=self._counter)
+
+    def ahead(self, number: int, dt_s: float) -> int:
+        """Be up to so many steps of `dt_s` later; return how many: a protection would act in the next."""
+        for taken in range(number):
+            if not self.later(dt_s):
+                return taken
+        return number
 
     def later(self, dt_s: float) -> bool:
         """Be `dt_s` later, in one step; False: a protection would act, so nothing was done."""

@@ -5,7 +5,7 @@ Its battery takes all energy at its terminals (no losses inside), which keeps th
 
 import math
 from bisect import bisect_right
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -78,7 +78,11 @@ def accepted_a(vehicle: Vehicle) -> float:
 
 def accepted_at_a(vehicle: Vehicle, soc_percent: float, open_v: float) -> float:
     """Return the most current that the car would take so full, at that open-circuit voltage."""
-    power_w = vehicle.peak_w * _between(vehicle.power_over_soc, soc_percent)
+    return requested_a(vehicle, vehicle.peak_w * _between(vehicle.power_over_soc, soc_percent), open_v)
+
+
+def requested_a(vehicle: Vehicle, power_w: float, open_v: float) -> float:
+    """Return the current that makes that power at that voltage, in the car's steps of current."""
     current_a = power_w / (open_v * vehicle.phases)
     step_a = vehicle.request_step_a
     return math.floor(current_a / step_a) * step_a if step_a else current_a
@@ -109,9 +113,33 @@ def charged_percent(vehicle: Vehicle, soc_percent: float, energy_wh: float) -> f
     return min(100.0, soc_percent + energy_wh / vehicle.capacity_wh * 100)
 
 
+class Line(NamedTuple):
+    """A straight line of a curve, which holds where `over` < x <= `to`."""
+
+    over: float
+    to: float
+    end: float
+    rise: float
+    width: float
+
+    def at(self, x: float) -> float:
+        """Return its value, the same as the curve's."""
+        return self.end - self.rise * (self.to - x) / self.width
+
+
+def line(curve: Curve, x: float) -> Line:
+    """Return the straight line on which `x` lies: who asks for values nearby again and again keeps it."""
+    (x0, y0), (x1, y1) = _around(curve, x)
+    return Line(x0, x1, y1, y1 - y0, x1 - x0)
+
+
 def _between(curve: Curve, x: float) -> float:
     """Return the straight line's value at `x` between the points around it; `x` lies within the curve."""
-    right = min(bisect_right(curve, (x,)), len(curve) - 1)
-    (x0, y0), (x1, y1) = curve[right - 1], curve[right]
+    (x0, y0), (x1, y1) = _around(curve, x)
     # From the right, so that a curve which ends at nothing is exactly that there, and never less.
     return y1 - (y1 - y0) * (x1 - x) / (x1 - x0)
+
+
+def _around(curve: Curve, x: float) -> Curve:
+    right = min(bisect_right(curve, (x,)), len(curve) - 1)
+    return curve[right - 1], curve[right]

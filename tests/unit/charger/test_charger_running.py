@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from charger import module as modules
 from charger import noise, power_stage
+from charger.course import Course
 from charger.module import Module
 from charger.power_stage import Defects, PowerStage, Ratings
 from charger.quirks import Overshoot, SawTooth, Taper
@@ -14,7 +15,7 @@ from charger.ramp import ExponentialRamp, LinearRamp
 from charger.running import running
 from charger.vehicle import Vehicle
 from contracts import can_frames
-from contracts.can_frames import Faults, Keepalive, ModuleState, SetLimit, Start, Stop
+from contracts.can_frames import Current, Faults, Frame, Keepalive, ModuleState, SetLimit, Start, Stop
 
 CARS = st.builds(
     Vehicle,
@@ -42,7 +43,7 @@ STAGES = st.builds(
     saw_tooth=st.none() | st.builds(SawTooth, st.floats(6.0, 12.0), st.floats(6.0, 12.0)),
     overshoot=st.none() | st.builds(Overshoot, st.floats(0.0, 0.05)),
 )
-STEPS_S = st.lists(st.sampled_from([0.1, 0.5, 1.0]), min_size=1, max_size=40)
+STEPS_S = st.lists(st.sampled_from([0.0, 0.1, 0.5, 1.0]), min_size=1, max_size=40)
 
 
 def charging(stage: PowerStage, limit_a: int = 200) -> Module:
@@ -106,3 +107,28 @@ def test_only_plain_charging_runs() -> None:
     assert running(replace(going, stage=power_stage.step(faulted, (), 0.1))) is None
     assert going.stage.state is ModuleState.CHARGING
     assert running(going) is not None
+
+
+COMMANDS = st.sampled_from(
+    [Start(), Stop(), SetLimit(0), SetLimit(16), SetLimit(250), Keepalive(1), Current(7)]
+)
+
+
+@settings(max_examples=60)
+@given(STAGES, st.lists(st.tuples(st.none() | COMMANDS, st.sampled_from([0.0, 0.04, 0.3, 1.0, 1.9, 6.0]))))
+def test_a_course_is_the_module_that_is_stepped(
+    stage: PowerStage, happening: list[tuple[Frame | None, float]]
+) -> None:
+    """Through every state, whatever comes when: the same module, the same frames on the bus."""
+    stepped = charging(stage)
+    course = Course(stepped)
+    for frame, elapsed_s in happening:
+        if frame is not None:
+            stepped = modules.heard(stepped, frame)
+            course.obey(frame)
+        stepped = modules.advanced(stepped, elapsed_s)
+        course.go(*modules.steps(elapsed_s))
+        assert (course.at_rest, course.faults) == (stepped.stage.at_rest, stepped.stage.faults)
+        stepped, frames = modules.published(stepped)
+        assert [*map(can_frames.encode, course.published())] == [*map(can_frames.encode, frames)]
+        assert course.module == stepped

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from charger import course
 from charger.quirks import Overshoot, SawTooth
 from contracts import can_frames
 from contracts.can_frames import Frame
@@ -27,7 +28,7 @@ from contracts.injections import (
 )
 from csms import scenario_file
 from lab.rogue.sender import Raw
-from lab.simulated import fleet, module_node, outlet
+from lab.simulated import fleet, outlet
 from lab.simulated.bench import Bench
 from lab.simulated.fleet import Fleet
 from lab.simulated.outlet import Outlet
@@ -64,7 +65,7 @@ def stepped(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Return what takes every shorter way away."""
 
     def take_away() -> None:
-        monkeypatch.setattr(module_node, "running", lambda _: None)
+        monkeypatch.setattr(course, "running", lambda _: None)
         monkeypatch.setattr(outlet.modules, "is_told_again", lambda *_: False)
         monkeypatch.setattr(Outlet, "hear", heard_as_bytes)
 
