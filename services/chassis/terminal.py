@@ -1,4 +1,4 @@
-"""Text for a terminal: what comes from outside moves no cursor; a course of values in one line."""
+"""Text for a terminal: foreign text moves no cursor; a number with its word; a course of values in a line."""
 
 from collections.abc import Sequence
 
@@ -10,6 +10,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def plural(count: int, word: str, several: str | None = None) -> str:
+    """Return a number with its word."""
+    return f"{count:,} {word if count == 1 else several or f'{word}s'}"
 
 
 def sparkline(values: Sequence[float | None], highest: float) -> str:

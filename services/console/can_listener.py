@@ -14,6 +14,7 @@ import can
 from chassis.can_bus import unpack
 from chassis.can_link import open_bus
 from chassis.process import every
+from chassis.terminal import plural
 from console.connector import Key
 from console.live import Live
 from console.multicast_rounds import MulticastRounds
@@ -160,7 +161,8 @@ class CanListener:
         elif not self._buses:
             text = f"No charge point announces its bus ({where})."
         else:
-            buses = "1 bus" if len(self._buses) == 1 else f"{len(self._buses)} buses"
-            self._live.report("can", working=True, text=f"CAN: listening to {buses}.")
+            # Logged at the first of them: the others announce themselves within a second.
+            buses = plural(len(self._buses), "bus", "buses")
+            self._live.report("can", working=True, text=f"CAN: listening to {buses} so far.")
             return
         self._live.report("can", working=False, text=text)

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -384,6 +386,30 @@ def test_the_menu(remembering: Postgres, tmp_path: Path) -> None:
         terminal.wait_for("each is there once")
         terminal.type("q\n")
         assert terminal.wait_end() == 0
+
+
+def test_the_menu_moves_no_cursor_where_its_output_is_no_terminal(
+    remembering: Postgres, tmp_path: Path
+) -> None:
+    """As `make viewer | tee log` does; an export tells no progress there."""
+    terminal, its_end = pty.openpty()
+    try:
+        os.write(terminal, b"1\n6\nq\n")
+        done = subprocess.run(
+            [sys.executable, "-m", "memorybank.viewer", "--database", remembering.reader_url],
+            stdin=its_end,
+            capture_output=True,
+            env=environ(TERM="xterm"),
+            cwd=tmp_path,
+            timeout=60,
+            check=True,
+        )
+    finally:
+        os.close(terminal)
+        os.close(its_end)
+    assert b"memory.json: everything\n" in done.stdout
+    assert b"\x1b" not in done.stdout
+    assert b"\r" not in done.stdout
 
 
 def test_the_menus_filter_narrows_the_statistics_too(remembering: Postgres) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from chassis.screen import Column, Screen
+from chassis.terminal import plural
 from console.answers import MixRun, Scenario, ScenarioRun
 from console.apis import ApiError, ApiRefused
 from console.scenario import comparison, detected, export, performing, showing, words
@@ -105,8 +106,8 @@ async def _stop(link: LabLink, screen: Screen, asked: argparse.Namespace) -> int
         if asked.json:
             screen.objects([msgspec.to_builtins(stopped)])
         screen.line(
-            f"stopped {stopped.stopped_runs} runs and {stopped.stopped_transactions} transactions; "
-            "what they did is undone"
+            f"stopped {plural(stopped.stopped_runs, 'run')} and "
+            f"{plural(stopped.stopped_transactions, 'transaction')}; what they did is undone"
         )
         return 0
     mixes = {one.mix_run_id: one for one in await link.running_mixes()}
@@ -175,9 +176,10 @@ async def _export(link: LabLink, screen: Screen, asked: argparse.Namespace) -> i
     runs = await (link.found(asked.runs) if asked.runs else link.runs(asked.on, asked.since))
     scenarios = {scenario.name: scenario for scenario in await link.scenarios()}
     rows = [words.label_row(run, scenarios.get(run.scenario)) for run in runs]
-    export.write(asked.file, export.text(rows, export.form_of(asked.file, asked.format)))
+    export.write(asked.file, export.text(rows, asked.format))
     if asked.file != export.STDOUT:
-        screen.line(f"{len(rows)} runs with their labels in {asked.file}")
+        runs_told = plural(len(rows), "run with its labels", "runs with their labels")
+        screen.line(f"{runs_told} in {asked.file}")
     return 0
 
 

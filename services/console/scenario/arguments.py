@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chassis.command_line import Parser, seconds, whole
 from chassis.times import TIMES, instant
+from console.scenario.export import STDOUT
 
 MOST_SEED = 2**53 - 1
 FORMATS = ("json", "csv")
@@ -94,7 +95,7 @@ def parse(arguments: list[str], prog: str) -> argparse.Namespace:
     exported.add_argument("file", type=Path, metavar="FILE", help="- for the standard output")
     exported.add_argument("runs", nargs="*", metavar="RUN", help="only these (default: all that are kept)")
     _add_filters(exported)
-    exported.add_argument("--format", choices=FORMATS, help="default: as the file is called, else json")
+    exported.add_argument("--format", choices=FORMATS, help="default: as the file is called; json for -")
     asked = parser.parse_args(arguments)
     if asked.command == "run":
         if bool(asked.scenarios) == (asked.mix is not None):
@@ -103,6 +104,11 @@ def parse(arguments: list[str], prog: str) -> argparse.Namespace:
             parser.error("run: --set: a mix says its parameters itself")
         if asked.count is not None and asked.mix is None and len(asked.scenarios) == 1:
             parser.error("run: --count: of a mix or several scenarios; --for ends one")
+    if asked.command == "export" and asked.format is None:
+        asked.format = "json" if asked.file == STDOUT else asked.file.suffix.removeprefix(".").lower()
+        if asked.format not in FORMATS:
+            known = ", ".join(f".{name}" for name in FORMATS)
+            parser.error(f"export: {str(asked.file)!r} does not end in {known}; or name a --format")
     return asked
 
 

@@ -27,11 +27,6 @@ def text(rows: Sequence[dict[str, Any]], form: str) -> str:
     return written.getvalue()
 
 
-def form_of(path: Path, asked: str | None) -> str:
-    """Return the form that was asked for, else that of the file's name, else JSON."""
-    return asked or ("csv" if path.suffix.lower() == ".csv" else "json")
-
-
 def write(path: Path, content: str) -> None:
     """Write the file, which appears when it is whole; raises CannotWrite."""
     if path == STDOUT:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from chassis.terminal import plural
 from console.answers import Mix, MixRun, Scenario, ScenarioRun
 from console.scenario.place import NoSuchThing
 
@@ -95,16 +96,17 @@ def name(run: ScenarioRun | MixRun) -> str:
 
 def run_line(run: ScenarioRun, now: datetime) -> str:
     """Return how a run fares."""
-    return _line(run, "1 cycle" if run.cycles == 1 else f"{run.cycles} cycles", now)
+    return _line(run, plural(run.cycles, "cycle"), now)
 
 
 def mix_line(run: MixRun, now: datetime) -> str:
     """Return how a mix fares."""
-    return _line(run, "1 run" if run.runs == 1 else f"{run.runs} runs", now)
+    return _line(run, plural(run.runs, "run"), now)
 
 
 def _line(run: ScenarioRun | MixRun, done: str, now: datetime) -> str:
-    line = f"{name(run)} on {where(run)}: {run.state} for {lasted_s(run, now) or 0.0:.0f} s, {done}"
+    since = "for" if run.state == "running" else "after"
+    line = f"{name(run)} on {where(run)}: {run.state} {since} {lasted_s(run, now) or 0.0:.0f} s, {done}"
     return line if run.reason is None else f"{line} ({run.reason})"
 
 

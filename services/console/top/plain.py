@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
-from chassis.terminal import printable
+from chassis.terminal import plural, printable
 from console.top.line import cell
 from console.top.picture import (
     Picture,
@@ -16,7 +16,7 @@ from console.top.picture import (
     present_a,
     status_of,
 )
-from console.top.words import BUS_WORDS, NONE, SERVICES, amperes, kind, plural, power, since
+from console.top.words import BUS_WORDS, NONE, SERVICES, amperes, kind, power, since
 
 _HEADINGS = ("charge point", "status", "current", "power", "bus", "scenario", "open anomalies")
 _RIGHT = {"current", "power"}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
+from chassis.terminal import plural
 from console.top.course import course, graph, scale_of
 from console.top.line import line
 from console.top.messages import Key
@@ -27,7 +28,6 @@ from console.top.words import (
     SEVERITY_STYLES,
     amperes,
     kind,
-    plural,
     power,
     rate,
     since,

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
-from chassis.terminal import printable, sparkline
+from chassis.terminal import plural, printable, sparkline
 from console.top.course import course, scale_of
 from console.top.line import cell, line
 from console.top.messages import Key
 from console.top.picture import Connector, Picture, name_of, present_a, status_of
-from console.top.words import BUS_WORDS, SEVERITY_STYLES, amperes, kind, plural, power, since, status_style
+from console.top.words import BUS_WORDS, SEVERITY_STYLES, amperes, kind, power, since, status_style
 from contracts.events import SEVERITIES, Anomaly
 
 _NAME_CELLS, _NARROW_NAME_CELLS, _MOST_NAME_CELLS = 12, 8, 24

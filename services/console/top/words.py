@@ -49,11 +49,6 @@ def since(at: datetime, now_s: float) -> str:
     return span(now_s - at.timestamp())
 
 
-def plural(count: int, word: str, several: str | None = None) -> str:
-    """Return a number with its word."""
-    return f"{count:,} {word if count == 1 else several or f'{word}s'}"
-
-
 def kind(text: str) -> str:
     """Return an anomaly's kind as words."""
     return text.replace("-", " ")

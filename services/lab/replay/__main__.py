@@ -14,6 +14,7 @@ from rich.table import Table
 
 from chassis.command_line import Parser
 from chassis.settings import SettingsError
+from chassis.terminal import plural
 from chassis.times import TIMES, instant
 from contracts.errors import ContractError
 from contracts.events import Anomaly, AnyEvent
@@ -118,7 +119,7 @@ def _show(anomalies: list[Anomaly], count: int) -> None:
         )
     if anomalies:
         console.print(table)
-    console.print(f"{len(anomalies)} anomalies in {count:,} events")
+    console.print(f"{plural(len(anomalies), 'anomaly', 'anomalies')} in {plural(count, 'event')}")
 
 
 if __name__ == "__main__":

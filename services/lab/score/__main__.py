@@ -19,11 +19,13 @@ from rich.table import Table
 
 from chassis.command_line import Parser
 from chassis.settings import SettingsError
+from chassis.terminal import plural
 from chassis.times import TIMES, instant
 from csms import scenario_file
 from csms.scenario import Scenario
 from csms.scenario_file import ScenarioFileError
 from lab.pool import interrupted_by_sigterm
+from lab.progress import Progress
 from lab.score import foreign, learned, paces, picture, remembered, report
 from lab.score.baselines import BASELINES, SLOW
 from lab.score.scores import AT_THRESHOLD, WITHOUT, Gathered, Scores
@@ -197,19 +199,14 @@ def _scored(
     jury = Jury(_sets(detectors), calibrated(names, CALIBRATION_SEED, asked.calibration_days), asked.detector)
     tasks = list(_tasks(asked, scenarios, tuple(jury.detectors)))
     gathered = Gathered()
+    progress = Progress()
 
     def tell(done: int) -> None:
-        took_s = time.monotonic() - started_s
-        left_s = took_s / done * (len(tasks) - done) if done else 0.0
-        line = f"{done} of {len(tasks)} stretches after {took_s:,.0f} s, about {left_s:,.0f} s to go"
-        if sys.stdout.isatty():
-            print(f"\r{line:70}", end="", flush=True)
-        elif done % max(1, len(tasks) // 10) == 0:
-            print(line, flush=True)
+        progress.tell(done / len(tasks), f"{done} of {plural(len(tasks), 'stretch', 'stretches')}")
 
     for outcome in outcomes(tasks, jury, asked.workers, tell):
         gathered.add(outcome)
-    print()
+    progress.over()
     made = {
         "at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "version": importlib.metadata.version("chargebench"),
@@ -299,7 +296,7 @@ def _show(console: Console, scores: Scores) -> None:
     if "paces" in scores:
         console.print(report.paces_words(scores["paces"]))
     for reason, count in scores["complaints"].items():
-        console.print(f"{count} times: {reason}", markup=False)
+        console.print(f"{plural(count, 'time')}: {reason}", markup=False)
     console.print(scores["verdict"])
 
 

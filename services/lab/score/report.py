@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from chassis.terminal import plural
+
 Row = Mapping[str, Any]
 
 STYLE = """
@@ -219,7 +221,9 @@ def _foreign(score: Row) -> str:
     parts = [
         f"<h3>{escape(name)}</h3>{_table(columns, rows)}" for name, columns, rows in tables(score) if name
     ]
-    parts += [f"<p>{escape(reason)}: {count} times</p>" for reason, count in score["complaints"].items()]
+    parts += [
+        f"<p>{escape(reason)}: {plural(count, 'time')}</p>" for reason, count in score["complaints"].items()
+    ]
     return "".join(["<h2>Detectors that are not ours</h2>", *parts]) if parts else ""
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from chassis.command_line import Parser, whole
+from chassis.terminal import plural
 from csms import mix_file, scenario_file
 from csms.mix import Mix
 from csms.mix_file import MixFileError
@@ -21,6 +22,7 @@ from lab.data_set import card
 from lab.data_set.card import Made
 from lab.data_set.parts import Part, join
 from lab.pool import interrupted_by_sigterm
+from lab.progress import Progress
 from lab.simulated.fleet import BEGIN_AT, Fleet, can_gather
 from lab.simulated.gatherings import FEWEST
 from lab.simulated.workers import blocks_of, simulate
@@ -128,12 +130,19 @@ def main(line: list[str]) -> int:
 
 def _make(fleet: Fleet, out: Path, line: list[str], *, workers: int, shows_wire: bool) -> None:
     started_s = time.monotonic()
+    progress = Progress()
     with tempfile.TemporaryDirectory(dir=out, prefix="parts-", ignore_cleanup_errors=True) as parts:
         directory = Path(parts)
         lived = simulate(
-            fleet, BEGIN_AT, directory, workers=workers, shows_wire=shows_wire, tell=_Progress(started_s)
+            fleet,
+            BEGIN_AT,
+            directory,
+            workers=workers,
+            shows_wire=shows_wire,
+            tell=lambda share: progress.tell(share, f"{share:6.1%}"),
         )
-        print("\njoining the parts …", flush=True)
+        progress.over()
+        print("joining the parts …", flush=True)
         numbers = range(fleet.charge_points)
         rows = join([Part(directory, number) for number in numbers], blocks_of(fleet, BEGIN_AT), out)
     made = Made(
@@ -155,35 +164,12 @@ def _make(fleet: Fleet, out: Path, line: list[str], *, workers: int, shows_wire:
     took_s = time.monotonic() - started_s
     for name, count in rows.items():
         size = (out / f"{name}.parquet").stat().st_size
-        print(f"{name}.parquet  {count:,} rows, {size / 1e6:,.1f} MB")
+        print(f"{name}.parquet  {plural(count, 'row')}, {size / 1e6:,.1f} MB")
     print(
         f"{lived.life_s / 86_400:,.1f} charge-point days, occupied {lived.occupied_share:.1%} of the time,"
         f" in {took_s:,.0f} s: {lived.life_s / lived.processor_s:,.0f} s of life"
         f" ({lived.occupied_s / lived.processor_s:,.0f} s occupied) per second and core"
     )
-
-
-class _Progress:
-    """Tells how far it is, on one line of a terminal; in a log every tenth."""
-
-    def __init__(self, started_s: float) -> None:
-        self._started_s = started_s
-        self._told = 0.0
-
-    def __call__(self, share: float) -> None:
-        """Tell it."""
-        if not sys.stdout.isatty():
-            if share - self._told < 0.1:
-                return
-            self._told = share
-        took_s = time.monotonic() - self._started_s
-        left = f", about {took_s / share * (1 - share):,.0f} s to go" if share > 0.01 else ""
-        line = f"{share:6.1%} after {took_s:,.0f} s{left}"
-        print(
-            f"\r{line:60}" if sys.stdout.isatty() else line,
-            end="" if sys.stdout.isatty() else "\n",
-            flush=True,
-        )
 
 
 def _mixed(directory: Path, named: str) -> tuple[tuple[Scenario, ...], Mix | None]:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chassis.screen import Column, Screen
+from chassis.terminal import plural
 from memorybank.errors import StoreUnavailable, WrongQuestion
 from memorybank.reader import Reader
 from memorybank.viewer import arguments, pages, place
@@ -107,7 +108,7 @@ def _write(reader: Reader, screen: Screen, asked: argparse.Namespace) -> None:
     if asked.can_log is not None:
         count, channels = write_can_log(reader, asked.can_log, asked.format, asked.filters, progress)
         if asked.can_log != place.STDOUT:
-            screen.line(f"{count} frames in {asked.can_log}")
+            screen.line(f"{plural(count, 'frame')} in {asked.can_log}")
             screen.table("Channels", _CHANNELS, channels)
         return
     pseudonyms = Pseudonyms(_key(asked.key)) if asked.pseudonymise else None
@@ -123,7 +124,7 @@ def _write(reader: Reader, screen: Screen, asked: argparse.Namespace) -> None:
     for written in export(reader, wish, progress):
         if written.path != place.STDOUT:
             of_table = f" of {written.tables[0]}" if len(written.tables) == 1 else ""
-            screen.line(f"{written.rows} rows{of_table} in {written.path}{more}")
+            screen.line(f"{plural(written.rows, 'row')}{of_table} in {written.path}{more}")
 
 
 def _key(given: str | None) -> bytes:

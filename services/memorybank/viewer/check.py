@@ -1,6 +1,7 @@
 """The recount: every number of every source against what the books say."""
 
 from chassis.screen import Column, Screen
+from chassis.terminal import plural
 from memorybank.reader import Reader
 from memorybank.sql import queries
 
@@ -30,10 +31,8 @@ def check(reader: Reader, screen: Screen) -> bool:
     wrong = {name: sum(row[name] for row in counted) for name in _WRONG}
     is_sound = not any(wrong.values())
     if screen.is_for_people:
-        numbers = sum(row["committed_seq"] for row in counted)
-        if is_sound:
-            screen.line(f"{numbers:,} numbers of {len(counted)} sources: each is there once.")
-        else:
-            found = ", ".join(f"{count:,} {name}" for name, count in wrong.items() if count)
-            screen.line(f"{numbers:,} numbers of {len(counted)} sources: {found}.")
+        numbers = plural(sum(row["committed_seq"] for row in counted), "number")
+        found = ", ".join(f"{count:,} {name}" for name, count in wrong.items() if count)
+        told = "each is there once" if is_sound else found
+        screen.line(f"{numbers} of {plural(len(counted), 'source')}: {told}.")
     return is_sound

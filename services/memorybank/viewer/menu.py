@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chassis.screen import Screen
+from chassis.terminal import plural
 from chassis.times import instant
 from memorybank.errors import StoreUnavailable, WrongQuestion
 from memorybank.filters import EVERYTHING, Filters
@@ -75,12 +76,13 @@ class Menu:
         path = Path(_EXPORT_FILE)
         wish = Wish(path=path, format="json", filters=self._filters)
         try:
-            (written,) = export(self._reader, wish, self._screen.file)
+            progress = self._screen.file if self._screen.is_for_people else None
+            (written,) = export(self._reader, wish, progress)
         except OSError as error:
             self._screen.line(f"{path}: {error.strerror}")
             return
         what = "everything" if self._filters == EVERYTHING else f"only {_told(self._filters)}"
-        self._screen.line(f"{written.rows:,} rows in {path.resolve()}: {what}")
+        self._screen.line(f"{plural(written.rows, 'row')} in {path.resolve()}: {what}")
 
     def _follow(self) -> None:
         known = replace(self._filters, since=None, until=None, severity=None)

@@ -118,6 +118,31 @@ def test_a_label_is_the_same_in_both_forms():
     assert datetime.fromisoformat(line["physical_started_at"]) == after(4)
 
 
+@pytest.mark.parametrize(
+    ("line", "form"),
+    [
+        (["runs.csv"], "csv"),
+        (["runs.JSON"], "json"),
+        (["-"], "json"),
+        (["-", "--format", "csv"], "csv"),
+        (["runs.txt", "--format", "csv"], "csv"),
+    ],
+)
+def test_an_export_has_the_form_of_its_name_or_the_one_asked_for(line, form):
+    assert parse(["export", *line], "chargebench scenario").format == form
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"state": "running", "ended_at": None, "cycles": 1}, "running for 300 s, 1 cycle"),
+        ({"state": "finished", "cycles": 2}, "finished after 60 s, 2 cycles"),
+    ],
+)
+def test_a_run_tells_how_it_fares(changes, said):
+    assert words.run_line(run(**changes), NOW) == f"{SCENARIO.name} on CP-1: {said}"
+
+
 def test_nothing_is_an_empty_file():
     assert (export.text([], "csv"), export.text([], "json")) == ("", "[]\n")
 
@@ -163,6 +188,8 @@ def test_the_catalogue_is_in_order():
         (["run", "can-flood", "--all", "--seed", "-1"], "--seed"),
         (["run", "can-flood", "--all", "--for", "0"], "is no number of seconds above 0"),
         (["runs", "--since", "soon"], "'soon' is no time: 2026"),
+        (["export", "runs.txt"], "'runs.txt' does not end in .json, .csv; or name a --format"),
+        (["export", "runs"], "'runs' does not end in .json, .csv"),
         (["explode"], "invalid choice: 'explode'"),
     ],
 )
