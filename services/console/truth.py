@@ -1,8 +1,8 @@
 """Ground truth beside a verdict: what the CSMS knows of the scenarios that ran where an anomaly was found."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -13,6 +13,22 @@ from contracts.events import FLEET, Anomaly
 AFTERMATH_S = 60.0
 """A detector looks back so far: what it finds by then may still be a run's."""
 _MAX_RUNS = 50
+
+
+class Told(Protocol):
+    """What of an anomaly the truth is asked for."""
+
+    @property
+    def charge_point_id(self) -> str:
+        """Where; `*` is the fleet."""
+
+    @property
+    def started_at(self) -> datetime:
+        """When it began."""
+
+    @property
+    def detected_at(self) -> datetime:
+        """When the detector spoke."""
 
 
 class Truth(Struct, frozen=True, kw_only=True):
@@ -26,12 +42,8 @@ class Truth(Struct, frozen=True, kw_only=True):
 
 async def told(csms: Api, anomaly: Anomaly) -> Truth:
     """Return the truth on an anomaly; where the CSMS does not answer, it is not known."""
-    params: Params = {
-        "since": (anomaly.started_at - timedelta(seconds=AFTERMATH_S)).isoformat(),
-        # What began after the detector spoke did not make it speak.
-        "until": (anomaly.detected_at + timedelta(milliseconds=1)).isoformat(),
-        "limit": _MAX_RUNS,
-    }
+    since, until = _stretch(anomaly)
+    params: Params = {"since": since.isoformat(), "until": until.isoformat(), "limit": _MAX_RUNS}
     if anomaly.charge_point_id != FLEET:
         params["charge_point_id"] = anomaly.charge_point_id
     before: Params = {"until": anomaly.started_at.isoformat(), "limit": 1}
@@ -48,12 +60,9 @@ async def told(csms: Api, anomaly: Anomaly) -> Truth:
 def judged(anomaly: Anomaly, runs: Sequence[ScenarioRun], *, remembers: bool) -> Truth:
     """Return what runs make of an anomaly; `remembers`: the CSMS knows of runs from then or before."""
     where = "the fleet" if anomaly.charge_point_id == FLEET else anomaly.charge_point_id
-    causes = [run for run in runs if run.anomaly is not None]
-    if anomaly.charge_point_id == FLEET:  # what one charge point does is nothing of the fleet's
-        causes = [run for run in causes if len(run.charge_point_ids) > 1]
-    if causes:
-        named = [run for run in causes if run.anomaly == anomaly.kind]
-        cause = (named or causes)[0]
+    if provoked := _provoking(anomaly, runs):
+        named = [run for run in provoked if run.anomaly == anomaly.kind]
+        cause = (named or provoked)[0]
         ended = "" if cause.ended_at is None else f" until {_clock(cause.ended_at)}"
         text = f"Provoked: {cause.scenario} ran on {where} from {_clock(cause.started_at)}{ended}" + (
             "." if named else f", which provokes {cause.anomaly}, not {anomaly.kind}."
@@ -65,6 +74,34 @@ def judged(anomaly: Anomaly, runs: Sequence[ScenarioRun], *, remembers: bool) ->
     benign = f" ({runs[0].scenario} ran, which is benign)" if runs else ""
     text = f"A false alarm: nothing was provoked on {where} then{benign}."
     return Truth(known=True, runs=list(runs), verdict="false_positive", text=text)
+
+
+def causes(anomaly: Told, runs: Iterable[ScenarioRun]) -> list[ScenarioRun]:
+    """Return which runs, of whatever time and place, may have provoked an anomaly, as `told` sees it."""
+    since, until = _stretch(anomaly)
+    there = [
+        run
+        for run in runs
+        if anomaly.charge_point_id in (FLEET, *run.charge_point_ids)
+        and run.started_at is not None
+        and run.started_at < until
+        and (run.ended_at is None or run.ended_at >= since)
+    ]
+    return _provoking(anomaly, there)
+
+
+def _stretch(anomaly: Told) -> tuple[datetime, datetime]:
+    """Return when a run had not ended yet, and before when it had begun, that is of an anomaly's time."""
+    # What began after the detector spoke did not make it speak.
+    return anomaly.started_at - timedelta(seconds=AFTERMATH_S), anomaly.detected_at + timedelta(
+        milliseconds=1
+    )
+
+
+def _provoking(anomaly: Told, runs: Iterable[ScenarioRun]) -> list[ScenarioRun]:
+    # What one charge point does is nothing of the fleet's.
+    least = 2 if anomaly.charge_point_id == FLEET else 0
+    return [run for run in runs if run.anomaly is not None and len(run.charge_point_ids) >= least]
 
 
 def _clock(instant: datetime | None) -> str:

@@ -9,16 +9,16 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import psycopg
 
 from chassis.bench_home import DEFAULT_HOME
 from chassis.can_bus import GROUP
+from console.apis import ApiError
 from console.top import __main__ as top
 from contracts.backplane import BUSES_PER_CHARGE_POINT
-from embedded import report
+from embedded import inquiry, report
 from embedded.arguments import parse, per_process, wanted_ports
 from embedded.backup import RESTORED_MARK, BackupFailed, backup, restore
 from embedded.bench import Bench, BenchError, BenchRuns, locked, make_layout, running
@@ -146,25 +146,17 @@ async def _up(arguments: argparse.Namespace) -> int:
     default_law = os.environ.get("CHARGER_RAMP_LAW", "exponential") == "exponential"
     peak_a = report.PEAK_A if default_law else report.PEAK_BY_OTHER_LAWS_A
     failures = result.failures(arguments.scenario_plan, peak_a)
-    report.show(result, failures)
+    report.show(result, result.remarks(arguments.scenario_plan), failures)
     return 1 if failures else 0
 
 
 async def _report(bench: Bench, restored: bool) -> Report:
-    layout = bench.layout
     ended_at = datetime.now(UTC)
     await asyncio.sleep(SETTLE_S)
-    ids = list(layout.charge_point_ids)
     try:
-        return await asyncio.to_thread(
-            partial(report.collect, restored=restored),
-            layout.database.url("memorybank_reader"),
-            ids,
-            bench.started_at,
-            ended_at,
-        )
-    except psycopg.Error as error:
-        raise BenchError(f"the memory could not be asked what happened: {error}") from error
+        return await inquiry.collect(bench.layout, bench.started_at, ended_at, restored=restored)
+    except (psycopg.Error, ApiError) as error:
+        raise BenchError(f"it could not be asked what happened: {error}") from error
 
 
 _COMMANDS = {"up": _up, "backup": _backup_or_restore, "restore": _backup_or_restore}

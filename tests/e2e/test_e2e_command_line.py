@@ -12,6 +12,8 @@ import pytest
 from bench_process import BenchProcess
 from real_parts import directory_open_to_postgres, free_port
 
+A1 = "repeated-current-fluctuation"
+
 
 def _up(*arguments: str, timeout_s: float = 170, **environ: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
@@ -29,9 +31,16 @@ def _up(*arguments: str, timeout_s: float = 170, **environ: str) -> "subprocess.
     os.geteuid() != 0 or shutil.which("unshare") is None, reason="a network with only loopback needs root"
 )
 def test_a_timed_run_without_any_network_reports_and_succeeds() -> None:
-    """DURATION ends it by itself; the exit status says that the chain worked; lo is all it needs."""
+    """DURATION ends it by itself; the exit status says that the chain worked; lo is all it needs.
+
+    An attack that somebody runs meanwhile, on the charge point of benign life, is no false alarm.
+    """
     with directory_open_to_postgres() as home:
-        command = f"ip link set lo up && exec {sys.executable} -m embedded up --home {home} --duration 62"
+        by_hand = f"chargebench scenario run {A1} --home {home} --on CP-2 --seed 7 --replace --detach"
+        command = (
+            f"ip link set lo up; {sys.executable} -m embedded up --home {home} --duration 62 & bench=$!; "
+            f"until {sys.executable} -m {by_hand} || ! kill -0 $bench; do sleep 1; done; wait $bench"
+        )
         result = subprocess.run(
             ["unshare", "--net", "sh", "-c", command],
             capture_output=True,
