@@ -15,7 +15,7 @@ help: ## what there is
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-# The environment is made again whenever the lock changes. Only this step needs the package index.
+# The environment is made again whenever the lock changes. Only this step and the next need the package index.
 $(VENV)/demo: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3 $(MAKECMDGOALS)"; exit 2; }
@@ -27,7 +27,7 @@ $(VENV)/demo: requirements.lock pyproject.toml
 	@touch $@
 
 $(VENV)/dev: $(VENV)/demo
-	@echo "adding what tests and checks need ..."
+	@echo "adding what tests, checks and scores need (once, from the package index) ..."
 	@$(PIP) --require-hashes -r requirements.lock
 	@touch $@
 
