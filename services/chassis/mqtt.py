@@ -1,7 +1,7 @@
 """An MQTT connection for asyncio: paho does the protocol, in the loop and without a thread of its own.
 
 A thread would wait for the interpreter at each of its many small reads while the loop is busy. Connecting
-blocks, and alone is done in one. `manual_ack` hands acknowledgement to the caller.
+blocks, and alone is done in one. Acknowledgement is the caller's.
 """
 
 import asyncio
@@ -11,12 +11,13 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Self, cast
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from chassis.mqtt_wire import Wire
 from chassis.settings import setting, within
 
 log = logging.getLogger("mqtt")
@@ -26,8 +27,6 @@ KEEPALIVE_S = 10
 _MISC_S = 1.0
 _SHORTEST_DELAY_S, _LONGEST_DELAY_S = 1.0, 5.0
 _FAREWELL_S = 2.0
-_READS = 20
-"""Packets read in a turn of the loop, where so many are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +75,8 @@ class MqttLink:
         self._connections = 0
         self._is_accepted = False
         self._is_missed = False
-        self._client = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=not persistent, manual_ack=True
-        )
+        self._client = _Client(self._wired, client_id, clean_session=not persistent)
+        self._wire: Wire | None = None
         self._client.max_inflight_messages_set(IN_FLIGHT)  # before connect, or it has no effect
         self._client.max_queued_messages_set(10_000)
         if settings.user is not None:
@@ -86,13 +84,9 @@ class MqttLink:
         self._client.on_connect = self._connected
         self._client.on_disconnect = self._disconnected
         self._client.on_subscribe = self._subscribed
-        self._client.on_message = self._received
         self._client.on_socket_close = self._closed
         self._client.on_socket_register_write = self._wants_to_write
-        self._client.on_socket_unregister_write = self._wrote
         self._received_now: deque[Delivery] = deque()
-        # While one is being opened by its thread, the socket is not the loop's yet.
-        self._is_open = False
         self._is_ending = False
         self._stirred = asyncio.Event()
 
@@ -123,25 +117,21 @@ class MqttLink:
 
     async def _serve(self) -> None:
         """Do what the connection needs for as long as it is there, and end it when it is time."""
-        if self._client.socket() is None:
+        wire = self._client.socket()
+        if not isinstance(wire, Wire):
             return
-        connection = cast(socket.socket, self._client.socket())
-        # Acknowledgements are many small packets: held back for others, they hold up a broker's window.
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._is_open = True
-        self._loop.add_reader(connection, self._readable)
-        self._loop.add_writer(connection, self._client.loop_write)
-        while self._client.socket() is connection and not self._is_ending:
+        self._wire = wire
+        wire.open(self._loop)
+        self._client.loop_write()  # what its thread left: the greeting
+        while self._wire is wire and not self._is_ending:
             self._client.loop_misc()
             await self._rest(_MISC_S)
-        if self._client.socket() is connection:
+        if self._wire is wire:
             self._client.disconnect()
             self._stirred.clear()
             await self._rest(_FAREWELL_S)
-        if self._client.socket() is connection:  # it does not even take the farewell
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-            self._client.loop_read()
+        if self._wire is wire:  # it does not even take the farewell
+            wire.cut()
 
     async def _rest(self, seconds: float) -> None:
         """Wait so long, or until the connection or the link ends."""
@@ -151,27 +141,18 @@ class MqttLink:
         if not self._is_ending:
             self._stirred.clear()
 
-    def _readable(self) -> None:
-        for _ in range(_READS):
-            self._client.loop_read()
-            connection = cast(socket.socket | None, self._client.socket())
-            if connection is None or not _has_more(connection):
-                return
+    def _wired(self, connection: socket.socket) -> Wire:
+        return Wire(connection, self._received, self._client.loop_read)
 
-    def _closed(self, _client: paho.Client, _user: object, connection: Any) -> None:
-        if self._is_open:
-            self._is_open = False
-            self._loop.remove_reader(connection)
-            self._loop.remove_writer(connection)
+    def _closed(self, *_: object) -> None:
+        if self._wire is not None:
+            self._wire = None
             self._stirred.set()
 
-    def _wants_to_write(self, _client: paho.Client, _user: object, connection: Any) -> None:
-        if self._is_open:
-            self._loop.add_writer(connection, self._client.loop_write)
-
-    def _wrote(self, _client: paho.Client, _user: object, connection: Any) -> None:
-        if self._is_open:
-            self._loop.remove_writer(connection)
+    def _wants_to_write(self, *_: object) -> None:
+        # While one is being opened by its thread, the connection is not the loop's yet.
+        if self._wire is not None:
+            self._loop.call_soon(self._client.loop_write)
 
     def subscribe(self, topic_filter: str, qos: int) -> None:
         """Hear what is published on a filter from now on, also after each reconnection."""
@@ -187,7 +168,7 @@ class MqttLink:
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> bool:
         """Hand a message to the connection; False when it is down or its queue is full."""
-        if not self.connected:
+        if not self.connected or self._wire is None or self._wire.is_full:
             return False
         return self._client.publish(topic, payload, qos, retain).rc == paho.MQTT_ERR_SUCCESS
 
@@ -232,21 +213,13 @@ class MqttLink:
             if reason.is_failure:
                 log.error("the broker refused a subscription: %s", reason)
 
-    def _received(self, client: paho.Client, _user: object, message: paho.MQTTMessage) -> None:
-        mid, qos = message.mid, message.qos
-        connection = self._connections
-
-        def ack() -> None:
-            # A later connection counts its messages anew: this number would be another message's.
-            if qos > 0 and self.connected and connection == self._connections:
-                client.ack(mid, qos)
-
+    def _received(self, topic: str, payload: bytes, qos: int, ack: Callable[[], None]) -> None:
         if not self._received_now:
             self._loop.call_soon(self._hand_on)
-        self._received_now.append(Delivery(message.topic, bytes(message.payload), ack, qos))
+        self._received_now.append(Delivery(topic, payload, ack, qos))
 
     def _hand_on(self) -> None:
-        # Not from within paho: what this raised there would leave a packet half read.
+        # Not while a connection is read: what this raised there would leave the rest unread.
         try:
             while self._received_now:
                 self._on_message(self._received_now.popleft())
@@ -255,8 +228,14 @@ class MqttLink:
                 self._loop.call_soon(self._hand_on)
 
 
-def _has_more(connection: socket.socket) -> bool:
-    try:
-        return bool(connection.recv(1, socket.MSG_PEEK))
-    except OSError:
-        return False
+class _Client(paho.Client):
+    """paho, given a Wire for its socket."""
+
+    def __init__(
+        self, wired: Callable[[socket.socket], Wire], client_id: str, *, clean_session: bool
+    ) -> None:
+        super().__init__(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=clean_session)
+        self._wired = wired
+
+    def _create_socket(self) -> Wire:
+        return self._wired(cast(socket.socket, super()._create_socket()))
