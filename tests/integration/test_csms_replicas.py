@@ -1,5 +1,7 @@
 """Several CSMSs: each holds its charge points, and any of them can be asked about all."""
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from chargepoint_parts import ChargePointProcess
 from chassis.guard import TOKEN_HEADER, HttpSettings
 from chassis.settings import SettingsError, read
 from contracts.replicas import holder_of
@@ -20,6 +23,8 @@ from real_parts import free_port
 
 REPLICAS = 2
 AT_0, AT_1 = ("CP-2", "CP-1")
+OWN = {FORWARDED_HEADER: "1"}
+"""Asks a CSMS for what it has itself, as another one does."""
 
 
 @dataclass
@@ -31,8 +36,10 @@ class Replica:
 
 
 @asynccontextmanager
-async def replicas(directory: Path, count: int = REPLICAS) -> AsyncIterator[list[Replica]]:
-    """Run the first `count` of the CSMSs, as pods have it: one port, an address each."""
+async def replicas(
+    directory: Path, count: int = REPLICAS, ocpp_port: int | None = None
+) -> AsyncIterator[list[Replica]]:
+    """Run the first `count` of the CSMSs, as pods have it: one port, an address each; OCPP too, if asked."""
     port = free_port()
     hosts = tuple(f"127.0.1.{replica}:{port}" for replica in range(REPLICAS))
     async with AsyncExitStack() as stack:
@@ -45,6 +52,8 @@ async def replicas(directory: Path, count: int = REPLICAS) -> AsyncIterator[list
                 "http_port": port,
                 "http": HttpSettings(bind=f"127.0.1.{replica}", hosts=hosts, token=TOKEN),
             }
+            if ocpp_port is not None:
+                settings |= {"ocpp_bind": f"127.0.1.{replica}", "ocpp_port": ocpp_port}
             bench = await stack.enter_async_context(csms(directory / str(replica), **settings))
             client = httpx.AsyncClient(
                 base_url=f"http://{hosts[replica]}", headers={TOKEN_HEADER: TOKEN}, timeout=30
@@ -72,6 +81,49 @@ async def test_a_charge_point_is_taken_by_its_holder_alone(both):
     assert refused.value.response.body == b"csms-1 holds this identity\n"
     async with websocket(both[1].bench, AT_1, ENROLMENT):
         pass
+
+
+async def test_the_charge_points_of_one_process_go_each_to_its_holder(tmp_path):
+    """The second pod of four charge points each; nobody is refused on the way."""
+    ocpp_port = free_port()
+    held = {name: holder_of(name, REPLICAS) for name in ("CP-5", "CP-6", "CP-7", "CP-8")}
+    assert set(held.values()) == {0, 1}
+    process = ChargePointProcess(
+        {
+            "CHARGE_POINT_REPLICA": "2",
+            "CHARGE_POINTS": "4",
+            "CSMS_REPLICAS": str(REPLICAS),
+            "CSMS_URL": f"ws://127.0.1.{{replica}}:{ocpp_port}",
+            "CHARGE_POINT_PASSWORD": ENROLMENT,
+            "CAN_INTERFACE": "127.0.0.1",
+            "CAN_BACKPLANE_PORT": str(free_port(socket.SOCK_DGRAM)),
+            "CAN_PORT": str(free_port(socket.SOCK_DGRAM)),
+            "STATE_DIRECTORY": str(tmp_path / "charge-points"),
+        }
+    )
+    async with replicas(tmp_path, ocpp_port=ocpp_port) as both, asyncio.timeout(60):
+        process.start()
+        try:
+            while True:
+                found = await _connected(both)
+                if len(found) == len(held):
+                    break
+                await asyncio.sleep(0.1)
+        finally:
+            process.kill()
+        assert found == held
+        for replica in both:
+            assert "connection_refused" not in replica.bench.system_events()
+
+
+async def _connected(all_of_them):
+    """Return who is connected where."""
+    return {
+        one["charge_point_id"]: number
+        for number, replica in enumerate(all_of_them)
+        for one in (await replica.http.get("/api/charge-points", headers=OWN)).json()
+        if one["connected"]
+    }
 
 
 @pytest.mark.parametrize("asked", [0, 1])
@@ -171,9 +223,8 @@ async def test_stop_all_stops_at_all(both):
 async def test_an_id_tag_is_put_everywhere(both):
     """The lists are each replica's own; a driver charges anywhere."""
     assert (await both[0].http.put("/api/id-tags/NEW", json={})).status_code == 200
-    own = {FORWARDED_HEADER: "1"}
     for replica in both:
-        tags = (await replica.http.get("/api/id-tags", headers=own)).json()
+        tags = (await replica.http.get("/api/id-tags", headers=OWN)).json()
         assert [tag["id_tag"] for tag in tags] == ["BENCH", "NEW"]
     assert (await both[1].http.delete("/api/id-tags/NEW")).status_code == 204
 
