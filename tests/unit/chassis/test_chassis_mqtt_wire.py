@@ -41,9 +41,11 @@ class Side:
         self.acks.append(ack)
 
     def _other(self) -> None:
-        """Read as paho does: a byte, and then the rest."""
+        """Read as paho does: a byte, and then the rest; close where nothing more will come."""
         first = self.wire.recv(1)
         self.told.append(first + self.wire.recv(1000) if first else "over")
+        if not first:
+            self.wire.close()
 
     async def send(self, data: bytes) -> None:
         await asyncio.get_running_loop().sock_sendall(self.broker, data)
