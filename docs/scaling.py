@@ -44,11 +44,18 @@ COSTS: Mapping[str, Cost] = {
     "memorybank_us": Cost(443, "µs", "… the MemoryBank: MQTT, 20 detectors, COPY", KNEE),
     "postgres_us": Cost(268, "µs", "… PostgreSQL, rollups included", KNEE),
     "broker_us": Cost(49, "µs", "… the broker", f"{KNEE}; the embedded broker, not Mosquitto"),
-    "mqtt_us": Cost(
-        7, "µs", "MemoryBank: an event's part of a message of 8", "[results](benchmarks.md#results)"
+    "message_us": Cost(
+        11.5,
+        "µs",
+        "MemoryBank: a message received and acknowledged, whatever is in it",
+        "[decisions](decisions.md#paho-is-given-a-socket-of-ours)",
     ),
-    "message_us": Cost(60, "µs", "MemoryBank: a whole message", "the same"),
-    "alone_mb": Cost(54.3, "MB", "a charge point and its module as processes of their own", "the same"),
+    "alone_mb": Cost(
+        54.3,
+        "MB",
+        "a charge point and its module as processes of their own",
+        "[results](benchmarks.md#results)",
+    ),
     "chargepoint_mb": Cost(30.9, "MB", "memory of a process of charge points", KNEE),
     "chargepoint_kb": Cost(51.3, "kB", "… and of each charge point in it", KNEE),
     "charger_mb": Cost(23.3, "MB", "memory of a charger's process", KNEE),
@@ -110,13 +117,12 @@ class Loads:
 def loads(costs: Mapping[str, Cost] = COSTS, slower: float = 1.0) -> Loads:
     """Return the loads of one charge point that does everything `slower` times as seldom as at 1 Hz."""
     of = {name: cost.value / slower for name, cost in costs.items()}
-    apart = costs["message_us"].value - costs["mqtt_us"].value
     return Loads(
         chargepoint=of["chargepoint_us"] * 1e-6,
         charger=of["charger_us"] * 1e-6,
         csms=of["csms_us"] * 1e-6,
         memorybank=of["memorybank_us"] * 1e-6,
-        memorybank_alone=(of["memorybank_us"] + of["stored"] * apart) * 1e-6,
+        memorybank_alone=(of["memorybank_us"] + of["stored"] * costs["message_us"].value) * 1e-6,
         postgres=of["postgres_us"] * 1e-6,
         broker=of["broker_us"] * 1e-6,
         stored=of["stored"],
