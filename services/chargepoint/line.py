@@ -6,15 +6,21 @@ lost and doubled packets, but not the gateways and proxies that lose or repeat w
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from websockets.asyncio.client import ClientConnection
 
+from chassis.quick_connection import QuickConnection
 from chassis.waiting import Signal
 from contracts.injections import Network
 
 _NONE_YET = random.Random(0)  # 2.5 kB: one for all who never draw
+
+
+class Socket(QuickConnection, ClientConnection):
+    """A WebSocket to the CSMS."""
 
 
 @dataclass(slots=True)
@@ -27,7 +33,7 @@ class Line:
     """Each injection brings its own."""
     _cuts: set[UUID] = field(default_factory=set)
     _whole: Signal = field(default_factory=Signal)
-    _connection: ClientConnection | None = None
+    _connection: Socket | None = None
 
     def cut(self, injection_id: UUID) -> None:
         """Cut it: the connection is gone without a farewell, and none can be made."""
@@ -47,7 +53,7 @@ class Line:
             self._whole.clear()
             await self._whole.wait()
 
-    def over(self, connection: ClientConnection) -> "LineConnection":
+    def over(self, connection: Socket) -> "LineConnection":
         """Return the connection as it is over this line."""
         self._connection = connection
         if self._cuts:  # it was opened while the cut came
@@ -67,13 +73,20 @@ class Line:
 class LineConnection:
     """A connection as an OcppPeer takes it."""
 
-    def __init__(self, line: Line, connection: ClientConnection) -> None:
+    def __init__(self, line: Line, connection: Socket) -> None:
         self._line = line
         self._connection = connection
         self._again: list[str | bytes] = []
 
+    def offer(self, take: Callable[[bytes], bool]) -> None:
+        """Have `take` take what it wants as it arrives, while nothing is done to what passes."""
+        self._connection.take = lambda message: not self._line.networks and not self._again and take(message)
+
     async def send(self, message: str) -> None:
         """Send a message late, never or twice."""
+        if not self._line.networks:
+            await self._connection.send(message)
+            return
         delay_s, times = self._line.fate()
         if delay_s:
             await asyncio.sleep(delay_s)

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
 from chargepoint.configuration import Configuration
 from chargepoint.door import Door, Passage
-from chargepoint.line import Line
+from chargepoint.line import Line, Socket
 from chargepoint.transaction_queue import Queued, TransactionQueue
 from chassis import backoff
 from chassis.ocpp_peer import CallFailed, CallRefused, CallTimedOut, Handler, OcppPeer, PeerLost
@@ -203,7 +203,9 @@ class OcppClient:
                 ping_timeout=_PING_TIMEOUT_S,
                 max_size=MAX_MESSAGE_BYTES,
                 logger=_websockets_log,
+                create_connection=Socket,
             )
+            assert isinstance(connection, Socket)  # noqa: S101 - made by create_connection
             if connection.request is not None and connection.response is not None:
                 # 5 kB that nobody reads again. The response stays: by it websockets knows that it came.
                 connection.request.headers.clear()
@@ -220,13 +222,12 @@ class OcppClient:
                 raise
             raise _first(known) from None
 
-    async def _serve(
-        self, connection: ClientConnection, handlers: Mapping[str, Handler], passage: Passage
-    ) -> None:
+    async def _serve(self, connection: Socket, handlers: Mapping[str, Handler], passage: Passage) -> None:
         if connection.subprotocol != SUBPROTOCOL:
             raise CsmsLost(f"it does not speak {SUBPROTOCOL}")
         line = self._line.over(connection)
         self._peer = OcppPeer(line, handlers, call_timeout_s=self._call_timeout_s)
+        line.offer(self._peer.take)
         self._posts = Mailbox(MAX_POSTS)
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -101,6 +101,9 @@ class OcppPeer:
         self._pending_since_s = 0.0
         self._given_up: dict[str, tuple[str, float]] = {}
         self._ended = False
+        # As random as a UUID for each call, at a tenth of its cost.
+        self._id_prefix = str(uuid.uuid4())[:24]
+        self._calls = 0
 
     async def run(self) -> None:
         """Receive and answer until the connection raises; open calls then end with PeerLost."""
@@ -112,12 +115,27 @@ class OcppPeer:
             if self._pending and not self._pending[1].done():
                 self._pending[1].set_exception(PeerLost("the connection ended"))
 
+    def take(self, raw: bytes) -> bool:
+        """Take a message out of turn where it is the answer that is waited for; else `run` receives it."""
+        pending = self._pending
+        if pending is None or pending[1].done() or not raw.startswith(b"[3,"):
+            return False
+        try:
+            message = ocpp_messages.parse(raw)
+        except MalformedMessage:
+            return False
+        if not isinstance(message, CallResult) or message.unique_id != pending[0].unique_id:
+            return False
+        self._settle(message)
+        return True
+
     async def call(self, action: str, payload: Payload, *, timeout_s: float | None = None) -> Payload:
         """Send a call and return the checked answer; raise CallRefused, CallTimedOut or PeerLost.
 
         A payload of ours that breaks the schema raises MalformedMessage and is not sent.
         """
-        call = Call(str(uuid.uuid4()), action, payload)
+        self._calls += 1
+        call = Call(f"{self._id_prefix}{self._calls:012x}", action, payload)
         ocpp_messages.check_call(call)
         async with self._one_call:
             if self._ended:

@@ -13,9 +13,9 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close
 from websockets.http11 import Request, Response
-from websockets.protocol import OPEN
 
 from chassis.ocpp_peer import Exchange, OcppPeer
+from chassis.quick_connection import QuickConnection
 from contracts.events import AnyEvent, StatusChanged, SystemEvent
 from contracts.ocpp_messages import MAX_MESSAGE_BYTES, SUBPROTOCOL, Call, CallResult, Payload
 from csms import limits, message_events, pace
@@ -43,7 +43,7 @@ _POLICY_VIOLATION = 1008
 _ABNORMAL_CLOSURE = 1006  # the connection broke off
 
 
-class _Socket(ServerConnection):
+class _Socket(QuickConnection, ServerConnection):
     """A WebSocket that knows as whom it was admitted, and paces its reader."""
 
     admitted: Admitted
@@ -59,22 +59,6 @@ class _Socket(ServerConnection):
         if wait_s:
             await asyncio.sleep(wait_s)
         return message
-
-    async def send(self, message: Any, *, text: bool | None = None) -> None:
-        """Send a message, without the library's many steps where nothing stands in the way of an answer."""
-        is_free = (
-            self.protocol.state is OPEN
-            and self.send_in_progress is None
-            and not self.paused
-            and not self.transport.is_closing()
-        )
-        if not (is_free and isinstance(message, str) and text is None):
-            await super().send(message, text=text)
-            return
-        self.protocol.send_text(message.encode())
-        self.send_data()
-        if self.paused:
-            await self.drain()
 
 
 class OcppServer:

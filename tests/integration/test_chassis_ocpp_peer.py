@@ -24,11 +24,16 @@ from chassis.ocpp_peer import (
     OcppPeer,
     PeerLost,
 )
+from chassis.quick_connection import QuickConnection
 from contracts.ocpp_messages import SUBPROTOCOL, Call, CallError, CallResult, MalformedMessage, Payload
 
 OCPP = Subprotocol(SUBPROTOCOL)
 HEARTBEAT = {"currentTime": "2026-03-01T12:30:00Z"}
 AUTHORIZED = {"idTagInfo": {"status": "Accepted"}}
+
+
+class Quick(QuickConnection, ServerConnection):
+    """The central system's end takes answers as they arrive; the charge point's receives all in turn."""
 
 
 @dataclass
@@ -64,10 +69,12 @@ async def central(
     async def accept(connection: ServerConnection) -> None:
         exchanges: list[Exchange] = []
         peer = OcppPeer(connection, handlers, observe=exchanges.append, **options)
+        assert isinstance(connection, Quick)
+        connection.take = peer.take
         arrived.set_result(End(peer, exchanges))
         await run(peer)
 
-    async with serve(accept, "127.0.0.1", 0, subprotocols=[OCPP]) as server:
+    async with serve(accept, "127.0.0.1", 0, subprotocols=[OCPP], create_connection=Quick) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         yield f"ws://127.0.0.1:{port}/CP-1", arrived
 
