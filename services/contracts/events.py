@@ -8,6 +8,7 @@ import re
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, get_args
 
 import msgspec
@@ -237,6 +238,7 @@ _READ_BACK: "msgspec.json.Decoder[AnyEvent]" = msgspec.json.Decoder(
 _BATCH_DECODER = msgspec.json.Decoder(Batch)
 _COMMITTED_DECODER = msgspec.json.Decoder(Committed)
 _ANOMALY_DECODER = msgspec.json.Decoder(Anomaly)
+_INSTANT = attrgetter("at")
 
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 """NUL as JSON spells it, after an even number of backslashes: else it is the text of an escaped one."""
@@ -292,8 +294,9 @@ def decode_batch(payload: bytes) -> Batch:
         raise MalformedEvent(f"schema {batch.schema} instead of {SCHEMA} - at `$.schema`")
     if b"\\u0000" in payload and _NUL.search(payload):
         raise MalformedEvent("a string with NUL, which PostgreSQL cannot store - somewhere in `$`")
-    for number, event in enumerate(batch.events):
-        if not EARLIEST_AT <= event.at < LATEST_AT:
+    instants = list(map(_INSTANT, batch.events))
+    if min(instants) < EARLIEST_AT or max(instants) >= LATEST_AT:
+        for number, event in enumerate(batch.events):
             _check_instant(event, f"$.events[{number}]")
     return batch
 

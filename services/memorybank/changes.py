@@ -23,8 +23,8 @@ from contracts.events import (
 ConnectorKey: TypeAlias = tuple[str, int]
 
 _CONNECTION_WORDS = {"connection_opened": True, "connection_replaced": True, "connection_closed": False}
-_CHANGE_NOTHING = frozenset({CanFrameSeen, OcppMessageSeen})
-"""The most frequent, sorted out first."""
+CHANGE_NOTHING = frozenset({CanFrameSeen, OcppMessageSeen})
+"""The most frequent: they need not be given to Changes."""
 _BOUND = 1e12
 """No charger reaches it in A or Wh; beyond, sums and differences in the database would overflow."""
 
@@ -97,7 +97,7 @@ class Changes:
     def add(self, event: AnyEvent) -> None:
         """Take an event; of two about the same thing the later one by event time stands."""
         charge_point_id, connector = event.charge_point_id, event.connector
-        if charge_point_id is None or type(event) in _CHANGE_NOTHING:
+        if charge_point_id is None:
             return
         match event:
             case Reading():

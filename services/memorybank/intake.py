@@ -42,8 +42,6 @@ class Taken:
     events: list[Numbered]
 
 
-_ANYWHERE = frozenset({CanFrameSeen, OcppMessageSeen})
-"""The most frequent, which have their place wherever events do."""
 _source_from_topic = lru_cache(4096)(topics.source_from_topic)
 
 
@@ -53,15 +51,18 @@ def take(topic: str, payload: bytes) -> Taken:
     batch = events.decode_batch(payload)
     if batch.source != source.id:
         raise MalformedEvent(f"{batch.source!r} on the topic of {source.id!r} - at `$.source`")
-    content = [_in_place(source.channel, index, event) for index, event in enumerate(batch.events)]
+    content: list[Numbered] = [*batch.events]
+    for index, event in enumerate(batch.events):
+        kind = type(event)
+        # The most frequent have their place wherever events do.
+        if (kind is not CanFrameSeen and kind is not OcppMessageSeen) or source.channel == "truth":
+            content[index] = _in_place(source.channel, index, event)
     return Taken(
         source.id, source.channel, source.partition, batch.boot, batch.first_seq, batch.committed, content
     )
 
 
 def _in_place(channel: Channel, index: int, event: AnyEvent) -> Numbered:
-    if type(event) in _ANYWHERE and channel == "events":
-        return event
     reason = None
     # On the wrong channel a label would be seen by detectors, and an event hidden from them.
     if isinstance(event, ScenarioLabel) is not (channel == "truth"):

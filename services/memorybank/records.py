@@ -1,13 +1,14 @@
 """From numbered events to the rows that are appended: events, metrics, labels, poison."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, TypeAlias
+from operator import attrgetter
+from typing import Any, TypeAlias, get_args
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from contracts.events import AnyEvent, CanFrameSeen, Reading, ScenarioLabel
+from contracts.events import AnyEvent, CanFrameSeen, Event, Reading, ScenarioLabel
 from memorybank.intake import Numbered, SetAside
 
 Row: TypeAlias = tuple[Any, ...]
@@ -57,9 +58,28 @@ LABEL_COLUMNS = {
     "physical_ended_at": "timestamptz",
 }
 
-_AS_THEY_ARE = (datetime,)
-"""An instant is taken from the event itself: making a text of it would be for nothing."""
 _encode = msgspec.json.Encoder().encode
+
+
+def _detail(kind: type[Event]) -> tuple[str, Callable[[Any], tuple[Any, ...]], type[Struct]]:
+    """Return how `detail` is made of a kind of event: its word, the fields that go there, and their Struct.
+
+    It leaves out what has the contract's default, as an event does.
+    """
+    common = {field.name for field in structs.fields(Event)}
+    fields = [field for field in structs.fields(kind) if field.name not in common]
+    made = msgspec.defstruct(f"{kind.__name__}Detail", list(map(_field, fields)), omit_defaults=True)
+    return str(kind.__struct_config__.tag), attrgetter(*(field.name for field in fields)), made
+
+
+def _field(field: structs.FieldInfo) -> tuple[str, Any, Any]:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.name, Any, msgspec.field(default_factory=field.default_factory)
+    # One that is required is always given, in whatever order: it is never left out.
+    return field.name, Any, msgspec.UNSET if field.required else field.default
+
+
+_DETAILS = {kind: _detail(kind) for kind in get_args(AnyEvent) if kind is not Reading}
 
 
 class Poison(Struct, kw_only=True):
@@ -81,30 +101,28 @@ class Rows:
     labels: list[Row] = field(default_factory=list)
     poison: list[Poison] = field(default_factory=list)
 
-    def add(self, source_no: int, seq: int, topic: str, event: Numbered) -> None:
-        """Take what has the number `seq` of a source and arrived on `topic`."""
-        match event:
-            case CanFrameSeen():
+    def add(self, source_no: int, first_seq: int, topic: str, happened: Sequence[Numbered]) -> None:
+        """Take what arrived on `topic` and has the numbers from `first_seq` on of a source."""
+        for seq, event in enumerate(happened, first_seq):
+            if type(event) is CanFrameSeen:
                 self.events.append(_can_frame(source_no, seq, event))
-            case Reading():
+            elif type(event) is Reading:
                 self.metrics.append(_metric(source_no, seq, event))
-            case SetAside(reason, payload):
-                self.poison.append(
-                    Poison(topic=topic, reason=reason, payload=payload, source_no=source_no, seq=seq)
+            elif isinstance(event, SetAside):
+                item = Poison(
+                    topic=topic, reason=event.reason, payload=event.payload, source_no=source_no, seq=seq
                 )
-            case ScenarioLabel():
+                self.poison.append(item)
+            elif isinstance(event, ScenarioLabel):
                 self.labels.append(_label(source_no, seq, event))
-            case _:
+            else:
                 self.events.append(_event(source_no, seq, event))
 
 
 def _event(source_no: int, seq: int, event: AnyEvent) -> Row:
-    detail = msgspec.to_builtins(event, builtin_types=_AS_THEY_ARE)
-    kind = detail.pop("kind")
-    del detail["at"]
-    detail.pop("charge_point_id", None)
-    detail.pop("connector", None)
-    return (event.at, seq, source_no, event.connector, event.charge_point_id, kind, _encode(detail))
+    kind, fields, detail = _DETAILS[type(event)]
+    encoded = _encode(detail(*fields(event)))
+    return (event.at, seq, source_no, event.connector, event.charge_point_id, kind, encoded)
 
 
 def _can_frame(source_no: int, seq: int, frame: CanFrameSeen) -> Row:

@@ -2,17 +2,20 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 
 from msgspec import Struct
 
 from contracts.events import Reading
 from memorybank import ledger
-from memorybank.changes import Changes
+from memorybank.changes import CHANGE_NOTHING, Changes
 from memorybank.intake import SetAside, Taken
 from memorybank.learning import Version
 from memorybank.pace import Pulse, Tally
 from memorybank.records import Rows
 from memorybank.watch import Finding, Watch
+
+_INSTANT = attrgetter("at")
 
 
 class Advance(Struct, kw_only=True):
@@ -83,24 +86,25 @@ class Work:
         advance.gap += verdict.gap
         advance.duplicates += verdict.duplicates
         advance.ahead += verdict.ahead
-        events, readings, oldest = advance.events, advance.metrics, None
-        for index in range(verdict.skip, len(taken.events)):
-            event = taken.events[index]
-            self.rows.add(source_no, taken.first_seq + index, topic, event)
-            if isinstance(event, SetAside):
-                continue
-            self.changes.add(event)
-            if taken.channel == "events":
-                # Never the truth's channel: who detects does not know it.
-                self.findings += watch.observe(event, heard_s)
-            if isinstance(event, Reading):
-                advance.metrics += 1
-            elif taken.channel == "events":
-                advance.events += 1
-            oldest = oldest or event.at
-            advance.seen(event.at)
+        new = taken.events[verdict.skip :]
+        self.rows.add(source_no, taken.first_seq + verdict.skip, topic, new)
+        happened = [event for event in new if not isinstance(event, SetAside)]
+        instants = list(map(_INSTANT, happened))
+        if instants:
+            advance.seen(min(instants))
+            advance.seen(max(instants))
+        for event in happened:
+            if type(event) not in CHANGE_NOTHING:
+                self.changes.add(event)
         if taken.channel == "events":
-            self.tally.add(verdict, oldest, advance.events - events, advance.metrics - readings)
+            # Never the truth's channel: who detects does not know it.
+            for event in happened:
+                self.findings += watch.observe(event, heard_s)
+            readings = list(map(type, happened)).count(Reading)
+            events = len(happened) - readings
+            advance.events += events
+            advance.metrics += readings
+            self.tally.add(verdict, instants[0] if instants else None, events, readings)
         return verdict.committed
 
     @property

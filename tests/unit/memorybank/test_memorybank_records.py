@@ -14,6 +14,7 @@ from contracts.events import (
     Batch,
     CanFrameSeen,
     CommandSent,
+    OcppMessageSeen,
     Reading,
     ScenarioLabel,
     StatusChanged,
@@ -91,8 +92,7 @@ def test_rows_follow_their_columns() -> None:
         name: float(number) for number, (name, kind) in enumerate(METRIC_COLUMNS.items()) if kind == "float8"
     }
     rows = Rows()
-    rows.add(3, 17, "t", reading(**values))
-    rows.add(3, 18, "t", LABEL)
+    rows.add(3, 17, "t", [reading(**values), LABEL])
     metric = dict(zip(METRIC_COLUMNS, rows.metrics[0], strict=True))
     assert metric == {
         **values,
@@ -109,7 +109,7 @@ def test_an_event_can_be_made_again_from_its_row() -> None:
         at=AT, charge_point_id="CP-1", command="Reset", parameters={"type": "Hard"}, outcome="Accepted"
     )
     rows = Rows()
-    rows.add(1, 1, "t", event)
+    rows.add(1, 1, "t", [event])
     row = dict(zip(EVENT_COLUMNS, rows.events[0], strict=True))
     detail = msgspec.json.decode(row["detail"])
     again = msgspec.convert(
@@ -118,6 +118,33 @@ def test_an_event_can_be_made_again_from_its_row() -> None:
     )
     assert again == event
     assert set(get_args(AnyEvent)) > {CommandSent}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        CanFrameSeen(at=AT, charge_point_id="CP-1", connector=1, can_id=768, data="0a00"),
+        CanFrameSeen(at=AT, charge_point_id="CP-1", connector=1, can_id=0, data="", sent=True),
+        OcppMessageSeen(at=AT, direction="received", message_type="call", payload={"a": [{"b": 1.5}]}),
+        OcppMessageSeen(at=AT, direction="sent", message_type="call_result", unique_id="1", round_trip_s=0.0),
+        StatusChanged(at=AT, charge_point_id="CP-1", connector=0, status="Faulted", error_code="Ünknown"),
+        started(),
+        ended(9, reason="Remote"),
+        ended(9, reason="Local"),
+        CommandSent(at=AT, command="Reset", parameters={}, outcome="Timeout"),
+        SystemEvent(at=AT, service="csms", name="started", detail={"number": None}),
+    ],
+)
+def test_detail_is_the_event_but_for_what_has_a_column(event: AnyEvent) -> None:
+    """To the byte: in its order, what is as by default left out."""
+    rows = Rows()
+    rows.add(1, 1, "t", [event])
+    rest = msgspec.json.decode(msgspec.json.encode(event))
+    columns = [rest.pop(name, None) for name in ("charge_point_id", "connector", "kind")]
+    del rest["at"]
+    row = dict(zip(EVENT_COLUMNS, rows.events[0], strict=True))
+    assert row["detail"] == msgspec.json.encode(rest)
+    assert [row[name] for name in ("charge_point_id", "connector", "kind")] == columns
 
 
 @pytest.mark.parametrize(
@@ -220,7 +247,7 @@ def test_a_frame_is_written_as_every_event_is(can_id, data, sent, connector):
         at=AT, charge_point_id="CP-1", connector=connector, can_id=can_id, data=data.hex(), sent=sent
     )
     rows = Rows()
-    rows.add(3, 9, "topic", frame)
+    rows.add(3, 9, "topic", [frame])
     own = {"at", "kind", "charge_point_id", "connector"}
     told = {name: value for name, value in msgspec.to_builtins(frame).items() if name not in own}
     assert rows.events == [(AT, 9, 3, connector, "CP-1", "can_frame_seen", msgspec.json.encode(told))]
