@@ -1,7 +1,6 @@
 """`python -m memorybank`: the MemoryBank's process."""
 
 import asyncio
-import gc
 import logging
 from contextlib import ExitStack, aclosing
 from datetime import timedelta
@@ -76,8 +75,6 @@ def _retention(settings: Settings) -> Retention | None:
 
 def main() -> None:
     """Run the MemoryBank."""
-    # A work is thousands of objects without a cycle: to look for garbage so often took a fifth of the time.
-    gc.set_threshold(20_000, 50, 100)
     process.run("memorybank", Settings, run)
 
 

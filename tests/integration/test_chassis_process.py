@@ -200,3 +200,21 @@ def test_each_record_is_one_line_whatever_a_peer_sent(start: Start) -> None:
     service = start(r"log.info('%s', 'CP-1\n2026 INFO forged\x1b[2J\x9b\u202eé')")
     assert service.exit_status() == 0
     assert service.output.splitlines()[-1].endswith(r"CP-1\n2026 INFO forged\x1b[2J\x9b\u202eé")
+
+
+def test_rings_of_objects_are_freed_while_it_works(start: Start) -> None:
+    """They go with the collector alone, which looks seldom, and not at what imports made."""
+    service = start("""
+        import gc, weakref
+        class Ring:
+            def __init__(self):
+                self.itself = self
+        first = weakref.ref(Ring())
+        assert first() is not None
+        for _ in range(30_000):
+            Ring()
+        left = "much" if gc.get_freeze_count() > 1_000 else "nothing"
+        log.info("first ring %s, %s left alone", first(), left)
+    """)
+    assert service.exit_status() == 0
+    assert "first ring None, much left alone" in service.output
