@@ -4,8 +4,8 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.context import SpawnContext
@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
+TELL_S = 1.0
 CONTEXT: SpawnContext = multiprocessing.get_context("spawn")
 _is_over: list[Any] = []
 """Whether nobody wants what is being made any more, shared by all processes; outside a pool: empty."""
@@ -53,6 +54,17 @@ def pool(workers: int, begin: Callable[..., None] | None = None, *shared: Any) -
             is_over.set()
             executor.shutdown(cancel_futures=True)
             raise
+
+
+def results(given_out: Iterable[Future[T]], tell: Callable[[int], None]) -> Iterator[T]:
+    """Yield each result as it comes; `tell` is given how many came, at least every TELL_S."""
+    waiting, came = set(given_out), 0
+    while waiting:
+        done, waiting = wait(waiting, TELL_S, FIRST_COMPLETED)
+        for future in done:
+            yield future.result()
+        came += len(done)
+        tell(came)
 
 
 def look() -> None:

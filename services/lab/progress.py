@@ -1,4 +1,4 @@
-"""How far work of minutes is: on one line of a terminal, in a log every tenth."""
+"""How far work of minutes is: on one line of a terminal, in a log every tenth and the end."""
 
 import sys
 import time
@@ -18,7 +18,7 @@ class Progress:
         """Tell that this share of the work, in words `done`, is behind us."""
         is_terminal = sys.stdout.isatty()
         if not is_terminal:
-            if share - self._told < 0.1:
+            if share - self._told < 0.1 and not self._told < share == 1:
                 return
             self._told = share
         text = line(share, done, time.monotonic() - self._started_s)

@@ -122,6 +122,8 @@ def test_a_scenario_is_scored_beside_the_baselines(tmp_path: Path) -> None:
     score = json.loads((tmp_path / "score.json").read_text(encoding="utf-8"))
     (row,) = score["rows"]
     assert (row["scenario"], row["events"], row["detected"]) == (SWING, 2, 2)
+    assert "3 of 3 stretches after" in done.stdout
+    assert "56 of 56 paces after" in done.stdout
     assert set(row["baselines"]) == set(score["baselines"])
     assert score["complaints"] == {}
     assert row["foreign"][SWINGS]["detected"] == row["foreign"][SWINGS]["named"] == 2

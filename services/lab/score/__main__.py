@@ -138,14 +138,18 @@ def main(line: list[str]) -> int:
             course = learned.Course(drifting_days=asked.learning_days, seed=asked.seeds_from)
             scores["learning"] = learned.lived(by_name[DRIFT], course, detectors)
         if SWING in by_name and asked.pace_runs > 0:
-            console.print(f"{SWING} at {len(paces.all_paces())} paces …")
+            count = len(paces.all_paces())
+            console.print(f"{SWING} at {count} paces …")
+            progress = Progress()
             scores["paces"] = paces.measured(
                 by_name[SWING],
                 detectors,
                 runs=asked.pace_runs,
                 seeds_from=asked.seeds_from,
                 workers=asked.workers,
+                tell=lambda done: progress.tell(done / count, f"{done} of {count} paces"),
             )
+            progress.over()
     except KeyboardInterrupt:
         print("\nended; nothing was written", file=sys.stderr)
         return 130

@@ -6,7 +6,7 @@ which its runs are found too, do not count here.
 """
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from statistics import median
@@ -57,11 +57,17 @@ def measured(
     runs: int,
     seeds_from: int,
     workers: int,
+    tell: Callable[[int], None],
 ) -> list[dict[str, Any]]:
-    """Live so many runs of each pace; return a row each (section `paces` of score.json)."""
+    """Live so many runs of each pace; return a row each (section `paces` of score.json).
+
+    `tell` is given how many paces are done.
+    """
     seeds = range(seeds_from, seeds_from + runs)
     with pool.pool(workers) as processes:
         futures = {pace: processes.submit(delays_s, scenario, pace, seeds, detectors) for pace in all_paces()}
+        for _ in pool.results(futures.values(), tell):
+            pass
         return [row(pace, future.result()) for pace, future in futures.items()]
 
 

@@ -1,7 +1,6 @@
 """Judging stretches of life, in worker processes: each lives its stretch once, before all judges."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +19,6 @@ from memorybank.detector import AnyDetector
 
 OURS = "ChargeBench"
 BEGIN_AT = datetime(2026, 1, 5, tzinfo=UTC)
-TELL_S = 1.0
 LOOK_EVENTS = 5000
 """Between two looks at whether to go on."""
 
@@ -119,14 +117,7 @@ def outcomes(
 ) -> Iterator[Outcome]:
     """Yield the outcome of each task as it comes; `tell` is given how many are done."""
     with pool.pool(workers) as processes:
-        waiting: set[Future[Outcome]] = {processes.submit(outcome, task, jury) for task in tasks}
-        done_so_far = 0
-        while waiting:
-            done, waiting = wait(waiting, TELL_S, FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
-            done_so_far += len(done)
-            tell(done_so_far)
+        yield from pool.results([processes.submit(outcome, task, jury) for task in tasks], tell)
 
 
 def _bench(stretch: Stretch) -> Bench:

@@ -11,10 +11,10 @@ def test_how_long_it_takes_is_told_once_it_can_be_known() -> None:
     assert line(1.0, "40 of 40 stretches", 80.0) == "40 of 40 stretches after 80 s"
 
 
-def test_a_log_is_told_every_tenth_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_is_told_every_tenth_and_the_end_once(capsys: pytest.CaptureFixture[str]) -> None:
     progress = Progress()
-    for done in (0, 0, 1, 3, 4, 4, 5, 12, 40, 40):
+    for done in (0, 0, 1, 3, 4, 4, 5, 12, 38, 40, 40):
         progress.tell(done / 40, f"{done} of 40")
     progress.over()
     told = [line.partition(" after")[0] for line in capsys.readouterr().out.splitlines()]
-    assert told == ["4 of 40", "12 of 40", "40 of 40"]
+    assert told == ["4 of 40", "12 of 40", "38 of 40", "40 of 40"]
