@@ -76,31 +76,38 @@ def test_the_memory_is_replayed(postgres: Postgres) -> None:
     assert SWING in done.stdout
 
 
-def test_a_data_set_is_replayed(tmp_path: Path) -> None:
+def test_a_data_set_is_replayed_beside_its_truth(tmp_path: Path) -> None:
+    """What the detectors of sessions and currents find, what needs frames, and a set without its truth."""
     out = tmp_path / "set"
     made = chargebench(
-        "simulate",
-        "--charge-points",
-        "1",
-        "--days",
-        "0.1",
-        "--workers",
-        "1",
-        "--seed",
-        "5",
-        "--out",
-        str(out),
-    )
+        "simulate", "--charge-points", "2", "--days", "0.4", "--workers", "1", "--seed", "5",
+        "--mix", f"{SWING},can-flood", "--every-hours", "2", "--run-seconds", "90", "--out", str(out),
+    )  # fmt: skip
     assert made.returncode == 0, made.stderr
     done = chargebench("replay", str(out))
     assert done.returncode == 0, done.stderr
-    assert re.search(r"^\d+ anomal(y|ies) in [\d,]+ events$", done.stdout, re.MULTILINE)
+    heading, *lines = done.stdout.splitlines()
+    assert heading.split("\t")[-4:] == ["truth", "run's start (UTC)", "verdict", "why"]
+    found = [line.split("\t") for line in lines if f"\t{SWING}\t" in line]
+    assert {(line[5], line[7]) for line in found} == {(SWING, "found")}
+    missed = [
+        line.split("\t")[1]
+        for line in lines[lines.index("run's start (UTC)\tscenario\ton\tlasted") + 1 :]
+        if "\t" in line
+    ]
+    assert set(missed) == {"can-flood"}
+    assert f"of {len(found) + len(missed)} provoked runs {len(found)} found, {len(missed)} not" in lines[-2]
+    assert "`simulate --wire` keeps them" in lines[-1]
+    (out / "labels.parquet").unlink()
+    without = chargebench("replay", str(out)).stdout
+    assert re.search(r"^\d+ anomal(y|ies) in [\d,]+ events$", without, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["replay", "nowhere.asc"], "nowhere.asc"),
+        (["replay", "nowhere.asc"], "nowhere.asc: there is no such file or directory"),
+        (["replay", "nowhere"], "nowhere: there is no such file or directory"),
         (["replay", "--detectors", "missing.toml"], "missing.toml"),
         (["score", "--only", "no-such"], "no scenario no-such; there are"),
         (["score", "--spread", "0.5"], "--spread 0.5: a factor is at least 1"),

@@ -32,6 +32,11 @@ def events(directory: Path) -> Iterator[AnyEvent]:
         yield row.event
 
 
+def has_labels(directory: Path) -> bool:
+    """Return whether the truth is there, too."""
+    return _path(directory, LABELS).is_file()
+
+
 def labels(directory: Path) -> list[ScenarioLabel]:
     """Return the truth, in order of time; raise NoDataSet."""
     found = [_label(columns) for columns in _rows(directory, LABELS)]
@@ -73,7 +78,7 @@ def _label(columns: dict[str, Any]) -> ScenarioLabel:
 
 
 def _rows(directory: Path, table: Table) -> Iterator[dict[str, Any]]:
-    path = directory / f"{table.name}.parquet"
+    path = _path(directory, table)
     if not path.is_file():
         raise NoDataSet(f"{path}: there is no such file; `chargebench simulate --out {directory}` makes one")
     names = [column.name for column in table.columns]
@@ -83,6 +88,10 @@ def _rows(directory: Path, table: Table) -> Iterator[dict[str, Any]]:
         columns = [_values(batch.column(column.name), column) for column in table.columns]
         for values in zip(*columns, strict=True):
             yield dict(zip(names, values, strict=True))
+
+
+def _path(directory: Path, table: Table) -> Path:
+    return directory / f"{table.name}.parquet"
 
 
 def _values(array: Array, column: Column) -> list[Any]:

@@ -90,7 +90,7 @@ def judged(events: Sequence[TrueEvent], alarms: Iterable[Alarm]) -> Judged:
     of_event: dict[int, list[Alarm]] = {number: [] for number in range(len(events))}
     strays: list[Alarm] = []
     for alarm in sorted(alarms, key=lambda alarm: alarm.at):
-        number = next((n for n, event in enumerate(events) if _belongs(alarm, event)), None)
+        number = next((n for n, event in enumerate(events) if belongs(alarm, event)), None)
         (strays if number is None else of_event[number]).append(alarm)
     found = tuple(Found(event, tuple(of_event[number])) for number, event in enumerate(events))
     return Judged(found, tuple(merged(strays)))
@@ -112,13 +112,14 @@ def shared_out(false_alarms: Iterable[Alarm], lives: Sequence[TrueEvent]) -> lis
     """Return the false alarms of each benign run; one that comes soon after it is the next run's, if any."""
     came: list[list[Alarm]] = [[] for _ in lives]
     for alarm in false_alarms:
-        number = max((n for n, life in enumerate(lives) if _belongs(alarm, life)), default=None)
+        number = max((n for n, life in enumerate(lives) if belongs(alarm, life)), default=None)
         if number is not None:
             came[number].append(alarm)
     return [tuple(alarms) for alarms in came]
 
 
-def _belongs(alarm: Alarm, event: TrueEvent) -> bool:
+def belongs(alarm: Alarm, event: TrueEvent) -> bool:
+    """Return whether an alarm came in time, and at one of the event's charge points."""
     if not event.commanded_at <= alarm.at <= event.ended_at + GRACE:
         return False
     if alarm.charge_point_id == FLEET:
