@@ -13,9 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from chassis.command_line import Parser
 from chassis.settings import SettingsError
@@ -26,7 +24,7 @@ from csms.scenario import Scenario
 from csms.scenario_file import ScenarioFileError
 from lab.pool import interrupted_by_sigterm
 from lab.progress import Progress
-from lab.score import foreign, learned, paces, picture, remembered, report
+from lab.score import foreign, learned, paces, picture, remembered, report, showing
 from lab.score.baselines import BASELINES, SLOW
 from lab.score.scores import AT_THRESHOLD, WITHOUT, Gathered, Scores
 from lab.score.stretches import SPREAD, of_scenario
@@ -154,7 +152,7 @@ def main(line: list[str]) -> int:
         print("\nended; nothing was written", file=sys.stderr)
         return 130
     _write(asked.out, gathered, scores)
-    _show(console, scores)
+    showing.show(console, scores)
     console.print(f"{asked.out / 'score.html'} has the whole report")
     return 0
 
@@ -183,7 +181,7 @@ def _of_memory(asked: argparse.Namespace, scenarios: Iterable[Scenario], console
     made = remembered.made(run, now, importlib.metadata.version("chargebench"))
     scores = remembered.gathered(run, scenarios).scores(made, (), (), run.foreign)
     _write_data(asked.out, scores)
-    _show(console, scores)
+    showing.show(console, scores)
     for name, after_s in made["heard_after_s"].items():
         late = f"{after_s['median']:.1f} s, {after_s['p95']:.1f} s"
         console.print(f"{name}: heard after the instant that it tells (median, p95): {late}", markup=False)
@@ -285,23 +283,6 @@ def _write(out: Path, gathered: Gathered, scores: Scores) -> None:
 def _write_data(out: Path, scores: Scores) -> None:
     (out / "score.json").write_text(json.dumps(scores, indent=1, ensure_ascii=False), encoding="utf-8")
     (out / "score.md").write_text(report.markdown(scores), encoding="utf-8")
-
-
-def _show(console: Console, scores: Scores) -> None:
-    for title, columns, rows in report.tables(scores):
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in columns:
-            table.add_column(column, no_wrap=column == columns[0])
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
-    if "learning" in scores:
-        console.print(report.learning_words(scores["learning"]))
-    if "paces" in scores:
-        console.print(report.paces_words(scores["paces"]))
-    for reason, count in scores["complaints"].items():
-        console.print(f"{plural(count, 'time')}: {reason}", markup=False)
-    console.print(scores["verdict"])
 
 
 if __name__ == "__main__":
