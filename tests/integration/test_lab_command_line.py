@@ -124,6 +124,7 @@ def test_a_scenario_is_scored_beside_the_baselines(tmp_path: Path) -> None:
     done = chargebench(
         "score", "--only", SWING, "--events", "2", "--benign-days", "0.2", "--calibration-days", "0.1",
         "--seeds-from", "100", "--workers", "1", "--quick", "--out", str(tmp_path), "--detector", SWINGS,
+        "--pace-runs", "1", timeout_s=280,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     score = json.loads((tmp_path / "score.json").read_text(encoding="utf-8"))
