@@ -20,6 +20,7 @@ from console.live import Live
 
 PERIOD_S = 1.0
 LONGEST_PERIOD_S = 5.0
+"""Of a large fleet, and of everything while no page is open; the first page is answered at once."""
 PER_S = 200
 """Charge points whose statuses are asked for in a second; a larger fleet is asked for less often."""
 MAX_FOCUSED = 16
@@ -34,7 +35,13 @@ class ApiWatch:
         self._csms = csms
         self._memorybank = memorybank
         self._hurry = asyncio.Event()
+        self._look = asyncio.Event()
         self._period_s = PERIOD_S
+        live.on_watched = self._watched
+
+    def _watched(self) -> None:
+        self._hurry.set()
+        self._look.set()
 
     def hurry(self) -> None:
         """Ask the CSMS at once: something was changed there."""
@@ -66,10 +73,13 @@ class ApiWatch:
                 self._live.report("csms", working=True, text="The CSMS answers.")
                 period_s = min(LONGEST_PERIOD_S, max(PERIOD_S, len(charge_points) / PER_S))
             self._period_s = period_s
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(period_s):
-                    await self._hurry.wait()
-            self._hurry.clear()
+            await self._rest(period_s, self._hurry)
+
+    async def _rest(self, period_s: float, stirred: asyncio.Event) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(period_s if self._live.pages else LONGEST_PERIOD_S):
+                await stirred.wait()
+        stirred.clear()
 
     async def _watch_focused(self) -> None:
         """Ask for each charge point that is looked at, where all of them are asked for less often."""
@@ -100,7 +110,7 @@ class ApiWatch:
                 if anomalies.next is None:
                     self._live.anomalies.know_open(anomalies.items, asked_at_s)
                 self._report_health(health)
-            await asyncio.sleep(PERIOD_S)
+            await self._rest(PERIOD_S, self._look)
 
     def _report_health(self, health: MemoryBankHealth) -> None:
         lacks = [

@@ -46,7 +46,7 @@ class CanListener:
         self._live = live
         self._backplane_port = backplane_port
         self._interface = interface_address
-        self._rounds = MulticastRounds(interface_address)
+        self._rounds = MulticastRounds(interface_address, lambda: live.pages > 0)
         self._backplane: socket.socket | None = None
         self._quiet_since_s = 0.0
         self._buses: dict[Key, _Bus] = {}

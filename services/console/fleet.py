@@ -100,6 +100,10 @@ class Fleet:
         self._changed, self._gone = set(), []
         return rows, gone
 
+    def forget_gone(self) -> None:
+        """Have `drain` not return the connectors that are gone by now: nobody was shown them."""
+        self._gone.clear()
+
     def snapshot(self, now_s: float) -> list[Row]:
         """Return all rows; what `drain` returns is left as it is."""
         return [connector.whole_row(now_s) for connector in self._connectors.values()]

@@ -60,6 +60,8 @@ class Live:
         """Whole frames on our identifiers."""
         self.on_log: Callable[[Page], None] = lambda page: page.log.know_past([]) if page.log else None
         """Called when a page opens a log: whoever knows the past tells the page's log of it."""
+        self.on_watched: Callable[[], None] = lambda: None
+        """Called when a page opens and nobody watched before."""
         self._dropped = 0
         self._dropped_entries = 0
         self._services: dict[ServiceName, ServiceState] = {}
@@ -144,7 +146,7 @@ class Live:
 
     def hear_can(self, key: Key, can_id: int, data: bytes, at_s: float, *, extended: bool = False) -> None:
         """Take what came on a connector's bus, whatever it is."""
-        if key in self._logs:
+        if self._logs and key in self._logs:
             number = f"can-{next(self._numbers)}"
             self.add_to_log(key, log_entry.of_frame(number, at_s, can_id, data, extended=extended))
         if extended:
@@ -176,7 +178,13 @@ class Live:
         self.anomalies.sweep(now_s)
 
     def tick(self) -> None:
-        """Push what changed since the last tick; a large fleet's rows wait until they are due."""
+        """Push what changed since the last tick; a large fleet's rows wait until they are due.
+
+        While there is no page it all waits: the next one begins with everything.
+        """
+        if not self._pages:
+            self.fleet.forget_gone()
+            return
         now_s = time.time()
         is_due = not 0 <= self._rows_due_s - now_s <= ROWS_S
         self._tell(now_s, with_rows=is_due or len(self.fleet) <= LARGE_FLEET)
@@ -199,8 +207,6 @@ class Live:
         for key in gone:
             for page in self._focuses[key].pages if key in self._focuses else ():
                 page.needs_whole = True
-        if not self._pages:
-            return
         message = Message(
             now_s=now_s,
             connectors=rows,
@@ -285,6 +291,8 @@ class Live:
 
     def _enter(self, page: Page) -> None:
         self._pages.add(page)
+        if len(self._pages) == 1:
+            self.on_watched()
         if page.focus is None:
             return
         self._focuses.setdefault(page.focus, _Focus()).pages.add(page)

@@ -3,6 +3,7 @@
 With a thousand buses a wake-up of the loop for each datagram costs more than all else that is done with it.
 """
 
+import asyncio
 import selectors
 import socket
 import struct
@@ -10,19 +11,24 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from chassis.can_bus import GROUP, open_receiver
-from chassis.process import every
 
 ROUND_S = 0.02
+IDLE_ROUND_S = 0.1
+"""While nobody watches: what is heard is a tenth of a second older then, at most."""
 _DATAGRAMS = 256  # of one socket in a round, so that a flood cannot hold the loop
 _MAX_DATAGRAM = 4096
 _SO_MEMINFO, _MEMINFO, _DROPS = 55, struct.Struct("9I"), 8  # Linux; not named by the socket module
 
 
 class MulticastRounds:
-    """Calls the receiver of each port with every datagram that is heard there."""
+    """Calls the receiver of each port with every datagram that is heard there.
 
-    def __init__(self, interface_address: str) -> None:
+    `watched` says whether somebody waits for it.
+    """
+
+    def __init__(self, interface_address: str, watched: Callable[[], bool] = lambda: True) -> None:
         self._interface = interface_address
+        self._watched = watched
         self._selector = selectors.DefaultSelector()
         self._dropped = 0
 
@@ -47,7 +53,9 @@ class MulticastRounds:
     async def run(self) -> None:
         """Read for ever; all sockets are closed in the end."""
         try:
-            await every(ROUND_S, self._round)
+            while True:
+                self._round()
+                await asyncio.sleep(ROUND_S if self._watched() else IDLE_ROUND_S)
         finally:
             for key in list(self._selector.get_map().values()):
                 self.close(cast(socket.socket, key.fileobj))
@@ -56,12 +64,13 @@ class MulticastRounds:
     def _round(self) -> None:
         for key, _ in self._selector.select(0):
             receiver = cast(socket.socket, key.fileobj)
+            receive, hear = receiver.recv, key.data
             for _ in range(_DATAGRAMS):
                 try:
-                    datagram = receiver.recv(_MAX_DATAGRAM)
+                    datagram = receive(_MAX_DATAGRAM)
                 except OSError:  # nothing more to read, or closed by what was just received
                     break
-                key.data(datagram)
+                hear(datagram)
 
 
 def _drops(receiver: Any) -> int:

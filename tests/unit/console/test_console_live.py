@@ -50,6 +50,44 @@ async def test_a_page_gets_everything_and_then_what_changed() -> None:
     assert update["services"] == {"csms": {"working": False, "text": "The CSMS is away."}}
 
 
+async def test_while_nobody_watches_it_all_waits_for_the_next_page() -> None:
+    """It begins with what was heard meanwhile, gets that once, and hears nothing of who came and went."""
+    live = with_charge_point()
+    live.fleet.hear_lease(Lease(charge_point_id="CP-2", connector=1, bus_port=43201), 1.0)
+    for current_a in (10, 20):
+        live.fleet.hear_frame(KEY, Current(current_a), live_module.time.time())
+        live.tick()
+    live.fleet.sweep(live_module.time.time())
+    live.tick()
+    stream = live.open()
+    ((kind, snapshot),) = await messages(stream)
+    assert kind == "snapshot"
+    (row,) = snapshot["connectors"]
+    assert [sample[1] for sample in row["samples"]] == [10.0, 20.0]
+    live.fleet.hear_frame(KEY, Current(30), live_module.time.time())
+    live.tick()
+    ((kind, update),) = await messages(stream)
+    assert kind == "update"
+    assert "gone" not in update
+    assert [sample[1] for sample in update["connectors"][0]["samples"]] == [30.0]
+
+
+async def test_who_keeps_it_informed_is_told_that_somebody_watches() -> None:
+    """Of the first page, and of the first after all have left."""
+    live, told = Live(), list[int]()
+    live.on_watched = lambda: told.append(live.pages)
+    one, other = live.open(), live.open()
+    for stream in (one, other):
+        await messages(stream)
+    assert told == [1]
+    live.close()
+    for stream in (one, other):
+        with pytest.raises(StopAsyncIteration):
+            await asyncio.wait_for(anext(stream), 5)
+    await messages(live.open())
+    assert told == [1, 1]
+
+
 async def test_a_page_that_falls_behind_gets_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
     """What its queue could not hold is dropped and counted; the snapshot makes it whole again."""
     monkeypatch.setattr(page_module, "QUEUE_MESSAGES", 3)
