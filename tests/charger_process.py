@@ -161,11 +161,12 @@ class Lessor:
         ready, _, _ = select.select([self._receiver, self.tool], [], [], 0.05)
         if self._receiver in ready:
             try:
-                datagram = backplane.decode(self._receiver.recv(4096))
+                datagrams = backplane.decode(self._receiver.recv(4096))
             except MalformedDatagram:  # what a test sent on purpose is heard here too
                 return
-            if isinstance(datagram, Offer):
-                self.offers[datagram.charger_id] = datagram
-                self.offered_at_s[datagram.charger_id] = time.monotonic()
+            for datagram in datagrams:
+                if isinstance(datagram, Offer):
+                    self.offers[datagram.charger_id] = datagram
+                    self.offered_at_s[datagram.charger_id] = time.monotonic()
         if self.tool in ready:
             self.tool.read(0)

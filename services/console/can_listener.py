@@ -120,12 +120,13 @@ class CanListener:
 
     def _hear_backplane(self, payload: bytes) -> None:
         try:
-            datagram = backplane.decode(payload)
+            datagrams = backplane.decode(payload)
         except MalformedDatagram:
             self._malformed += 1
             return
-        if isinstance(datagram, Lease):
-            self._take(datagram)
+        for datagram in datagrams:
+            if isinstance(datagram, Lease):
+                self._take(datagram)
 
     def _take(self, lease: Lease) -> None:
         key = self._live.fleet.hear_lease(lease, time.time())

@@ -5,6 +5,8 @@ connectors, "this bus wants a module" (a lease). A charger that could serve it o
 only judge of its bus, names the chosen charger in its next leases; only the charger that is named attaches a
 module, and it lets go when the lease names another or is not renewed. So two chargers never serve one bus.
 
+Who has many of them to say at one moment says them together, a line each in one packet.
+
 The bench's injector says here, too, what is wrong with the module of a bus (a fault). It renews this every
 second, as a lease is, so that no fault outlives who ordered it; the charger that serves the bus answers.
 """
@@ -80,13 +82,16 @@ _DECODER: "msgspec.json.Decoder[Datagram]" = msgspec.json.Decoder(Datagram)
 
 
 def encode(datagram: Datagram) -> bytes:
-    """Return the JSON of a backplane datagram."""
+    """Return the JSON of a backplane datagram: a line of what is sent, without its end."""
     return _ENCODER.encode(datagram)
 
 
-def decode(payload: bytes) -> Datagram:
-    """Return the datagram, or raise MalformedDatagram."""
+def decode(payload: bytes) -> list[Datagram]:
+    """Return what is sent together, a line each and one at least; or raise MalformedDatagram."""
     try:
-        return _DECODER.decode(payload)
+        datagrams = _DECODER.decode_lines(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedDatagram(str(error)) from error
+    if not datagrams:
+        raise MalformedDatagram("nothing in it")
+    return datagrams

@@ -19,6 +19,7 @@ import pytest
 from can.interfaces.udp_multicast.utils import pack_message, unpack_message
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chargepoint_parts import until
 from chassis import identity
@@ -402,6 +403,24 @@ async def test_lease_and_offer_are_heard_by_everybody(links: tuple[BackplaneLink
     other.send(OFFER)
     for link in links:
         assert [await said(link), await said(link)] == [LEASE, OFFER]
+
+
+async def test_what_is_said_at_one_moment_goes_in_packets_that_a_network_takes(
+    port: int, links: tuple[BackplaneLink, BackplaneLink]
+) -> None:
+    leases = [replace(LEASE, bus_port=43200 + number) for number in range(100)]
+    longest = replace(LEASE, charge_point_id="\u20ac" * 255)
+    one, other = links
+    with open_receiver(GROUP, port, LOOPBACK) as network:
+        for lease in (*leases, longest, OFFER):
+            one.send(lease)
+        assert [await said(other) for _ in range(102)] == [*leases, longest, OFFER]
+        packets = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                packets.append(network.recv(65536))
+    assert max(map(len, packets)) <= 1400
+    assert len(packets) < 12
 
 
 async def test_malformed_datagrams_are_counted_and_the_backplane_goes_on(

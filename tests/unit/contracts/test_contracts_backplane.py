@@ -27,9 +27,9 @@ datagrams: st.SearchStrategy[Datagram] = (
 )
 
 
-@given(datagrams)
-def test_datagram_comes_back_as_it_went(datagram: Datagram) -> None:
-    assert backplane.decode(backplane.encode(datagram)) == datagram
+@given(st.lists(datagrams, min_size=1, max_size=5))
+def test_what_is_sent_together_comes_back_as_it_went(together: list[Datagram]) -> None:
+    assert backplane.decode(b"\n".join(map(backplane.encode, together))) == together
 
 
 MALFORMED = {
@@ -53,6 +53,8 @@ MALFORMED = {
     "a load below 0": b'{"type":"offer","charger_id":"c","bus_port":43200,"attached":true,"load":-1}',
     "an unknown field": b'{"type":"offer","charger_id":"c","bus_port":43200,"attached":true,"price":1}',
     "something after it": b'{"type":"offer","charger_id":"c","bus_port":43200,"attached":true}{}',
+    "nonsense in its second line": b'{"type":"offer","charger_id":"c","bus_port":43200,"attached":true}\n{}',
+    "empty lines": b"\n\n",
 }
 
 
