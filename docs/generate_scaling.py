@@ -113,8 +113,9 @@ after `RETENTION_ROLLUP_DAYS`, both in whole partitions.
 
 `RETENTION_GB` is the bound whatever the days say: the oldest days go first, then the oldest rollups. Its
 default of 20 is for a few charge points: set it to what the disk has. Today and yesterday never go, so
-{least} is the least that 1,000 charge points at 1 Hz need; below that the log, `/healthz` and `/metrics` say
-that the bound does not hold. A panel over months reads rollups, however few days of rows there are. Every row
+{least} is the least that 1,000 charge points at 1 Hz need when days are cut; with `RETENTION_SPAN=hour` it is
+this hour and the last one, {least_hours}. Below that the log, `/healthz` and `/metrics` say that the bound
+does not hold. A panel over months reads rollups, however few days of rows there are. Every row
 is still written once; not to write them at all, or only a sample of charge points raw, is not there.
 
 ## The measured costs
@@ -239,6 +240,7 @@ def page() -> str:
         wal=_bytes(thousand.wal_bytes_s * DAY_S),
         kept=_kept(),
         least=_bytes(kept(1000, 1, 1).rows),
+        least_hours=_bytes(kept(1000, 1, 1).rows / 24),
         costs="\n".join(
             f"| `{name}` | {cost.value:,.10g} {cost.unit} | {cost.what} | {cost.source} |"
             for name, cost in COSTS.items()

@@ -178,6 +178,7 @@ def services(layout: Layout) -> list[list[Program]]:
             **_mqtt(layout, "memorybank"),
             "DATABASE_URL": layout.database.url("memorybank_writer"),
             "DATABASE_READER_URL": layout.database.url("memorybank_reader"),
+            **_span(layout),
             "MEMORYBANK_HTTP_PORT": str(ports.memorybank_http),
             # The one secret that is not the bench's own: of a Grafana somewhere.
             **{name: text for name, text in layout.given.items() if name in GRAFANA_TOKEN},
@@ -257,6 +258,12 @@ def _room(layout: Layout) -> dict[str, str]:
     """Return the charger's capacity where a larger bench needs more than it has by itself."""
     buses = layout.charge_points * BUSES_PER_CHARGE_POINT
     return {"CHARGER_CAPACITY": str(buses)} if layout.charge_points > RANGE_CHARGE_POINTS else {}
+
+
+def _span(layout: Layout) -> dict[str, str]:
+    """Return how the memory is cut where a larger bench would fill a disk within its days."""
+    given = layout.given.get("RETENTION_SPAN")
+    return {"RETENTION_SPAN": given or "hour"} if layout.charge_points > RANGE_CHARGE_POINTS else {}
 
 
 def _settings_of(module: str) -> type[Any]:

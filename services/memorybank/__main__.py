@@ -30,7 +30,7 @@ _GRAFANA_DEADLINE_S = 5.0
 async def run(settings: Settings) -> None:
     """Remember until cancelled. The API answers from the start, also while the database is away."""
     forget_after = timedelta(days=settings.retention_days) if settings.retention_days else None
-    store = Store(settings.database_url, settings.share, forget_after)
+    store = Store(settings.database_url, settings.share, forget_after, span=settings.retention_span)
     parts = Parts(store, retention=_retention(settings))
     metrics = Exposition("memorybank", METRICS, parts, {"share": settings.memorybank_share})
     with Reader(settings.database_reader_url) as reader, ExitStack() as beside:

@@ -101,8 +101,9 @@ class Retention:
 def enforce(connection: Connection, keep: Keep, now: datetime) -> Outcome:
     """Drop what is too old and, while there is too much, the oldest days; on a connection in autocommit.
 
-    Never today's and yesterday's. By age no day goes whose readings the rollups do not have yet; by size it
-    does, since a full disk would end everything. Raises psycopg.Error.
+    Never today's and yesterday's; where hours are cut, never this hour's and the last's. By age no day goes
+    whose readings the rollups do not have yet; by size it does, since a full disk would end everything.
+    Raises psycopg.Error.
     """
     connection.execute(f"SET lock_timeout TO '{_LOCK_TIMEOUT}'")
     dropped: list[str] = []
@@ -163,8 +164,9 @@ def _drop_to_size(
 
 
 def _oldest(connection: Connection, now: datetime) -> list[_Partition]:
-    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    rows = connection.execute(_statement("oldest"), {"yesterday": today - timedelta(days=1)})
+    hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    stay = {"yesterday": hour.replace(hour=0) - timedelta(days=1), "last_hour": hour - timedelta(hours=1)}
+    rows = connection.execute(_statement("oldest"), stay)
     return [_Partition(*row) for row in rows]
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from chassis.grafana_address import address_complaint, token_complaint
 from chassis.guard import HttpSettings
 from chassis.mqtt import MqttSettings
-from chassis.settings import SettingsError, at_least, group, setting, within
+from chassis.settings import SettingsError, at_least, group, one_of, setting, within
 from memorybank import detector_configuration, share
 from memorybank.detector import AnyDetector
 from memorybank.detectors import found
@@ -69,9 +69,17 @@ class Settings:
     )
     retention_gb: float = setting(
         "RETENTION_GB",
-        "GB on disk above which the oldest days are dropped, never today and yesterday; 0: no bound",
+        "GB on disk above which the oldest days (RETENTION_SPAN) are dropped, never today and yesterday; "
+        "0: no bound",
         default=20.0,
         check=within(0, 1_000_000),
+    )
+    retention_span: str = setting(
+        "RETENTION_SPAN",
+        "What is dropped at once: a day or an hour, of which the present and the last one stay. hour: for "
+        "fleets of which two days do not fit in RETENTION_GB",
+        default="day",
+        check=one_of("day", "hour"),
     )
     detector_settings: str = setting(
         "DETECTOR_SETTINGS",

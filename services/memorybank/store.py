@@ -9,10 +9,11 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
@@ -26,7 +27,7 @@ from contracts.verdicts import Verdict
 from memorybank import migrations, retention, rollup, tables
 from memorybank.errors import StoreUnavailable
 from memorybank.keepalive import as_writer
-from memorybank.records import Poison, Row
+from memorybank.records import Poison
 from memorybank.share import Share
 from memorybank.sql import queries
 from memorybank.tables import Connection, Position, Remembered
@@ -42,12 +43,39 @@ _GIVEN_UP_AFTER_S = 30.0
 """A server that says nothing for so long is asked anew, each time with twice the patience: it may be slow."""
 _MOST_PATIENCE_S = 600.0
 _MIGRATION_PATIENCE_S = 86_400.0
-_DAYS_AHEAD = 2
-_DAYS_BACK = 31
-"""Older or later days do not get a partition of their own: a wrong clock could ask for thousands."""
 _EVENTS, _METRICS = ("events",), ("metrics", "metrics_10s", "metrics_1m", "metrics_1h")
 """What is partitioned by time, by the rows that need a partition."""
 _PARTITION_RETRY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """How single rows are cut into partitions, and for how many of these around now there are any.
+
+    What is older or later does not get one of its own: a wrong clock could ask for thousands.
+    """
+
+    span: timedelta
+    ahead: int
+    back: int
+
+    def around(self, now: datetime, times: set[datetime]) -> set[datetime]:
+        """Return where partitions begin that are wanted now and for rows of these times; UTC, naive."""
+        begin = self.begin(now)
+        ahead = {begin + self.span * number for number in range(self.ahead + 1)}
+        earliest, latest = begin - self.span * self.back, max(ahead)
+        return ahead | {at for at in times if earliest <= at <= latest}
+
+    def begin(self, at: datetime) -> datetime:
+        """Return where the partition of a time begins; UTC, naive."""
+        hour = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0, tzinfo=None)
+        return hour if self.span < timedelta(days=1) else hour.replace(hour=0)
+
+
+_CUTS = {
+    "day": _Cut(timedelta(days=1), ahead=2, back=31),
+    "hour": _Cut(timedelta(hours=1), ahead=3, back=72),
+}
 
 
 class Store:
@@ -58,15 +86,21 @@ class Store:
         url: str,
         share: Share = Share(),  # noqa: B008 - frozen
         forget_after: timedelta | None = None,
+        *,
+        span: str = "day",
     ) -> None:
-        """As memorybank_writer. A start forgets sources silent for `forget_after` that have no rows."""
+        """As memorybank_writer; rows are cut into partitions of a `span`, "day" or "hour".
+
+        A start forgets sources silent for `forget_after` that have no rows.
+        """
         self._url = url
         self._share = share
         self._forget_after = forget_after
         self._connection: Connection | None = None
         # psycopg's COPY is fastest without a coroutine a row; one thread, since there is one connection.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
-        self._partitions: set[tuple[str, date]] = set()
+        self._span, self._cut = span, _CUTS[span]
+        self._partitions: set[tuple[str, datetime]] = set()
         self._partitions_from: datetime | None = None
         self._answered = False
         self._asked: tuple[Callable[[Connection], Any], float] | None = None
@@ -198,40 +232,35 @@ class Store:
             migrations.apply(connection, migrations.available())
         except psycopg.errors.InvalidSchemaName as error:
             raise psycopg.OperationalError("sql/roles.sql has not been run on this database") from error
+        if 0 in self._share.partitions:  # it is the whole database's, as retention is
+            connection.execute(_QUERIES["cut_by"], (self._span,))
         if self._forget_after is not None:
             before = datetime.now(UTC) - self._forget_after
             retention.forget_sources(connection, self._share.partitions, before)
         return tables.load(connection, self._share)
 
     def _make_partitions(self, connection: Connection, work: Work) -> None:
-        """Make the partitions that the work needs, and those of the next days, if nobody minds."""
+        """Make the partitions that the work needs, and the next ones, if nobody minds."""
         now = datetime.now(UTC)
         if self._partitions_from is not None and now < self._partitions_from:
             return
-        ahead = {now.date() + timedelta(days=days) for days in range(_DAYS_AHEAD + 1)}
-        earliest, latest = now.date() - timedelta(days=_DAYS_BACK), max(ahead)
         wanted = {
-            (parent, day)
+            (parent, utc)
             for parents, rows in ((_EVENTS, work.rows.events), (_METRICS, work.rows.metrics))
-            for day in _days(rows) | ahead
+            for utc in self._cut.around(now, {self._cut.begin(row[0]) for row in rows})
             for parent in parents
-            if earliest <= day <= latest
         }
-        for parent, day in sorted(wanted - self._partitions):
+        for parent, utc in sorted(wanted - self._partitions):
             try:
                 with connection.transaction():
                     # A reader in the catch-all partition must not hold us up: rows go there meanwhile.
                     connection.execute("SET LOCAL lock_timeout TO '1s'")
-                    connection.execute(_QUERIES["make_partition"], {"parent": parent, "day": day})
+                    connection.execute(_QUERIES["make_partition"], {"parent": parent, "utc": utc})
             except psycopg.errors.LockNotAvailable:
                 self._partitions_from = now + _PARTITION_RETRY
-                log.warning("the partition of %s for %s must wait for a reader", parent, day)
+                log.warning("the partition of %s for %s must wait for a reader", parent, utc)
                 return
-            self._partitions.add((parent, day))
-
-
-def _days(rows: Iterable[Row]) -> set[date]:
-    return {row[0].astimezone(UTC).date() for row in rows}
+            self._partitions.add((parent, utc))
 
 
 def _prepare(connection: Connection, share: Share) -> None:

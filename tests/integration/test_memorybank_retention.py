@@ -50,7 +50,7 @@ def remember(
     at = day_ago(days)
     if partition:
         for parent in PARENTS:
-            connection.execute("SELECT memory.make_partition(%s, %s)", (parent, at.date()))
+            connection.execute("SELECT memory.make_partition(%s, %s)", (parent, at.replace(tzinfo=None)))
     row = connection.execute(
         "INSERT INTO memory.sources (source, boot, committed_seq, last_stored_at) VALUES (%s, %s, %s, %s)"
         " RETURNING source_no",
@@ -413,3 +413,61 @@ async def test_it_tells_what_does_not_work_and_goes_on(own_postgres: Postgres) -
         with suppress(asyncio.CancelledError):
             await task
     assert ask(own_postgres, "SELECT count(*) FROM memory.events") == [(0,)]
+
+
+def hours_of(connection: Connection) -> list[datetime]:
+    rows = connection.execute(
+        "SELECT from_at FROM memory.partitions WHERE parent = 'metrics' AND span = 'hour' ORDER BY 1"
+    )
+    return [row[0] for row in rows]  # type: ignore[misc]
+
+
+def hour(ago: int) -> datetime:
+    return NOW.replace(minute=0, second=0, microsecond=0) - timedelta(hours=ago)
+
+
+def test_too_much_on_disk_costs_the_oldest_hours(memory: Connection) -> None:
+    """Where a fleet is cut by the hour, what is left is this hour and the last one."""
+    memory.execute("SELECT memory.cut_by('hour')")
+    for ago in (30, 5, 2, 1, 0):
+        remember(memory, ago / 24, rows=300)
+    assert hours_of(memory) == [hour(ago) for ago in (30, 5, 2, 1, 0)]
+    outcome = retention.enforce(memory, Keep(days=30, rollup_days=400, gigabytes=1e-6), NOW)
+    assert len(outcome.dropped) == 3 * len(DAYS)
+    assert hours_of(memory) == [hour(1), hour(0)]
+    assert memory.execute("SELECT count(*) FROM memory.metrics").fetchone() == (600,)
+    assert memory.execute("SELECT sum(readings) FROM memory.metrics_1h").fetchone() == (1500,)
+
+
+def test_what_was_begun_as_a_day_stays_a_day(memory: Connection) -> None:
+    """Hours begin tomorrow: the empty day that was made ahead gives way, one with rows does not."""
+    for days in (-2, 0):
+        remember(memory, days)
+    memory.execute("SELECT memory.make_partition('metrics', %s)", (day_ago(-1).date(),))
+    memory.execute("SELECT memory.cut_by('hour')")
+    for days in (-2, -1, 0):
+        memory.execute("SELECT memory.make_partition('metrics', %s)", (day_ago(days).replace(tzinfo=None),))
+    assert hours_of(memory) == [hour(-24)]
+    days = {name_of("metrics", day_ago(days)) for days in (-2, 0)}
+    assert days <= partitions(memory)
+    assert name_of("metrics", day_ago(-1)) not in partitions(memory)
+
+
+def test_what_was_begun_in_hours_stays_in_hours(memory: Connection) -> None:
+    """Cut by the day again, the rest of today gets its hours, and tomorrow is a day."""
+    memory.execute("SELECT memory.cut_by('hour')")
+    remember(memory, 0)
+    memory.execute("SELECT memory.make_partition('metrics', %s)", (day_ago(-1).replace(tzinfo=None),))
+    memory.execute("SELECT memory.cut_by('day')")
+    memory.execute("SELECT memory.make_partition('metrics', %s)", (day_ago(-1).date(),))
+    assert hours_of(memory)[-1] == hour(0).replace(hour=23)
+    assert name_of("metrics", day_ago(-1)) in partitions(memory)
+
+
+def test_rows_that_waited_move_into_their_hour(memory: Connection) -> None:
+    memory.execute("SELECT memory.cut_by('hour')")
+    remember(memory, 0, partition=False)
+    assert memory.execute("SELECT count(*) FROM memory.metrics_other").fetchone() == (3,)
+    memory.execute("SELECT memory.make_partition('metrics', %s)", (NOW.replace(tzinfo=None),))
+    assert memory.execute("SELECT count(*) FROM memory.metrics_other").fetchone() == (0,)
+    assert memory.execute("SELECT count(*) FROM memory.metrics").fetchone() == (3,)

@@ -260,6 +260,24 @@ async def test_events_of_odd_days_are_kept(bank: Bank, postgres: Postgres) -> No
     assert ask(postgres, "SELECT count(*) FROM memory.events_other") == [(1,)]
 
 
+async def test_a_large_fleet_is_cut_by_the_hour(postgres: Postgres) -> None:
+    """Changed to days, today stays in hours: no row is without a partition, and none must move."""
+    now = datetime.now(UTC)
+    hours = "SELECT count(*) FROM memory.partitions WHERE parent = 'events' AND span = 'hour' AND to_at > %s"
+    days = "SELECT count(*) FROM memory.partitions WHERE parent = 'events' AND span = 'day'"
+    for span in ("hour", "day"):
+        store = Store(postgres.writer_url, span=span)
+        bank = Bank(store, await store.load())
+        await bank.tell([note(1, at=datetime.now(UTC))])
+        if span == "hour":
+            assert ask(postgres, hours, now)[0][0] >= 4  # type: ignore[operator]
+        await store.aclose()
+    left_today = 24 - now.hour
+    assert ask(postgres, hours, now)[0][0] in (left_today, left_today - 1)  # the hour may be over by now
+    assert ask(postgres, days) == [(2,)]
+    assert ask(postgres, "SELECT count(*) FROM memory.events_other") == [(0,)]
+
+
 async def test_a_reader_in_the_way_does_not_stop_the_memory(bank: Bank, postgres: Postgres) -> None:
     """A long question keeps a partition from being made; events are stored without it."""
     with psycopg.connect(postgres.reader_url) as reader:

@@ -1,9 +1,10 @@
 -- oldest --
--- The partitions that end before `yesterday` begins, in the order in which they may go: days first, they hold the most
+-- The partitions that end before `yesterday` begins, hours before `last_hour`, in the order in which they may go: hours
+-- and days first, they hold the most
 SELECT p.parent, p.partition, p.to_at, coalesce(p.bytes, 0)
 FROM memory.partitions p
-WHERE p.to_at <= %(yesterday)s
-ORDER BY array_position(ARRAY['day', 'month', 'year'], p.span), p.from_at, p.parent;
+WHERE p.to_at <= CASE p.span WHEN 'hour' THEN %(last_hour)s ELSE %(yesterday)s END
+ORDER BY coalesce(array_position(ARRAY['month', 'year'], p.span), 0), p.from_at, p.parent;
 
 -- bytes --
 -- All of schema memory on disk, indexes included

@@ -87,7 +87,10 @@ ON CONFLICT (source, boot) DO UPDATE SET boot = excluded.boot
 RETURNING source_no, committed_seq;
 
 -- make_partition --
-SELECT memory.make_partition(%(parent)s, %(day)s);
+SELECT memory.make_partition(%(parent)s, %(utc)s);
+
+-- cut_by --
+SELECT memory.cut_by(%s);
 
 -- positions --
 SELECT source_no, committed_seq FROM memory.sources WHERE source_no = ANY(%s);
