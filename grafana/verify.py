@@ -22,6 +22,7 @@ from rich.text import Text
 
 from chassis.grafana_address import Address, token_complaint
 from chassis.grafana_link import GrafanaAway, GrafanaError, GrafanaLink, GrafanaRefused, Health
+from chassis.terminal import plural
 from grafana.running import NOTHING_TO_MARK, Check, State, check_dashboard, check_rules, check_server
 from grafana.words import Json
 
@@ -118,7 +119,9 @@ def _show_reasons(console: Console, checks: list[Check], state: State, style: st
     for one, outcome in told:
         console.print(Text(f"  {one.name}, {outcome.kind} {outcome.title!r}: {outcome.why}"), soft_wrap=True)
     if len(told) < len(found):
-        console.print(Text(f"  {len(found) - len(told)} annotations: {NOTHING_TO_MARK}"), soft_wrap=True)
+        console.print(
+            Text(f"  {plural(len(found) - len(told), 'annotation')}: {NOTHING_TO_MARK}"), soft_wrap=True
+        )
 
 
 def _told(address: Address, health: Health, checks: list[Check]) -> Json:

@@ -186,8 +186,8 @@ def show(report: Report, remarks: list[str], failures: list[str]) -> None:
         missing = plural(report.gaps, f"event {which} is", f"events {which} are")
         console.print(f"{missing} not in the memory")
     for line in remarks:
-        console.print(f"· {line}", markup=False)
+        console.print(f"· {line}", markup=False, soft_wrap=True)
     for line in failures:
-        console.print(f"✗ {line}", style="bold red", markup=False)
+        console.print(f"✗ {line}", style="bold red", markup=False, soft_wrap=True)
     if not failures:
         console.print("✓ the chain worked, and every event of this run is in the memory", style="bold green")

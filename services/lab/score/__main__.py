@@ -132,7 +132,7 @@ def main(line: list[str]) -> int:
         gathered, scores = _scored(asked, detectors, scenarios, console)
         by_name = {scenario.name: scenario for scenario in scenarios}
         if DRIFT in by_name and asked.learning_days > 0:
-            console.print(f"{asked.learning_days} days of {DRIFT} …")
+            console.print(f"{plural(asked.learning_days, 'day')} of {DRIFT} …")
             course = learned.Course(drifting_days=asked.learning_days, seed=asked.seeds_from)
             scores["learning"] = learned.lived(by_name[DRIFT], course, detectors)
         if SWING in by_name and asked.pace_runs > 0:

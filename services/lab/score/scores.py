@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chassis.terminal import plural
 from lab.score.picture import Point
 from lab.score.stretches import BENIGN, Kind
 from lab.score.tally import Tally
@@ -149,8 +150,7 @@ class _Whole:
         return not is_worse and self != other
 
     def __str__(self) -> str:
-        alarms = "1 false alarm" if self.false_alarms == 1 else f"{self.false_alarms} false alarms"
-        return f"mean recall {self.recall:.3g}, {alarms}"
+        return f"mean recall {self.recall:.3g}, {plural(self.false_alarms, 'false alarm')}"
 
 
 def _verb(names: Sequence[str], verb: str) -> str:
