@@ -7,6 +7,7 @@ controller), hears no other group on its port, and counts what was no frame inst
 
 import contextlib
 import errno
+import secrets
 import select
 import socket
 import struct
@@ -23,7 +24,8 @@ GROUP = "239.74.163.2"
 LOOPBACK = "127.0.0.1"
 RECEIVE_BUFFER_BYTES = 1 << 20  # a burst of 20,000 frames lost 3 % with the kernel's default
 _MAX_DATAGRAM = 4096
-_IP_MULTICAST_ALL = 49  # Linux; not named by the socket module
+_IP_MULTICAST_ALL, _IP_BLOCK_SOURCE = 49, 38  # Linux; not named by the socket module
+_SENDERS_PORT, _TRIES = 19_998, 3
 
 
 def open_receiver(group: str, port: int, interface: str) -> socket.socket:
@@ -47,8 +49,13 @@ def open_receiver(group: str, port: int, interface: str) -> socket.socket:
     return receiver
 
 
-def open_sender(group: str, port: int, interface: str) -> socket.socket:
-    """Return a UDP socket connected to `group` that sends through `interface`, not beyond its network."""
+def open_sender(
+    group: str, port: int, interface: str, *, source: tuple[str, int] | None = None
+) -> socket.socket:
+    """Return a UDP socket connected to `group` that sends through `interface`, not beyond its network.
+
+    `source`: the address from which it sends; None: any port of the interface's.
+    """
     if socket.inet_aton(interface) == bytes(4):  # 0.0.0.0: the frames would leave by the default route
         raise OSError(errno.EADDRNOTAVAIL, "the address of one interface is needed")
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -56,13 +63,35 @@ def open_sender(group: str, port: int, interface: str) -> socket.socket:
         sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(interface))
         sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 1)
         sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 1)
-        sender.bind((interface, 0))
+        sender.bind(source or (interface, 0))
         sender.connect((group, port))
         sender.setblocking(False)
     except OSError:
         sender.close()
         raise
     return sender
+
+
+def open_both(group: str, port: int, interface: str) -> tuple[socket.socket, socket.socket]:
+    """Return a receiver and a sender; on Linux's loopback, which has many addresses, it does not hear itself.
+
+    Each of its frames would wake it, to be passed over. So the sender takes an address there that nobody else
+    has, held by a port of that address, and the receiver shuts it out.
+    """
+    receiver = open_receiver(group, port, interface)
+    try:
+        for _ in range(_TRIES if interface == LOOPBACK else 0):
+            own = f"127.{secrets.randbelow(254) + 1}.{secrets.randbelow(256)}.{secrets.randbelow(254) + 1}"
+            with contextlib.suppress(OSError):  # another's, or a system whose loopback has one address
+                sender = open_sender(group, port, interface, source=(own, _SENDERS_PORT))
+                shut_out = b"".join(map(socket.inet_aton, (group, interface, own)))
+                with contextlib.suppress(OSError):
+                    receiver.setsockopt(socket.IPPROTO_IP, _IP_BLOCK_SOURCE, shut_out)
+                return receiver, sender
+        return receiver, open_sender(group, port, interface)
+    except OSError:
+        receiver.close()
+        raise
 
 
 class Datagram(Struct, frozen=True):
@@ -129,12 +158,7 @@ class MulticastBus(can.BusABC):
     ) -> None:
         """Open the bus, or raise can.CanInitializationError naming group, port and interface."""
         try:
-            self._receiver = open_receiver(channel, port, interface_address)
-            try:
-                self._sender = open_sender(channel, port, interface_address)
-            except OSError:
-                self._receiver.close()
-                raise
+            self._receiver, self._sender = open_both(channel, port, interface_address)
         except OSError as error:
             raise can.CanInitializationError(
                 f"no CAN bus at {channel}:{port} on {interface_address}: {error.strerror or error}"

@@ -8,6 +8,7 @@ import contextlib
 import resource
 import socket
 import struct
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
@@ -22,9 +23,18 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from chargepoint_parts import until
-from chassis import identity
+from chassis import can_bus, identity
 from chassis.backplane_link import BackplaneLink
-from chassis.can_bus import GROUP, LOOPBACK, MulticastBus, RawFrame, datagram, open_receiver, open_sender
+from chassis.can_bus import (
+    GROUP,
+    LOOPBACK,
+    MulticastBus,
+    RawFrame,
+    datagram,
+    open_receiver,
+    open_sender,
+    unpack,
+)
 from chassis.can_link import QUEUE_FRAMES, CanLink, open_bus
 from chassis.process import every
 from contracts import backplane
@@ -82,6 +92,28 @@ async def test_frame_is_heard_by_the_others_and_not_by_its_sender(port: int) -> 
         assert await heard(other) == RawFrame(0x210, b"\x2c\x01")
         other.send(Current(99))
         assert await heard_until_marker(one) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere loopback has one address")
+def test_on_loopback_ones_own_frames_do_not_even_arrive(port: int) -> None:
+    with MulticastBus(port=port) as one, MulticastBus(port=port) as other:
+        one.put(0x200, b"")
+        other.put(0x201, b"")
+        assert RawFrame(0x201, b"") == unpack(one._receiver.recv(4096))
+        assert one.read(1) == []
+        assert other.read(2) == [RawFrame(0x200, b"")]
+
+
+def test_where_no_address_is_to_be_had_ones_own_frames_are_passed_over(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a network other than loopback."""
+    monkeypatch.setattr(can_bus, "_TRIES", 0)
+    with MulticastBus(port=port) as one, MulticastBus(port=port) as other:
+        one.put(0x200, b"")
+        other.put(0x201, b"")
+        assert one.read(2) == [RawFrame(0x201, b"")]
+        assert other.read(2) == [RawFrame(0x200, b"")]
 
 
 async def test_buses_are_isolated_by_port(port: int) -> None:
