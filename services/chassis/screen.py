@@ -123,6 +123,11 @@ class Screen:
         if not self._as_json:
             self._console.print(Text(text), soft_wrap=True)
 
+    def prose(self, text: str) -> None:
+        """Show sentences, a line to programs; to people it is broken between words."""
+        if not self._as_json:
+            self._console.print(Text(text), soft_wrap=not self.is_for_people)
+
     def _draw(self, title: str, columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> None:
         cells = {column: [_for_people(row[column.field], column) for row in rows] for column in columns}
         widths = {column: _width(column, cells[column]) for column in columns}
@@ -133,6 +138,7 @@ class Screen:
         if rows and _total(least) > self._console.width:
             self._draw_below(title, cells)
             return
+        broken = _broken({column: cells[column] for column in shown}, widths, self._console.width)
         table = Table()
         for column in shown:
             table.add_column(
@@ -141,8 +147,14 @@ class Screen:
                 overflow="fold",
                 no_wrap=not column.folds,
             )
-        for row in zip(*(cells[column] for column in shown), strict=True):
-            table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+        for row, lines in zip(
+            zip(*(cells[column] for column in shown), strict=True),
+            zip(*broken.values(), strict=True),
+            strict=True,
+        ):
+            table.add_row(
+                *(Text(text, style=_STYLES.get(cell, "")) for cell, text in zip(row, lines, strict=True))
+            )
         self._console.print(Text(title, style="italic"))
         self._console.print(table)
         if not rows:
@@ -235,6 +247,23 @@ def fitting(widths: Mapping[Column, int], width: int) -> tuple[list[Column], lis
         shown.remove(column)
         left_out.append(column)
     return shown, left_out
+
+
+def _broken(
+    cells: Mapping[Column, Sequence[str]], widths: Mapping[Column, int], width: int
+) -> dict[Column, list[str]]:
+    """Return the cells as they fit into a width, those that fold broken between words or at hyphens.
+
+    What the others leave is shared among the columns that fold, as far as they need it.
+    """
+    needed = {column: max(map(len, cells[column]), default=0) for column in cells if column.folds}
+    left = width - _total({column: 0 if column.folds else widths[column] for column in cells})
+    lines = {column: list(cells[column]) for column in cells}
+    for number, column in enumerate(sorted(needed, key=lambda column: needed[column])):
+        share = max(left // (len(needed) - number), _NARROWEST)
+        left -= min(share, max(needed[column], widths[column]))
+        lines[column] = [textwrap.fill(cell, share) for cell in cells[column]]
+    return lines
 
 
 def _total(widths: Mapping[Column, int]) -> int:

@@ -5,12 +5,14 @@ import asyncio
 import io
 import os
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from chassis.screen import Column, Screen
+from chassis.screen import Block, Column, Screen, short
 from chassis.terminal import plural
 from console.answers import MixRun, Scenario, ScenarioRun
 from console.apis import ApiError, ApiRefused
@@ -27,9 +29,9 @@ EXIT_WRONG, EXIT_INTERRUPTED = 2, 130
 _SCENARIOS = (
     Column("no.", "number"),
     Column("name", "name"),
-    Column("kind", "kind"),
+    Column("kind", "kind", drop=2),
     Column("title", "title", folds=True, drop=1),
-    Column("ends", "ends", drop=2),
+    Column("ends", "ends", drop=3),
 )
 _MIXES = (
     Column("name", "name"),
@@ -130,18 +132,28 @@ async def _stop(link: LabLink, screen: Screen, asked: argparse.Namespace) -> int
 
 
 async def _runs(link: LabLink, screen: Screen, asked: argparse.Namespace) -> int:
-    _show_runs(screen, await link.runs(asked.on, asked.since, asked.limit))
+    show_runs(screen, await link.runs(asked.on, asked.since, asked.limit), datetime.now(UTC))
     return 0
 
 
-def _show_runs(screen: Screen, runs: list[ScenarioRun]) -> None:
-    now = datetime.now(UTC)
+def show_runs(screen: Screen, runs: list[ScenarioRun], now: datetime) -> None:
+    """Show runs; where their table is too wide, each as a short block."""
     screen.table(
         f"Runs: {len(runs)}",
         _RUNS,
         (words.run_row(run, now) for run in runs),
         facts=map(msgspec.to_builtins, runs),
+        block=_run_block,
     )
+
+
+def _run_block(row: Mapping[str, Any]) -> Block:
+    began: datetime | None = row["started_at"]
+    head = [row["run"], row["scenario"], row["where"], row["state"]]
+    head += [] if began is None else [f"{short(began)}, {row['lasted_s']:,.0f} s"]
+    head += [plural(row["cycles"], "cycle"), f"seed {row['seed']}"]
+    head += [] if row["mix"] is None else [f"mix {row['mix']}"]
+    return Block(head, "; ".join(text for text in (row["parameters"], row["reason"]) if text))
 
 
 async def _compare(link: LabLink, screen: Screen, asked: argparse.Namespace) -> int:

@@ -58,4 +58,4 @@ def mix(screen: Screen, one: Mix, lasting: Mapping[str, float]) -> None:
 
 def _tell(screen: Screen, facts: Mapping[str, str]) -> None:
     for name, text in facts.items():
-        screen.line(f"{name}: {' '.join(text.split())}")
+        screen.prose(f"{name}: {' '.join(text.split())}")

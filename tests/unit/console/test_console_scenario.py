@@ -7,8 +7,11 @@ import tomllib
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from rich.console import Console
 
+from chassis.screen import Screen
 from console.answers import Scenario, ScenarioRun
+from console.scenario import __main__ as listing
 from console.scenario import comparison, detected, export, words
 from console.scenario.arguments import parse
 from console.scenario.place import NoSuchThing, find
@@ -225,3 +228,16 @@ def test_the_bench_is_found_by_its_folder_else_by_the_environment(tmp_path):
     assert "its own" not in repr(place)
     with pytest.raises(NoSuchPlace, match="no bench runs in"):
         find(None, tmp_path / "nowhere", {}, tmp_path)
+
+
+def test_80_columns_hold_all_that_is_told_of_runs(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    runs = [run(seed=7, reason="its time is over", cycles=29), run(run_id="91bc0000-1", parameters={})]
+    file = io.StringIO()
+    screen = Screen(Console(file=file, width=80, force_terminal=True, color_system=None))
+    listing.show_runs(screen, runs, NOW)
+    text = file.getvalue()
+    assert max(map(len, text.splitlines())) <= 80
+    for told in (SCENARIO.name, "stopped", ", 60 s", "29 cycles", "seed 7", "high_a=100; its time is over"):
+        assert told in text
+    assert "left out" not in text
