@@ -60,8 +60,7 @@ class CanLink:
     def __init__(self, bus: can.BusABC) -> None:
         self._bus = bus
         self._queue: Mailbox[RawFrame] = Mailbox(QUEUE_FRAMES)
-        self.dropped = 0
-        """Frames that arrived while the queue was full."""
+        self._dropped = 0
         self._received = 0
         self._sent = 0
         self._malformed = 0
@@ -73,6 +72,11 @@ class CanLink:
     def malformed(self) -> int:
         """What arrived and was no classic CAN data frame, or was an error of the interface."""
         return self._malformed + getattr(self._bus, "malformed", 0)
+
+    @property
+    def dropped(self) -> int:
+        """Frames that arrived while the queue, or the kernel's buffer, was full."""
+        return self._dropped + getattr(self._bus, "dropped", 0)
 
     @property
     def refused(self) -> int:
@@ -122,7 +126,7 @@ class CanLink:
 
     def _queue_up(self, frame: RawFrame) -> None:
         if not self._queue.put(frame):
-            self.dropped += 1
+            self._dropped += 1
 
     async def frames(self) -> AsyncIterator[RawFrame]:
         """Yield every frame that another node sent, in order, for ever."""

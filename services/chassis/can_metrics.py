@@ -14,7 +14,7 @@ def can_metrics(tally: Callable[[P], Tally]) -> tuple[Metric[P], ...]:
     return (
         Metric(
             "frames_received_total",
-            "CAN frames that arrived, dropped ones included",
+            "CAN frames that were read, those that the queue had no room for included",
             lambda parts: tally(parts).received,
         ),
         Metric(
@@ -34,7 +34,7 @@ def can_metrics(tally: Callable[[P], Tally]) -> tuple[Metric[P], ...]:
         ),
         Metric(
             "frames_dropped_total",
-            "CAN frames that arrived while the queue was full",
+            "CAN frames that came while the queue or the kernel's buffer was full",
             lambda parts: tally(parts).dropped,
         ),
     )

@@ -6,18 +6,16 @@ With a thousand buses a wake-up of the loop for each datagram costs more than al
 import asyncio
 import selectors
 import socket
-import struct
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
-from chassis.can_bus import GROUP, open_receiver
+from chassis.can_bus import GROUP, drops, open_receiver
 
 ROUND_S = 0.02
 IDLE_ROUND_S = 0.1
 """While nobody watches: what is heard is a tenth of a second older then, at most."""
 _DATAGRAMS = 256  # of one socket in a round, so that a flood cannot hold the loop
 _MAX_DATAGRAM = 4096
-_SO_MEMINFO, _MEMINFO, _DROPS = 55, struct.Struct("9I"), 8  # Linux; not named by the socket module
 
 
 class MulticastRounds:
@@ -36,7 +34,7 @@ class MulticastRounds:
     def dropped(self) -> int:
         """Datagrams that the kernel had no room for, because a flood came faster than the rounds."""
         open_now = self._selector.get_map() or {}  # None once it was closed
-        return self._dropped + sum(_drops(key.fileobj) for key in open_now.values())
+        return self._dropped + sum(drops(cast(socket.socket, key.fileobj)) for key in open_now.values())
 
     def open(self, port: int, receive: Callable[[bytes], None]) -> socket.socket:
         """Begin to hear a port, until the socket that is returned is closed by `close`; raises OSError."""
@@ -47,7 +45,7 @@ class MulticastRounds:
     def close(self, receiver: socket.socket) -> None:
         """Hear a port no longer."""
         self._selector.unregister(receiver)
-        self._dropped += _drops(receiver)
+        self._dropped += drops(receiver)
         receiver.close()
 
     async def run(self) -> None:
@@ -71,11 +69,3 @@ class MulticastRounds:
                 except OSError:  # nothing more to read, or closed by what was just received
                     break
                 hear(datagram)
-
-
-def _drops(receiver: Any) -> int:
-    try:
-        told = receiver.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
-    except OSError:  # another system than Linux: not known
-        return 0
-    return int(_MEMINFO.unpack(told)[_DROPS]) if len(told) == _MEMINFO.size else 0

@@ -300,6 +300,21 @@ async def test_flood_is_counted_as_dropped_and_the_loop_goes_on(port: int, wire:
         later.cancel()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what it dropped")
+def test_what_the_kernel_has_no_room_for_is_counted_also_afterwards(port: int, wire: socket.socket) -> None:
+    flood, sent, read = packed(0x200), 0, 0
+    with MulticastBus(port=port) as bus:
+        while not bus.dropped:
+            wire.send(flood)
+            sent += 1
+            assert sent < 100_000
+        while frames := bus.read(1000):
+            read += len(frames)
+        assert read + bus.dropped == sent
+        dropped = bus.dropped
+    assert bus.dropped == dropped > 0
+
+
 async def test_frame_that_the_kernel_refuses_is_counted(port: int) -> None:
     bus = MulticastBus(port=port)
     async with CanLink(bus) as link:
