@@ -5,8 +5,9 @@ since the one before belongs to it. A 0x300 that stands alone (a plain CAN tool,
 too: the chain shows what was on the bus.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import cache
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -119,25 +120,29 @@ def reading(
 class _Measurand(Struct, frozen=True):
     field: str
     unit: str | None
-    decimals: int
+    form: Callable[[float], str]
     location: str | None = None
     """OCPP's default is the outlet."""
     is_import: bool = False
     """It is never negative; sensors around zero are."""
 
 
+def _whole_wh(energy_wh: float) -> str:
+    return str(int(energy_wh))  # as meterStart and meterStop: rounded down
+
+
 # OCPP 1.6 has no unit for a frequency (it is hertz) and none for a power factor.
 MEASURANDS: dict[str, _Measurand] = {
-    "Current.Import": _Measurand("current_a", "A", 2, is_import=True),
-    "Current.Offered": _Measurand("offered_a", "A", 1),
-    "Voltage": _Measurand("voltage_v", "V", 1),
-    "Power.Active.Import": _Measurand("power_w", "W", 1, is_import=True),
-    "Power.Offered": _Measurand("power_offered_w", "W", 1),
-    "Power.Factor": _Measurand("power_factor", None, 2),
-    "Frequency": _Measurand("frequency_hz", None, 2),
-    "Energy.Active.Import.Register": _Measurand("energy_wh", "Wh", 0, is_import=True),
-    "Temperature": _Measurand("temperature_c", "Celsius", 1, "Body"),
-    "SoC": _Measurand("soc_percent", "Percent", 1, "EV"),
+    "Current.Import": _Measurand("current_a", "A", "{:.2f}".format, is_import=True),
+    "Current.Offered": _Measurand("offered_a", "A", "{:.1f}".format),
+    "Voltage": _Measurand("voltage_v", "V", "{:.1f}".format),
+    "Power.Active.Import": _Measurand("power_w", "W", "{:.1f}".format, is_import=True),
+    "Power.Offered": _Measurand("power_offered_w", "W", "{:.1f}".format),
+    "Power.Factor": _Measurand("power_factor", None, "{:.2f}".format),
+    "Frequency": _Measurand("frequency_hz", None, "{:.2f}".format),
+    "Energy.Active.Import.Register": _Measurand("energy_wh", "Wh", _whole_wh, is_import=True),
+    "Temperature": _Measurand("temperature_c", "Celsius", "{:.1f}".format, "Body"),
+    "SoC": _Measurand("soc_percent", "Percent", "{:.1f}".format, "EV"),
 }
 """The ten measurands by OCPP's name, in the order in which they are sent by default."""
 
@@ -146,25 +151,30 @@ SampledValue: TypeAlias = dict[str, str]
 
 def meter_value(reading: Reading, measurands: Iterable[str], context: str) -> Payload | None:
     """Return OCPP's MeterValue of a reading, or None where nothing of it was measured."""
-    values = [
-        _sampled(name, measurand, value, context)
-        for name in measurands
-        if (value := getattr(reading, (measurand := MEASURANDS[name]).field)) is not None
-    ]
+    values = []
+    for name in measurands:
+        field, form, is_import, around = _form(name, context)
+        value = getattr(reading, field)
+        if value is None:
+            continue
+        if is_import and value <= 0:
+            value = 0.0
+        sampled = around.copy()
+        sampled["value"] = form(value)
+        values.append(sampled)
     return {"timestamp": ocpp_time.text(reading.at), "sampledValue": values} if values else None
 
 
-def _sampled(name: str, measurand: _Measurand, value: float, context: str) -> SampledValue:
-    if measurand.is_import and value <= 0:
-        value = 0.0
-    if name == "Energy.Active.Import.Register":
-        value = int(value)  # as meterStart and meterStop: whole Wh, rounded down
-    sampled = {"value": f"{value:.{measurand.decimals}f}", "context": context, "measurand": name}
+@cache
+def _form(name: str, context: str) -> tuple[str, Callable[[float], str], bool, SampledValue]:
+    """Return of a measurand: its field, how its number is written, whether it is an import, and the rest."""
+    measurand = MEASURANDS[name]
+    around = {"value": "", "context": context, "measurand": name}
     if measurand.unit is not None:
-        sampled["unit"] = measurand.unit
+        around["unit"] = measurand.unit
     if measurand.location is not None:
-        sampled["location"] = measurand.location
-    return sampled
+        around["location"] = measurand.location
+    return measurand.field, measurand.form, measurand.is_import, around
 
 
 def meter_values(connector: int, value: Payload) -> Payload:

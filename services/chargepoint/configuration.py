@@ -4,6 +4,7 @@ import enum
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TypeAlias
 
 from chargepoint import charging_profile, smart_charging
@@ -112,6 +113,11 @@ KEYS: Mapping[str, Key] = {
 """Every key that is known; OCPP 1.6, chapter 9."""
 
 
+@lru_cache(256)
+def _items(text: str) -> tuple[str, ...]:
+    return tuple(item for item in text.split(",") if item)
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """The keys with their values; `changed` is what differs from the table."""
@@ -132,7 +138,7 @@ class Configuration:
 
     def items(self, name: str) -> tuple[str, ...]:
         """Return a comma-separated list."""
-        return tuple(item for item in self.text(name).split(",") if item)
+        return _items(self.text(name))
 
     def with_value(self, name: str, value: str) -> "Configuration":
         """Return the configuration with a value that is the charge point's own to set."""

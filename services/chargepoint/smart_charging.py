@@ -108,6 +108,8 @@ def clear(
 def limit_at(profiles: Profiles, load: Load, supply: Supply, at: datetime) -> Limit:
     """Return what the load may draw at an instant."""
     own = [one for one in profiles if one.connector in (0, load.connector)]
+    if not own:
+        return Limit(supply.rated_a, supply.phases)
     limits = [Limit(supply.rated_a, supply.phases)]
     station = _leading(own, Purpose.CHARGE_POINT_MAX, load, supply, at)
     if station is not None:

@@ -7,7 +7,9 @@ _FIRST_YEAR, _LAST_YEAR = 1990, 2190
 
 def text(at: datetime) -> str:
     """Return an aware instant as `2026-01-31T12:00:00.000Z`."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    return at.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def parse(value: str) -> datetime:
