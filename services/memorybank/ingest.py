@@ -33,8 +33,8 @@ from memorybank.work import Advance, Work
 log = logging.getLogger("memorybank")
 
 _IDLE_S = 1.0
-_QUIET = 0.2
-"""When nothing more comes for this part of the time for which is gathered, what came is saved."""
+_QUIET_S = 0.01
+"""When nothing more comes for so long, what came is saved, unless the last save is too near."""
 _SAVES = 2.0
 _LONGEST_S = 0.25
 """Under load it is gathered for so many times what saving takes: a transaction has a price of its own."""
@@ -92,6 +92,7 @@ class Ingest:
         self._listening_s = now_s
         self._roll_up_s = now_s
         self._save_s = 0.0
+        self._saving_since_s = float("-inf")
         self._pace = Pace(self._share.partitions[0], now_s)
         self.consumer = Consumer(settings.mqtt, self._share, settings.queue_mb * 1024 * 1024, self._tell_all)
         self.lag_s: float | None = None
@@ -142,6 +143,8 @@ class Ingest:
         work = Work()
         count, size, begun_s, wait_s = 0, 0, loop.time(), _IDLE_S
         gather_s = max(settings.batch_s, min(_SAVES * self._save_s, _LONGEST_S))
+        # However the flow is cut into bursts, there is one transaction in `gather_s`.
+        due_s = self._saving_since_s + gather_s
         while count < settings.batch_messages and size < _WORK_BYTES:
             room = min(settings.batch_messages - count, _SLICE_MESSAGES)
             some = await self.consumer.take(room, _WORK_BYTES - size, wait_s)
@@ -152,9 +155,10 @@ class Ingest:
                 delivery.ack()
                 count += 1
                 size += len(delivery.payload)
-            if finishing.done() and (not some or loop.time() - begun_s >= gather_s):
+            now_s = loop.time()
+            if finishing.done() and now_s >= due_s and (not some or now_s - begun_s >= gather_s):
                 break
-            wait_s = gather_s * _QUIET if finishing.done() else _BUSY_S
+            wait_s = max(_QUIET_S, due_s - now_s) if finishing.done() else _BUSY_S
             await asyncio.sleep(0)
         return work
 
@@ -190,6 +194,7 @@ class Ingest:
         if work.empty:
             await self._store.check()
         else:
+            self._saving_since_s = begun_s
             await self._store.save(work)
             self._save_s = loop.time() - begun_s
             self.transactions += 1

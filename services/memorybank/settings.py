@@ -44,8 +44,8 @@ class Settings:
     )
     batch_s: float = setting(
         "BATCH_S",
-        "Seconds for which messages are gathered before they are stored",
-        default=0.05,
+        "Seconds for which messages are gathered before they are stored, under a steady flow",
+        default=0.1,
         check=within(0, 10),
     )
     queue_mb: int = setting(
