@@ -16,7 +16,6 @@ from uuid import UUID
 
 import msgspec
 import psycopg
-from psycopg import sql
 from psycopg.rows import dict_row
 
 from contracts.events import FLEET, Anomaly, AnyEvent, Reading
@@ -33,6 +32,12 @@ from memorybank.work import Work
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _QUERIES = queries("store.sql")
+_COLUMNS = {"memory.events": EVENT_COLUMNS, "memory.metrics": METRIC_COLUMNS, "truth.labels": LABEL_COLUMNS}
+_TYPES = {table: list(columns.values()) for table, columns in _COLUMNS.items()}
+_COPY_INTO = {
+    table: f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)".encode()
+    for table, columns in _COLUMNS.items()
+}
 _MAX_POISON_BYTES = 65_536
 _MAX_POISON_MESSAGES = 10_000
 _MAX_REASON = 1000
@@ -131,9 +136,9 @@ def save(connection: Connection, work: Work, share: Share) -> None:
             raise StoreConflict("a source stands elsewhere than we left it")
         _put(cursor, "save_gaps", work.gaps)
         _put(cursor, "save_pulse", [work.pulse] if work.pulse else [])
-        _copy(cursor, "memory.events", EVENT_COLUMNS, work.rows.events)
-        _copy(cursor, "memory.metrics", METRIC_COLUMNS, work.rows.metrics)
-        _copy(cursor, "truth.labels", LABEL_COLUMNS, work.rows.labels)
+        _copy(cursor, "memory.events", work.rows.events)
+        _copy(cursor, "memory.metrics", work.rows.metrics)
+        _copy(cursor, "truth.labels", work.rows.labels)
         _put(cursor, "save_sessions", changes.sessions.values())
         _put(cursor, "save_statuses", changes.statuses.values())
         _put(cursor, "save_connections", changes.connections.values())
@@ -185,14 +190,11 @@ def _put_learned(cursor: psycopg.Cursor[Any], learned: Version, partition: int) 
         cursor.execute(_QUERIES[query], {"version": whole, "partition": partition})
 
 
-def _copy(cursor: psycopg.Cursor[Any], table: str, columns: dict[str, str], rows: list[Row]) -> None:
+def _copy(cursor: psycopg.Cursor[Any], table: str, rows: list[Row]) -> None:
     if not rows:
         return
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
-        sql.Identifier(*table.split(".")), sql.SQL(", ").join(map(sql.Identifier, columns))
-    )
-    with cursor.copy(statement) as copy:
-        copy.set_types(list(columns.values()))
+    with cursor.copy(_COPY_INTO[table]) as copy:
+        copy.set_types(_TYPES[table])
         for row in rows:
             copy.write_row(row)
 
