@@ -39,8 +39,8 @@ def run(service: str, kind: type[T], main: Callable[[T], Coroutine[Any, Any, Non
 
 
 def _collect_seldom() -> None:
-    # Nearly everything goes without the collector. To look for rings after 700 new objects each time cost the
-    # CSMS a twelfth of its time, and most of what was gone through came from imports.
+    # Nearly everything goes without the collector. Looking for rings after 700 new objects each time, mostly
+    # among what imports made, holds up hundreds of charge points for a tenth of a second and longer.
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 5, 5)
