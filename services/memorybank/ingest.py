@@ -143,8 +143,6 @@ class Ingest:
         work = Work()
         count, size, begun_s, wait_s = 0, 0, loop.time(), _IDLE_S
         gather_s = max(settings.batch_s, min(_SAVES * self._save_s, _LONGEST_S))
-        # However the flow is cut into bursts, there is one transaction in `gather_s`.
-        due_s = self._saving_since_s + gather_s
         while count < settings.batch_messages and size < _WORK_BYTES:
             room = min(settings.batch_messages - count, _SLICE_MESSAGES)
             some = await self.consumer.take(room, _WORK_BYTES - size, wait_s)
@@ -155,7 +153,8 @@ class Ingest:
                 delivery.ack()
                 count += 1
                 size += len(delivery.payload)
-            now_s = loop.time()
+            # However the flow is cut into bursts, there is one transaction in `gather_s`.
+            now_s, due_s = loop.time(), self._saving_since_s + gather_s
             if finishing.done() and now_s >= due_s and (not some or now_s - begun_s >= gather_s):
                 break
             wait_s = max(_QUIET_S, due_s - now_s) if finishing.done() else _BUSY_S

@@ -71,6 +71,11 @@ class _Cut:
         hour = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0, tzinfo=None)
         return hour if self.span < timedelta(days=1) else hour.replace(hour=0)
 
+    def begins(self, times: list[datetime]) -> set[datetime]:
+        """Return where the partitions of these times begin; mostly all are of one, as their ends tell."""
+        ends = {self.begin(end(times)) for end in (min, max)} if times else set()
+        return ends if len(ends) < 2 else set(map(self.begin, times))
+
 
 _CUTS = {
     "day": _Cut(timedelta(days=1), ahead=2, back=31),
@@ -247,7 +252,7 @@ class Store:
         wanted = {
             (parent, utc)
             for parents, rows in ((_EVENTS, work.rows.events), (_METRICS, work.rows.metrics))
-            for utc in self._cut.around(now, {self._cut.begin(row[0]) for row in rows})
+            for utc in self._cut.around(now, self._cut.begins([row[0] for row in rows]))
             for parent in parents
         }
         for parent, utc in sorted(wanted - self._partitions):
