@@ -105,6 +105,8 @@ pictures: $(VENV)/dev ## draw the dashboards into docs/pictures anew; needs Node
 	@PYTHONPATH=tests $(BIN)/python -m grafana_pictures docs/pictures
 
 clean: ## remove the embedded bench's data and what builds left
+	@if [ -e .chargebench/lock ] && ! flock --nonblock .chargebench/lock true; then \
+	  echo "a bench is running in .chargebench: end it first (Ctrl-C in its terminal)" >&2; exit 2; fi
 	@rm -rf .chargebench build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 distclean: clean ## and the environment

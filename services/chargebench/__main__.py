@@ -56,6 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         perform: Callable[[list[str]], int] = importlib.import_module(command.module).main
         return perform(line)
+    except KeyboardInterrupt:  # while it was still loading
+        return 130
     except ModuleNotFoundError as error:
         print(
             f"chargebench {name}: {error.name} is not installed; pip install 'chargebench[{command.extra}]', "

@@ -100,6 +100,8 @@ async def restore(home: Path, file: Path, say: Say) -> str:
 def _demand_sense(home: Path, file: Path) -> None:
     if file.exists():
         raise BackupFailed(f"{file} is there already: name another file")
+    if not file.parent.is_dir():
+        raise BackupFailed(f"there is no folder {str(file.parent)!r}")
     if not (home / "postgres" / "data").exists():
         raise BackupFailed(f"no bench has run in {home}: nothing to back up")
 

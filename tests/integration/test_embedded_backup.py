@@ -247,8 +247,8 @@ def test_a_restore_that_fails_changes_nothing(
 
 
 def test_what_makes_no_sense_is_refused_in_words(home: Path, file: Path, chargebench: Run) -> None:
-    def refusal(command: str) -> str:
-        status, said = chargebench(command, file)
+    def refusal(command: str, named: Path = file) -> str:
+        status, said = chargebench(command, named)
         assert status == 2
         assert said.count("\n") == 1
         return said
@@ -258,6 +258,7 @@ def test_what_makes_no_sense_is_refused_in_words(home: Path, file: Path, chargeb
     with database(home):
         pass
     assert "nothing is remembered yet" in refusal("backup")
+    assert "there is no folder" in refusal("backup", file.parent / "nowhere" / file.name)
     file.write_text("precious")
     assert "is there already" in refusal("backup")
     with locked(home):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chargebench.__main__ import COMMANDS, main
+from chargebench.__main__ import COMMANDS, Command, main
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,6 +34,15 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 def test_nonsense_ends_with_status_2(line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(line) == 2
     assert "chargebench" in capsys.readouterr().err
+
+
+def test_ctrl_c_while_a_command_loads_is_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slow_to_load.py").write_text("raise KeyboardInterrupt")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(COMMANDS, "slow", Command("slow_to_load", ""))
+    assert main(["slow"]) == 130
 
 
 # Run where only what `make demo` installs can be imported; the rest is as if it were not there.

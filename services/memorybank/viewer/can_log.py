@@ -48,7 +48,9 @@ def write_can_log(
                     print(f"\r{count:,} frames\x1b[K", end="", file=progress, flush=True)
     if progress is not None:
         print("\r\x1b[K", end="", file=progress, flush=True)
-    return count, [{"channel": f"can{n}", **bus} for n, bus in enumerate(buses)]
+    # As the file has it, so that it can be typed where the file is read.
+    names = (str(n + 1) if form in ("asc", "blf") else f"can{n}" for n in range(len(buses)))
+    return count, [{"channel": name, **bus} for name, bus in zip(names, buses, strict=True)]
 
 
 @contextlib.contextmanager
