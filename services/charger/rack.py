@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 import zlib
 from dataclasses import dataclass
 
@@ -26,8 +27,11 @@ from contracts.can_frames import READING_PERIOD_S
 log = logging.getLogger("charger")
 
 
-def new_module(settings: Settings, bus: str) -> Module:
-    """Return an idle module of the settings' kind, a car plugged in; one bus has the same draws each time."""
+def new_module(settings: Settings, bus: str, attachment: int) -> Module:
+    """Return an idle module of the settings' kind, a car plugged in.
+
+    One bus has the same cars each time; `attachment`, another number each time, decides the noise too.
+    """
     exponential = settings.ramp_law == "exponential"
     ramp = ExponentialRamp(settings.ramp_share_percent / 100)
     ratings = Ratings(
@@ -46,7 +50,7 @@ def new_module(settings: Settings, bus: str) -> Module:
     )
     return Module(
         stage=PowerStage(vehicle.plugged(car), ratings, temperature_c=settings.ambient_c),
-        sensor=noise.seeded(settings.seed, bus_number, 1),
+        sensor=noise.seeded(settings.seed, bus_number, 1, attachment),
         noise_sd_a=settings.noise_sd_a,
         bias_a=settings.bias_a,
     )
@@ -181,7 +185,8 @@ class Rack:
             if bus.isdecimal()
             else open_bus(0, self._interface, socketcan=bus)
         )
-        module = new_module(self._settings, bus)
+        # Noise that began anew with the same numbers would be a replay to whoever remembers the bus.
+        module = new_module(self._settings, bus, secrets.randbits(64))
         node = CanNode(CanLink(opened), module, f"bus {bus}", self._readings)
         self._nodes.add(node)
         if bus.isdecimal():

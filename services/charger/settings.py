@@ -92,7 +92,7 @@ class Settings(CanSettings):
     health_port: int = health_port()
     seed: int = setting(
         "CHARGER_SEED",
-        "Seed of noise and of arriving vehicles; with the bus it decides all draws",
+        "Seed of arriving vehicles, which it decides with the bus; a sensor's noise never repeats",
         default=1,
         check=at_least(0),
     )

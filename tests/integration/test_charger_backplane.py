@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import pytest
 
 from charger_process import Lessor, charger
-from contracts import can_frames
-from contracts.backplane import LEASE_TIMEOUT_S
-from contracts.can_frames import Current, Faults, ModuleState, SetLimit, Start
+from contracts import backplane, can_frames
+from contracts.backplane import LEASE_TIMEOUT_S, Lease
+from contracts.can_frames import Current, Faults, ModuleState, Output, SetLimit, Start
 from real_parts import free_port
 
 
@@ -58,6 +58,24 @@ def charge(lessor, limit_a=100):
     lessor.until(lambda: lessor.tool.heard[-1:] == [Current(limit_a)], what=f"{limit_a} A")
 
 
+def noise_of_a_new_module(lessor):
+    """Lease the bus to charger-a, close the contactor at 0 A, and return what the sensor reads first."""
+    begun, statuses = len(lessor.tool.heard), len(lessor.tool.statuses)
+    lessor.charger_id = "charger-a"
+    lessor.until(
+        lambda: any(status.counter == 0 for status in lessor.tool.statuses[statuses:]), what="a new module"
+    )
+    for frame in (SetLimit(0), Start()):
+        lessor.tool.send(*can_frames.encode(frame))
+
+    def read_a():
+        outputs = (frame for frame in lessor.tool.heard[begun:] if isinstance(frame, Output))
+        return tuple(output.current_a for output in outputs if output.current_a)
+
+    lessor.until(lambda: len(read_a()) >= 2, what="two readings")
+    return read_a()[:2]
+
+
 def test_without_a_lease_that_names_it_a_charger_stays_off_the_bus(backplane_port, lessor):
     with charger(backplane_port=backplane_port, CHARGER_ID="charger-a"):
         lessor.until(lambda: "charger-a" in lessor.offers, what="an offer")
@@ -101,6 +119,22 @@ def test_a_killed_charger_that_returns_under_its_name_attaches_again(backplane_p
     with charger(backplane_port=backplane_port, CHARGER_ID="charger-a"):
         hears_a_reading(lessor)
         assert lessor.tool.statuses[-1].counter == 0
+
+
+def test_no_module_repeats_the_noise_of_the_one_before(backplane_port, lessor):
+    environ = {"CHARGER_ID": "charger-a", "CHARGER_SEED": "1", "CHARGER_NOISE_SD_A": "10"}
+    with charger(backplane_port=backplane_port, **environ) as process:
+        first_a = noise_of_a_new_module(lessor)
+        to_another = Lease(
+            charge_point_id="CP-1", connector=1, bus_port=lessor.bus_port, charger_id="charger-of-another"
+        )
+        lessor.send(backplane.encode(to_another))
+        attached_again_a = noise_of_a_new_module(lessor)
+        process.kill()
+        process.wait(10)
+    with charger(backplane_port=backplane_port, **environ):
+        started_again_a = noise_of_a_new_module(lessor)
+    assert len({first_a, attached_again_a, started_again_a}) == 3
 
 
 def test_a_lease_that_names_another_takes_the_module_off_at_once(backplane_port, lessor):
