@@ -90,6 +90,20 @@ def causes(anomaly: Told, runs: Iterable[ScenarioRun]) -> list[ScenarioRun]:
     return _provoking(anomaly, there)
 
 
+def is_anothers(anomaly: Told, run: ScenarioRun, runs: Iterable[ScenarioRun]) -> bool:
+    """Return whether an anomaly of a run's time is another's: of one that had given commands when it began.
+
+    What any other provoked is none of a benign run; of two that provoke, the one that came after takes it.
+    """
+    return any(
+        other.first_command_at is not None
+        and other.first_command_at <= anomaly.started_at
+        and (run.anomaly is None or (run.ended_at is not None and run.ended_at <= other.first_command_at))
+        for other in causes(anomaly, runs)
+        if other.run_id != run.run_id
+    )
+
+
 def _stretch(anomaly: Told) -> tuple[datetime, datetime]:
     """Return when a run had not ended yet, and before when it had begun, that is of an anomaly's time."""
     # What began after the detector spoke did not make it speak.

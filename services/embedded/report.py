@@ -105,7 +105,7 @@ class Report:
         unexplained = [
             one.kind
             for one in report.anomalies
-            if one.detected_at >= self.started_at and not causes(one, self.runs)
+            if one.detected_at >= self.started_at and not self._causes(one)
         ]
         if unexplained:
             yield f"{plural(len(unexplained), 'false alarm')}: {', '.join(unexplained)}"
@@ -133,9 +133,17 @@ class Report:
             run
             for run in self.runs
             if (run.scenario, run.seed, run.charge_point_ids) == (BASE, plan[2], [charge_point_id])
-            and (run.ended_at is None or run.ended_at >= self.started_at)
+            and self._was_going_on(run)
         ]
         return max(of_plan, key=self._lasted_s, default=None)
+
+    def _was_going_on(self, run: ScenarioRun) -> bool:
+        return run.ended_at is None or run.ended_at >= self.started_at
+
+    def _causes(self, anomaly: Remembered) -> list[ScenarioRun]:
+        # What a bench before ran on the same memory explains only what began in its time.
+        began_before = anomaly.started_at < self.started_at
+        return causes(anomaly, (run for run in self.runs if began_before or self._was_going_on(run)))
 
     def _lasted_s(self, run: ScenarioRun) -> float:
         """Return for how long a run gave commands."""
@@ -155,7 +163,7 @@ class Report:
 
     def _by_hand(self, anomaly: Remembered) -> set[str]:
         """Return the scenarios that explain an anomaly, unless the plan's own does."""
-        names = {run.scenario for run in causes(anomaly, self.runs)}
+        names = {run.scenario for run in self._causes(anomaly)}
         return set() if BASE in names and _plans_base(anomaly.charge_point_id) else names
 
 

@@ -5,11 +5,13 @@ import csv
 import json
 import signal
 import sys
+from datetime import datetime
 
 import pytest
 
 from console.scenario.__main__ import perform
 from console_apis import MemoryBankApi
+from console_parts import fluctuation
 from contracts.events import ScenarioLabel
 from csms_parts import ENROLMENT, TOKEN, charge_point, csms, until
 from real_parts import free_port
@@ -33,20 +35,26 @@ class Typed:
 
 
 @pytest.fixture
-async def bench(tmp_path, monkeypatch):
-    """A CSMS that the environment names, in an empty folder of work; a MemoryBank that remembers nothing."""
-    memorybank = MemoryBankApi()
-    memorybank.start()
+def memorybank():
+    """A MemoryBank that remembers nothing yet."""
+    api = MemoryBankApi()
+    api.start()
     try:
-        async with csms(tmp_path / "state") as running:
-            monkeypatch.setenv("CSMS_API_URL", f"http://127.0.0.1:{running.http_port}")
-            monkeypatch.setenv("MEMORYBANK_API_URL", memorybank.url)
-            monkeypatch.setenv("CHARGEBENCH_TOKEN", TOKEN)
-            monkeypatch.setenv("COLUMNS", "160")
-            monkeypatch.chdir(tmp_path)
-            yield running
+        yield api
     finally:
-        memorybank.stop()
+        api.stop()
+
+
+@pytest.fixture
+async def bench(tmp_path, monkeypatch, memorybank):
+    """A CSMS that the environment names beside the MemoryBank, in an empty folder of work."""
+    async with csms(tmp_path / "state") as running:
+        monkeypatch.setenv("CSMS_API_URL", f"http://127.0.0.1:{running.http_port}")
+        monkeypatch.setenv("MEMORYBANK_API_URL", memorybank.url)
+        monkeypatch.setenv("CHARGEBENCH_TOKEN", TOKEN)
+        monkeypatch.setenv("COLUMNS", "160")
+        monkeypatch.chdir(tmp_path)
+        yield running
 
 
 @pytest.fixture
@@ -114,6 +122,25 @@ async def test_a_run_ends_in_time_is_listed_compared_and_exported_with_its_label
         assert (alone["anomaly"], alone["seed"], alone["parameters"]) == (label.anomaly, 7, label.parameters)
         assert exported[alone["run_id"]]["last_command_at"] == alone["last_command_at"]
         assert alone["last_command_at"] == label.at.isoformat().replace("+00:00", "Z")
+
+
+async def test_what_a_run_provoked_is_not_told_of_the_one_that_it_replaced(bench, typed, memorybank):
+    async with charge_point(bench, "CP-1", ENROLMENT):
+        status, out, _ = await typed("run", "benign-charging", "--on", "CP-1", "--detach", "--json")
+        assert status == 0
+        benign = json.loads(out.splitlines()[0])
+        status, out, _ = await typed("run", A1, "--on", "CP-1", *FAST, "--replace", "--for", "2", "--json")
+        assert status == 0
+        over = json.loads(out.splitlines()[-1])
+        at = datetime.fromisoformat(over["last_command_at"])
+        memorybank.anomalies.append(fluctuation("CP-1", kind=A1, started_at=at, detected_at=at))
+        status, out, _ = await typed("compare", benign["run_id"], over["run_id"])
+        compared = {row.split("\t")[0]: row.split("\t")[1:] for row in out.splitlines()}
+        assert (status, compared["verdict"], compared["detections"]) == (
+            0,
+            ["nothing, rightly", "found"],
+            ["0", "1"],
+        )
 
 
 MIX = """

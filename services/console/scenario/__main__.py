@@ -20,7 +20,7 @@ from console.scenario import comparison, detected, export, performing, showing, 
 from console.scenario.arguments import parse
 from console.scenario.detected import Found
 from console.scenario.export import CannotWrite
-from console.scenario.lab_link import SHORTEST_ID, LabLink
+from console.scenario.lab_link import SHORTEST_ID, LabLink, named
 from console.scenario.place import NoSuchThing, find
 from console.top.place import NoSuchPlace
 
@@ -157,10 +157,11 @@ def _run_block(row: Mapping[str, Any]) -> Block:
 
 
 async def _compare(link: LabLink, screen: Screen, asked: argparse.Namespace) -> int:
-    runs = await link.found(asked.runs)
+    known = await link.runs()
+    runs = named(known, asked.runs)
     scenarios = {scenario.name: scenario for scenario in await link.scenarios()}
     now = datetime.now(UTC)
-    finds = [await _found(link, run, scenarios.get(run.scenario), now) for run in runs]
+    finds = [await _found(link, run, scenarios.get(run.scenario), known, now) for run in runs]
     facts = [
         {"run": msgspec.to_builtins(run), "found": msgspec.to_builtins(found)}
         for run, found in zip(runs, finds, strict=True)
@@ -174,14 +175,16 @@ async def _compare(link: LabLink, screen: Screen, asked: argparse.Namespace) -> 
     return 0
 
 
-async def _found(link: LabLink, run: ScenarioRun, scenario: Scenario | None, now: datetime) -> Found:
+async def _found(
+    link: LabLink, run: ScenarioRun, scenario: Scenario | None, known: list[ScenarioRun], now: datetime
+) -> Found:
     alone = run.charge_point_ids[0] if len(run.charge_point_ids) == 1 else None
     try:
         anomalies = await link.anomalies(alone, *detected.stretch(run, now))
     except ApiError as error:
         print(f"what was detected is not known: {error}", file=sys.stderr)
         return Found(verdict="not known", detections=None)
-    return detected.found(run, scenario, anomalies, now)
+    return detected.found(run, scenario, anomalies, known, now)
 
 
 async def _export(link: LabLink, screen: Screen, asked: argparse.Namespace) -> int:

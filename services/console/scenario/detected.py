@@ -1,13 +1,13 @@
 """What was detected of a run, beside its truth. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
 from console.answers import Scenario, ScenarioRun
-from console.truth import AFTERMATH_S
+from console.truth import AFTERMATH_S, is_anothers
 from contracts.events import FLEET, Anomaly
 
 Verdict: TypeAlias = Literal[
@@ -39,8 +39,14 @@ def stretch(run: ScenarioRun, now: datetime) -> tuple[datetime, datetime]:
     return run.started_at or now, (run.ended_at or now) + timedelta(seconds=AFTERMATH_S)
 
 
-def found(run: ScenarioRun, scenario: Scenario | None, anomalies: Iterable[Anomaly], now: datetime) -> Found:
-    """Return what anomalies tell of a run."""
+def found(
+    run: ScenarioRun,
+    scenario: Scenario | None,
+    anomalies: Iterable[Anomaly],
+    runs: Sequence[ScenarioRun],
+    now: datetime,
+) -> Found:
+    """Return what anomalies tell of a run; `runs`: all that are known, to which they may belong."""
     since, until = stretch(run, now)
     right = () if run.anomaly is None else (run.anomaly, *(scenario.accepted if scenario else ()))
     detections = [
@@ -53,7 +59,9 @@ def found(run: ScenarioRun, scenario: Scenario | None, anomalies: Iterable[Anoma
             is_right=anomaly.kind in right,
         )
         for anomaly in sorted(anomalies, key=lambda anomaly: anomaly.detected_at)
-        if _is_of(anomaly, run) and since <= anomaly.started_at < until
+        if _is_of(anomaly, run)
+        and since <= anomaly.started_at < until
+        and not is_anothers(anomaly, run, runs)
     ]
     return Found(verdict=_verdict(run, detections), detections=detections)
 

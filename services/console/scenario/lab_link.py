@@ -143,18 +143,7 @@ class LabLink:
 
     async def found(self, beginnings: Sequence[str]) -> list[ScenarioRun]:
         """Return the runs whose ids begin so, in that order."""
-        known = await self.runs() if beginnings else []
-        found = []
-        for beginning in beginnings:
-            fitting = [run for run in known if run.run_id.startswith(beginning)]
-            if len(beginning) < SHORTEST_ID or not fitting:
-                raise NoSuchThing(
-                    f"there is no run {beginning!r} (`runs` lists them; {SHORTEST_ID} characters or more)"
-                )
-            if len(fitting) > 1:
-                raise NoSuchThing(f"{beginning!r} is the beginning of {len(fitting)} runs; give more of it")
-            found.append(fitting[0])
-        return found
+        return named(await self.runs(), beginnings) if beginnings else []
 
     async def anomalies(self, charge_point_id: str | None, since: datetime, until: datetime) -> list[Anomaly]:
         """Return anomalies that began from `since` on and before `until`, the newest first."""
@@ -168,6 +157,21 @@ class LabLink:
                 break
             params["after"] = page.next
         return found
+
+
+def named(runs: Sequence[ScenarioRun], beginnings: Sequence[str]) -> list[ScenarioRun]:
+    """Return which of the runs have ids that begin so, in that order; raises NoSuchThing."""
+    found = []
+    for beginning in beginnings:
+        fitting = [run for run in runs if run.run_id.startswith(beginning)]
+        if len(beginning) < SHORTEST_ID or not fitting:
+            raise NoSuchThing(
+                f"there is no run {beginning!r} (`runs` lists them; {SHORTEST_ID} characters or more)"
+            )
+        if len(fitting) > 1:
+            raise NoSuchThing(f"{beginning!r} is the beginning of {len(fitting)} runs; give more of it")
+        found.append(fitting[0])
+    return found
 
 
 def _path(run_id: str) -> str:

@@ -74,11 +74,11 @@ def told(kind: str, at_s: float, charge_point_id: str = "CP-1"):
     ],
 )
 def test_what_was_detected_is_judged_by_the_truth(anomalies, changes, verdict):
-    assert detected.found(run(**changes), SCENARIO, anomalies, NOW).verdict == verdict
+    assert detected.found(run(**changes), SCENARIO, anomalies, [], NOW).verdict == verdict
 
 
 def test_delays_count_from_the_command_and_from_the_physical_start():
-    found = detected.found(run(), SCENARIO, [told("stop-storm", 30), told("can-flood", 4)], NOW)
+    found = detected.found(run(), SCENARIO, [told("stop-storm", 30), told("can-flood", 4)], [], NOW)
     assert [(one.kind, one.after_command_s, one.after_physical_s) for one in found.detections] == [
         ("can-flood", 13.0, 10.0),
         ("stop-storm", 39.0, 36.0),
@@ -86,9 +86,45 @@ def test_delays_count_from_the_command_and_from_the_physical_start():
     assert detected.first(found).kind == "stop-storm"
 
 
+FLOOD = run(
+    run_id="91bc0000-1",
+    scenario="can-flood",
+    anomaly="can-flood",
+    started_at=after(60.1),
+    ended_at=after(90),
+    first_command_at=after(60.2),
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "began_s", "verdict"),
+    [
+        ({"anomaly": None}, 80, "nothing, rightly"),  # the run that replaced it provoked that
+        ({"anomaly": None}, 60.15, "false alarm"),  # nothing was commanded yet
+        ({"anomaly": None, "started_at": after(95), "ended_at": after(200)}, 96, "nothing, rightly"),
+        ({}, 80, "missed"),
+        ({}, 30, "found under another name"),
+        ({"ended_at": None, "state": "running"}, 80, "found under another name"),  # both at one time
+    ],
+)
+def test_what_another_run_provoked_is_not_the_runs(changes, began_s, verdict):
+    one = run(**changes)
+    found = detected.found(one, SCENARIO, [told("can-flood", began_s)], [FLOOD, one], NOW)
+    assert found.verdict == verdict
+    elsewhere = run(run_id=FLOOD.run_id, anomaly="can-flood", charge_point_ids=["CP-9"])
+    alone = detected.found(one, SCENARIO, [told("can-flood", began_s)], [elsewhere, one], NOW)
+    assert alone.verdict == ("false alarm" if one.anomaly is None else "found under another name")
+
+
+def test_what_a_run_provoked_right_after_another_is_its_own():
+    found = detected.found(FLOOD, None, [told("can-flood", 80)], [FLOOD, run(anomaly=None), run()], NOW)
+    assert found.verdict == "found"
+    assert detected.first(found).after_command_s == 29.8
+
+
 def test_runs_stand_side_by_side_and_what_differs_is_marked():
     other = run(run_id="91bc0000-1", parameters={"high_a": 63.0}, physical_started_at=None)
-    finds = [detected.found(one, SCENARIO, [told("stop-storm", 4)], NOW) for one in (run(), other)]
+    finds = [detected.found(one, SCENARIO, [told("stop-storm", 4)], [], NOW) for one in (run(), other)]
     rows = {row["fact"]: row for row in comparison.rows([run(), other], finds, NOW)}
     assert (rows["high_a"]["3f2a0000-1"], rows["high_a"]["91bc0000-1"]) == ("100", "63")
     assert rows["high_a"]["differs"] == comparison.DIFFERS
@@ -105,7 +141,7 @@ def test_runs_stand_side_by_side_and_what_differs_is_marked():
 
 def test_parameters_that_only_one_run_has_stand_among_the_others():
     other = run(run_id="91bc0000-1", parameters={"duration_s": 30.0})
-    finds = [detected.found(one, SCENARIO, [], NOW) for one in (run(), other)]
+    finds = [detected.found(one, SCENARIO, [], [], NOW) for one in (run(), other)]
     names = [row["fact"] for row in comparison.rows([run(), other], finds, NOW)]
     assert names[3:7] == ["seed", "high_a", "duration_s", "started (UTC)"]
 

@@ -51,6 +51,10 @@ FLOOD = ScenarioRun(
     ended_at=after(40),
     first_command_at=after(20),
 )
+FLOOD_BEFORE = msgspec.structs.replace(
+    FLOOD, state="stopped", started_at=after(-60), first_command_at=after(-60), ended_at=after(-20)
+)
+"""Of the bench before, on the same memory."""
 GOOD = Report(
     START,
     after(65),
@@ -168,6 +172,24 @@ def test_an_anomaly_that_stands_since_the_bench_before_is_found() -> None:
         replace(_with(1, anomalies=(told("CP-1", -80),)), runs=(PLANNED, BENIGN, before)).failures("default")
         == []
     )
+
+
+def test_a_run_of_the_bench_before_explains_nothing_of_this_one() -> None:
+    """Although an anomaly a minute after a run's end may still be the run's."""
+    report = replace(
+        _with(2, anomalies=(told("CP-2", 21, "can-flood"),)), runs=(PLANNED, BENIGN, FLOOD_BEFORE)
+    )
+    assert report.failures("default") == ["CP-2: 1 false alarm: can-flood"]
+    assert report.remarks("default") == []
+    died_with_it = msgspec.structs.replace(
+        FLOOD_BEFORE, state="failed", ended_at=after(2)
+    )  # undone in this one
+    assert replace(report, runs=(PLANNED, BENIGN, died_with_it)).failures("default") == []
+
+
+def test_what_began_in_the_bench_before_and_is_told_in_this_one_is_its_runs() -> None:
+    late = replace(_with(2, anomalies=(told("CP-2", -5, "can-flood"),)), runs=(PLANNED, BENIGN, FLOOD_BEFORE))
+    assert late.failures("default") == []
 
 
 def test_without_a_plan_only_the_chain_is_judged() -> None:
