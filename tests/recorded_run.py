@@ -277,7 +277,7 @@ async def record(url: str, run: list[tuple[str, AnyEvent]], *, silence: bool = F
             await store.save(Work(pulse=pulse))
         if silence:
             await store.save(Work(findings=watch.expire(2 * SILENCE_S)))
-        while await store.roll_up():
+        while await store.roll_up(range(16)):
             pass
     finally:
         await store.aclose()

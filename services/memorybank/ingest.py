@@ -90,7 +90,7 @@ class Ingest:
         self._watch = Watch(detectors, remembered.patterns, remembered.shown, self._learning)
         self._watch.resume(remembered.events, remembered.open_anomalies, now_s)
         self._listening_s = now_s
-        self._roll_up_s = now_s
+        self._turns, self._roll_up_s = rollup.Turns(self._share.partitions), now_s
         self._save_s = 0.0
         self._saving_since_s = float("-inf")
         self._pace = Pace(self._share.partitions[0], now_s)
@@ -201,12 +201,17 @@ class Ingest:
                 self._pace.commit(work.tally, datetime.now(UTC))
         self._tell(work)
         if loop.time() >= self._roll_up_s:
-            self.rollup_lag = await self._store.roll_up()
-            wait_s = 0.0 if self.rollup_lag else rollup.due_in_s(time.time())
-            self._roll_up_s = loop.time() + wait_s
+            await self._roll_up(turns=len(self._turns) if work.empty else 1)
         if loop.time() - begun_s > _LONG_SAVE_S:
             # Nobody was heard meanwhile; that does not mean that they were silent.
             self._listening_s = loop.time()
+
+    async def _roll_up(self, *, turns: int) -> None:
+        for _ in range(turns):
+            if self._turns.taken(await self._store.roll_up(self._turns.partitions)):
+                self.rollup_lag = self._turns.left
+                if not self.rollup_lag:
+                    self._roll_up_s = asyncio.get_running_loop().time() + rollup.due_in_s(time.time())
 
     def _tell(self, work: Work) -> None:
         """Tell what is committed now; it is behind what is gathered."""

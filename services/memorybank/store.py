@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -155,9 +155,9 @@ class Store:
         """Return the foreign detectors of which there are verdicts."""
         return await self._until_done(tables.verdict_detectors)
 
-    async def roll_up(self) -> int:
-        """Add readings to the rollups, as many as half a second allows; return how many numbers are left."""
-        return await self._until_done(partial(rollup.advance, partitions=self._share.partitions))
+    async def roll_up(self, partitions: Sequence[int]) -> int:
+        """Add readings of these partitions to the rollups, some thousand; return how many are left."""
+        return await self._until_done(partial(rollup.advance, partitions=partitions))
 
     async def check(self) -> None:
         """Return when the database answers."""

@@ -87,7 +87,7 @@ def ran(postgres: Postgres) -> Postgres:
             verdict("misled", 90, kind="strange"),
         ]
         await bank.store.save_verdicts(said, [], at(125))
-        while await bank.store.roll_up():
+        while await bank.store.roll_up(range(16)):
             pass
         await bank.store.aclose()
 
