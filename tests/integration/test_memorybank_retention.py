@@ -123,6 +123,14 @@ def test_borders_are_utc_wherever_one_asks(memory: Connection) -> None:
         assert set(memory.execute(question)) == expected
 
 
+def test_only_partitions_have_names_that_are_dates(memory: Connection) -> None:
+    """A table of PostgreSQL's own ends in its number, which is no date, whatever is looked at first."""
+    memory.execute("CREATE TABLE memory.verdicts_999999 (n integer)")  # six digits, and no month
+    assert retention.enforce(memory, FOR_EVER, NOW).problem is None
+    view = memory.execute("SELECT partition FROM memory.partitions WHERE to_at <= now()").fetchall()
+    assert ("verdicts_999999",) not in view
+
+
 def test_rollups_go_by_an_age_of_their_own(memory: Connection) -> None:
     """A month of minutes and a year of hours go when all of it is too old."""
     remember(memory, 800)

@@ -40,7 +40,7 @@ def shown(scores: dict[str, Any], width: int, *, is_terminal: bool = True) -> st
 def test_80_columns_hold_what_counts(scores, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     text = shown(scores, 80)
-    assert max(map(len, text.splitlines())) == 80
+    assert max(map(len, text.splitlines())) <= 80
     assert "\u2026 \u2502" not in text  # nothing ends in dots
     assert f"\u2502 {SWING} \u2502 0.500 (0.01\u20260.99) \u2502 0, 0   \u2502 100%  \u2502" in text
     assert "profile-throttling 1," in text

@@ -98,7 +98,8 @@ CREATE OR REPLACE VIEW memory.partitions AS
   FROM memory.partitioning p
   JOIN pg_inherits i ON i.inhparent = to_regclass(format('memory.%I', p.parent))
   JOIN pg_class part ON part.oid = i.inhrelid
-  CROSS JOIN LATERAL (SELECT substring(part.relname FROM '_([0-9]+)$') AS digits) AS named
+  -- By its parent's name: the planner may look at every table first, and pg_toast_156957 is no date.
+  CROSS JOIN LATERAL (SELECT substring(part.relname FROM '^' || p.parent || '_([0-9]+)$') AS digits) AS named
   CROSS JOIN LATERAL (
     SELECT CASE length(named.digits) WHEN 10 THEN 'hour' WHEN 8 THEN 'day' WHEN 6 THEN 'month' ELSE 'year' END AS span
   ) AS cut
@@ -106,4 +107,4 @@ CREATE OR REPLACE VIEW memory.partitions AS
     SELECT to_date(left(named.digits, 8), left('YYYYMMDD', length(named.digits)))::timestamp
            + make_interval(hours => CASE cut.span WHEN 'hour' THEN right(named.digits, 2)::integer ELSE 0 END) AS utc
   ) AS begin
-  WHERE part.relname ~ '_([0-9]{4}|[0-9]{6}|[0-9]{8}|[0-9]{10})$';
+  WHERE length(named.digits) IN (4, 6, 8, 10);
