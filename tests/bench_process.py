@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 import psycopg
 
+from ocpp_calls import orders_to_charge
 from real_parts import COUNTED_BY_SOURCE, directory_open_to_postgres, wait_until
 
 START_S = 180.0
@@ -139,24 +140,10 @@ class BenchProcess:
 
     def start_charging(self, names: Iterable[str], limit_a: float) -> None:
         """Let charge points charge with a limit; each must accept."""
-        profile = {
-            "chargingProfileId": 1,
-            "stackLevel": 0,
-            "chargingProfilePurpose": "TxDefaultProfile",
-            "chargingProfileKind": "Relative",
-            "chargingSchedule": {
-                "chargingRateUnit": "A",
-                "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit_a}],
-            },
-        }
         for name in names:
-            for action, payload in (
-                ("SetChargingProfile", {"connectorId": 1, "csChargingProfiles": profile}),
-                ("RemoteStartTransaction", {"idTag": "BENCH", "connectorId": 1}),
-            ):
-                path = f"/api/charge-points/{name}/commands"
-                answer = self.ask_csms("POST", path, {"action": action, "payload": payload})
-                assert answer["outcome"] == "Accepted", (name, action, answer)
+            for order in orders_to_charge(limit_a):
+                answer = self.ask_csms("POST", f"/api/charge-points/{name}/commands", order)
+                assert answer["outcome"] == "Accepted", (name, order["action"], answer)
 
     def is_whole(self, since: datetime) -> bool:
         """Return whether readings of CP-1 and CP-2 made after `since` came from both ends to the database."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from ocpp_calls import orders_to_charge
 from real_parts import COUNTED_BY_SOURCE, free_port, wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -168,24 +169,10 @@ class Stack:
     def charge(self, names: Iterable[str], limit_a: int) -> None:
         """Stop whatever was planned and start a transaction at each, limited so; it is accepted."""
         self.post("/api/stop-all", {})
-        profile = {
-            "chargingProfileId": 1,
-            "stackLevel": 0,
-            "chargingProfilePurpose": "TxDefaultProfile",
-            "chargingProfileKind": "Relative",
-            "chargingSchedule": {
-                "chargingRateUnit": "A",
-                "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit_a}],
-            },
-        }
         for name in sorted(names):
-            for action, payload in (
-                ("SetChargingProfile", {"connectorId": 1, "csChargingProfiles": profile}),
-                ("RemoteStartTransaction", {"idTag": "BENCH", "connectorId": 1}),
-            ):
-                command = {"action": action, "payload": payload}
-                answer = self.post(f"/api/charge-points/{name}/commands", command)
-                assert answer["outcome"] == "Accepted", (name, action, answer)
+            for order in orders_to_charge(limit_a):
+                answer = self.post(f"/api/charge-points/{name}/commands", order)
+                assert answer["outcome"] == "Accepted", (name, order["action"], answer)
 
     def is_whole(self, names: set[str], since: datetime) -> bool:
         """Return whether readings made after `since`, of these charge points from both ends, are stored."""

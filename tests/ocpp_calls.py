@@ -1,4 +1,4 @@
-"""A valid payload of every action that a charge point may send."""
+"""A valid payload of every action that a charge point may send; what a CSMS sends that it charges."""
 
 from typing import Any
 
@@ -28,3 +28,21 @@ VALID: dict[str, dict[str, Any]] = {
         "transactionData": METER_VALUES,
     },
 }
+
+
+def orders_to_charge(limit_a: float) -> tuple[dict[str, Any], ...]:
+    """Return the commands, for the CSMS's API, by which connector 1 charges with a limit."""
+    profile = {
+        "chargingProfileId": 1,
+        "stackLevel": 0,
+        "chargingProfilePurpose": "TxDefaultProfile",
+        "chargingProfileKind": "Relative",
+        "chargingSchedule": {
+            "chargingRateUnit": "A",
+            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit_a}],
+        },
+    }
+    return (
+        {"action": "SetChargingProfile", "payload": {"connectorId": 1, "csChargingProfiles": profile}},
+        {"action": "RemoteStartTransaction", "payload": {"idTag": "BENCH", "connectorId": 1}},
+    )

@@ -97,7 +97,8 @@ class PowerStage(Struct, frozen=True):
         """The current that it nears: nothing unless it charges, and never more than the vehicle takes."""
         if self.state is not ModuleState.CHARGING:
             return 0.0
-        return regulated_a(self.ratings, self.defects, self.offered_a, self.accepted_a)
+        wanted_a = set_a(self.offered_a, self.ratings.set_error_share)
+        return regulated_a(wanted_a, self.accepted_a, self.defects)
 
     @property
     def accepted_a(self) -> float:
@@ -144,9 +145,9 @@ def derated_a(limit_a: float, ratings: Ratings, temperature_c: float) -> float:
     return min(limit_a, ratings.rated_a * max(0.0, derating))
 
 
-def regulated_a(ratings: Ratings, defects: Defects, offered_a: float, accepted_a: float) -> float:
-    """Return the current to which a charging module regulates, of what it offers and the vehicle accepts."""
-    return min(set_a(offered_a, ratings.set_error_share), accepted_a) * defects.regulator_gain
+def regulated_a(set_a: float, accepted_a: float, defects: Defects) -> float:
+    """Return the current that a charging module nears: as it was set, or what the vehicle accepts."""
+    return min(set_a, accepted_a) * defects.regulator_gain
 
 
 def set_a(wanted_a: float, error_share: float) -> float:

@@ -66,7 +66,7 @@ class Running:
             self._set_a = power_stage.set_a(offered_a, stage.ratings.set_error_share)
         self._open_v = open_v = car.full_v * self._voltage.at(soc_percent)
         self._accepted_a = vehicle.requested_a(car, car.peak_w * self._power.at(soc_percent), open_v)
-        self.target_a = min(self._set_a, self._accepted_a) * stage.defects.regulator_gain
+        self.target_a = power_stage.regulated_a(self._set_a, self._accepted_a, stage.defects)
 
     def module(self) -> Module:
         """Return the same as a value."""

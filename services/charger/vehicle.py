@@ -73,12 +73,9 @@ def plugged(vehicle: Vehicle) -> Vehicle:
 
 def accepted_a(vehicle: Vehicle) -> float:
     """Return the most current that the car would take now: its curve's power, in its steps of current."""
-    return accepted_at_a(vehicle, vehicle.soc_percent, open_v(vehicle, vehicle.soc_percent))
-
-
-def accepted_at_a(vehicle: Vehicle, soc_percent: float, open_v: float) -> float:
-    """Return the most current that the car would take so full, at that open-circuit voltage."""
-    return requested_a(vehicle, vehicle.peak_w * _between(vehicle.power_over_soc, soc_percent), open_v)
+    soc_percent = vehicle.soc_percent
+    power_w = vehicle.peak_w * _between(vehicle.power_over_soc, soc_percent)
+    return requested_a(vehicle, power_w, open_v(vehicle, soc_percent))
 
 
 def requested_a(vehicle: Vehicle, power_w: float, open_v: float) -> float:
@@ -123,23 +120,18 @@ class Line(NamedTuple):
     width: float
 
     def at(self, x: float) -> float:
-        """Return its value, the same as the curve's."""
+        """Return its value at `x`."""
+        # From the right, so that a curve which ends at nothing is exactly that there, and never less.
         return self.end - self.rise * (self.to - x) / self.width
 
 
 def line(curve: Curve, x: float) -> Line:
     """Return the straight line on which `x` lies: who asks for values nearby again and again keeps it."""
-    (x0, y0), (x1, y1) = _around(curve, x)
+    right = min(bisect_right(curve, (x,)), len(curve) - 1)
+    (x0, y0), (x1, y1) = curve[right - 1], curve[right]
     return Line(x0, x1, y1, y1 - y0, x1 - x0)
 
 
 def _between(curve: Curve, x: float) -> float:
     """Return the straight line's value at `x` between the points around it; `x` lies within the curve."""
-    (x0, y0), (x1, y1) = _around(curve, x)
-    # From the right, so that a curve which ends at nothing is exactly that there, and never less.
-    return y1 - (y1 - y0) * (x1 - x) / (x1 - x0)
-
-
-def _around(curve: Curve, x: float) -> Curve:
-    right = min(bisect_right(curve, (x,)), len(curve) - 1)
-    return curve[right - 1], curve[right]
+    return line(curve, x).at(x)

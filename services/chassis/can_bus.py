@@ -187,14 +187,10 @@ class MulticastBus(can.BusABC):
             readable.register(self._receiver, select.POLLIN)
             readable.poll(None if timeout is None else max(0.0, timeout) * 1000)
         try:
-            payload, sender = self._receiver.recvfrom(_MAX_DATAGRAM)
+            frame = self._heard()
         except BlockingIOError:
             return None, False
-        if sender == self._own_address:
-            return None, False
-        frame = unpack(payload)
         if frame is None:
-            self.malformed += 1
             return None, False
         message = can.Message(
             timestamp=time.time(),  # when it was heard, as every CAN interface does
@@ -207,23 +203,27 @@ class MulticastBus(can.BusABC):
     def read(self, most: int) -> list[RawFrame]:
         """Return the frames that wait, of `most` datagrams: all at once and without a can.Message each."""
         frames: list[RawFrame] = []
-        receive, own_address = self._receiver.recvfrom, self._own_address
         for _ in range(most):
             try:
-                payload, sender = receive(_MAX_DATAGRAM)
+                frame = self._heard()
             except BlockingIOError:
                 break
             except OSError:  # an interface that went down; it may come back
                 self.malformed += 1
                 break
-            if sender == own_address:
-                continue
-            frame = unpack(payload)
-            if frame is None:
-                self.malformed += 1
-            else:
+            if frame is not None:
                 frames.append(frame)
         return frames
+
+    def _heard(self) -> RawFrame | None:
+        """Return the frame of the next datagram, None where it is our own or holds none; raise OSError."""
+        payload, sender = self._receiver.recvfrom(_MAX_DATAGRAM)
+        if sender == self._own_address:
+            return None
+        frame = unpack(payload)
+        if frame is None:
+            self.malformed += 1
+        return frame
 
     def put(self, can_id: int, data: bytes) -> None:
         """Send a classic frame of an 11-bit identifier as `send` does, without a can.Message."""

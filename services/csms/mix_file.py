@@ -10,6 +10,9 @@ from csms.mix import Mix, Span, extremes
 from csms.scenario import Scenario, WrongParameters, chosen_parameters
 from csms.scenario_file import converted, placed
 
+MIXES = "mixes"
+"""Their directory within the scenarios'."""
+
 
 class MixFileError(ContractError):
     """A file that is no mix; one line for each thing that is wrong."""

@@ -9,6 +9,7 @@ import msgspec
 
 from contracts.injections import AnyInjection
 from csms.mix import Mix
+from csms.mix_file import MIXES
 from csms.scenario import Scenario
 
 _TITLE = "A ChargeBench scenario (docs/scenarios.md)"
@@ -53,7 +54,7 @@ def main() -> int:
     """Write the files."""
     directory = Path(sys.argv[1] if len(sys.argv) > 1 else "scenarios")
     (directory / "schema.json").write_text(text(), encoding="utf-8")
-    (directory / "mixes" / "schema.json").write_text(mix_text(), encoding="utf-8")
+    (directory / MIXES / "schema.json").write_text(mix_text(), encoding="utf-8")
     return 0
 
 

@@ -125,7 +125,7 @@ def _scenarios(settings: Settings) -> dict[str, Scenario]:
 
 
 def _mixes(settings: Settings, scenarios: Mapping[str, Scenario]) -> dict[str, Mix]:
-    mixes, errors = mix_file.load_directory(settings.scenarios / "mixes", scenarios)
+    mixes, errors = mix_file.load_directory(settings.scenarios / mix_file.MIXES, scenarios)
     _tell_refused("mix", errors)
     return mixes
 

@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-TELL_S = 1.0
+TELL_S = 0.5
 CONTEXT: SpawnContext = multiprocessing.get_context("spawn")
 _is_over: list[Any] = []
 """Whether nobody wants what is being made any more, shared by all processes; outside a pool: empty."""

@@ -15,7 +15,7 @@ from chassis.command_line import Parser, whole
 from chassis.terminal import plural
 from csms import mix_file, scenario_file
 from csms.mix import Mix
-from csms.mix_file import MixFileError
+from csms.mix_file import MIXES, MixFileError
 from csms.scenario import Scenario
 from csms.scenario_file import ScenarioFileError
 from lab.data_set import card
@@ -29,8 +29,6 @@ from lab.simulated.workers import blocks_of, simulate
 
 MOST_CHARGE_POINTS = 500
 BENIGN, ALL = "benign", "all"
-MIXES = "mixes"
-"""Their directory beside the scenarios'."""
 USUAL_EVERY_H = 24.0
 
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, wait
 from ctypes import c_double
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +14,6 @@ from lab.data_set.tables import Row, micros
 from lab.simulated.charge_point import ChargePoint
 from lab.simulated.fleet import Fleet, plan
 
-TELL_S = 0.5
 LOOK_S = 600.0
 """Of simulated time, between two looks at whether to go on."""
 _reached_s: list[Any] = []
@@ -58,17 +56,13 @@ def simulate(
     interrupted, or a part fails, all processes have ended when that is raised, which is soon.
     """
     reached_s = pool.CONTEXT.Array(c_double, fleet.charge_points, lock=False)
-    lived = Lived()
     with pool.pool(workers, _share, reached_s) as processes:
-        waiting = {
+        given_out = [
             processes.submit(_part, fleet, number, begin_at, directory, shows_wire)
             for number in range(fleet.charge_points)
-        }
-        while waiting:
-            done, waiting = wait(waiting, TELL_S, FIRST_COMPLETED)
-            lived = sum((future.result() for future in done), lived)
-            tell(sum(reached_s[:]) / (fleet.charge_points * fleet.lasts_in_all_s))
-    return lived
+        ]
+        in_all_s = fleet.charge_points * fleet.lasts_in_all_s
+        return sum(pool.results(given_out, lambda _: tell(sum(reached_s[:]) / in_all_s)), Lived())
 
 
 def blocks_of(fleet: Fleet, begin_at: datetime) -> Blocks:
