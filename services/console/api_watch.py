@@ -37,7 +37,7 @@ class ApiWatch:
         self._hurry = asyncio.Event()
         self._look = asyncio.Event()
         self._period_s = PERIOD_S
-        live.on_watched = self._watched
+        live.on_watched.append(self._watched)
 
     def _watched(self) -> None:
         self._hurry.set()

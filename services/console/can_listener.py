@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,10 @@ from contracts.errors import MalformedDatagram
 
 log = logging.getLogger("console")
 
+ALWAYS_HEARD = 100
+"""So many buses are listened to whoever looks: a page begins with the last minute. More cost too much."""
+WATCHED_S = 30.0
+"""More than that are listened to for so long after the last look, for who comes back."""
 QUIET_S = 15.0
 """Without any lease for so long the backplane is opened anew: its network may have been replaced."""
 
@@ -35,12 +40,16 @@ class NoSuchBus(Exception):  # noqa: N818 - named after what is wrong
 @dataclass
 class _Bus:
     port: int
-    receiver: socket.socket
     leased_s: float
+    receiver: socket.socket | None
+    """None while nobody listens."""
 
 
 class CanListener:
-    """Hears a bus from its first lease until the lease ends. It sends only what a person wants sent."""
+    """Hears a bus from its first lease until the lease ends; many of them only while somebody looks.
+
+    It sends only what a person wants sent.
+    """
 
     def __init__(self, live: Live, backplane_port: int, interface_address: str) -> None:
         self._live = live
@@ -50,6 +59,8 @@ class CanListener:
         self._backplane: socket.socket | None = None
         self._quiet_since_s = 0.0
         self._buses: dict[Key, _Bus] = {}
+        self._listens = True
+        live.on_watched.append(self._listen)
         self._trouble: str | None = None
         self._malformed = 0
         self.sent = 0
@@ -57,7 +68,7 @@ class CanListener:
 
     @property
     def buses(self) -> int:
-        """How many buses are listened to."""
+        """How many buses are known, listened to or not."""
         return len(self._buses)
 
     @property
@@ -103,9 +114,48 @@ class CanListener:
             self._open_backplane(now_s)
         for key, bus in list(self._buses.items()):
             if now_s - bus.leased_s > LEASE_TIMEOUT_S:
-                self._rounds.close(bus.receiver)
-                del self._buses[key]
+                self._forget(key)
+        is_watched = self._live.pages or now_s - self._live.watched_s <= WATCHED_S
+        if is_watched or len(self._buses) <= ALWAYS_HEARD:
+            self._listen()
+        else:
+            self._rest()
         self._report()
+
+    def _listen(self) -> None:
+        if self._listens:
+            return
+        self._listens = True
+        self._live.fleet.await_frames(time.time())
+        for key, bus in list(self._buses.items()):
+            self._open(key, bus.port, bus.leased_s)
+
+    def _rest(self) -> None:
+        """Leave the buses: thousands of frames a second would be read, and sent to us, for nobody."""
+        if not self._listens:
+            return
+        self._listens = False
+        self._live.fleet.await_frames(math.inf)
+        for bus in self._buses.values():
+            if bus.receiver is not None:
+                self._rounds.close(bus.receiver)
+                bus.receiver = None
+
+    def _open(self, key: Key, port: int, leased_s: float) -> None:
+        receiver = None
+        if self._listens:
+            try:
+                receiver = self._rounds.open(port, partial(self._hear, key))
+            except OSError as error:  # the next lease tries again
+                log.warning("%s, connector %d: no bus at port %d: %s", *key, port, error)
+                self._buses.pop(key, None)
+                return
+        self._buses[key] = _Bus(port, leased_s, receiver)
+
+    def _forget(self, key: Key) -> None:
+        receiver = self._buses.pop(key).receiver
+        if receiver is not None:
+            self._rounds.close(receiver)
 
     def _open_backplane(self, now_s: float) -> None:
         if self._backplane is not None:
@@ -138,14 +188,8 @@ class CanListener:
             bus.leased_s = now_s
             return
         if bus is not None:
-            self._rounds.close(bus.receiver)
-            del self._buses[key]
-        try:
-            receiver = self._rounds.open(lease.bus_port, partial(self._hear, key))
-        except OSError as error:  # the next lease tries again
-            log.warning("%s, connector %d: no bus at port %d: %s", *key, lease.bus_port, error)
-            return
-        self._buses[key] = _Bus(lease.bus_port, receiver, now_s)
+            self._forget(key)
+        self._open(key, lease.bus_port, now_s)
         self._report()
 
     def _hear(self, key: Key, payload: bytes) -> None:
@@ -164,6 +208,7 @@ class CanListener:
         else:
             # Logged at the first of them: the others announce themselves within a second.
             buses = plural(len(self._buses), "bus", "buses")
-            self._live.report("can", working=True, text=f"CAN: listening to {buses} so far.")
+            text = f"CAN: listening to {buses} so far." if self._listens else f"CAN: {buses}, nobody looks."
+            self._live.report("can", working=True, text=text)
             return
         self._live.report("can", working=False, text=text)

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from console.answers import TransactionFacts
 from console.log_entry import FAULT_WORDS, STATE_WORDS
-from console.window import SPAN_S, Sample, Statistics, Window
+from console.window import SPAN_S, STALE_AFTER_S, Sample, Statistics, Window
 from contracts import can_frames
 from contracts.backplane import LEASE_TIMEOUT_S
 from contracts.can_frames import Current, Frame, Output, SetLimit, Status, Thermal
@@ -94,6 +94,7 @@ class Connector:
         "_output_at_s",
         "_statuses",
         "_thermal",
+        "awaited_since_s",
         "bus_limit_a",
         "bus_port",
         "charge_point_id",
@@ -118,6 +119,8 @@ class Connector:
         self.told = 0
         """How many samples of its window the pages were told of."""
         self.told_bus: Bus | None = None
+        self.awaited_since_s = 0.0
+        """Since when frames are listened for; infinity: they are not, and their absence says nothing."""
         self._output: Output | None = None
         self._output_at_s = 0.0
         self._thermal: Thermal | None = None
@@ -197,7 +200,9 @@ class Connector:
             return "live"
         if self.leased_at_s is None:
             return "none"
-        return "silent" if now_s - self.leased_at_s <= LEASE_TIMEOUT_S else "lost"
+        if now_s - self.leased_at_s > LEASE_TIMEOUT_S:
+            return "lost"
+        return "silent" if now_s - self.awaited_since_s > STALE_AFTER_S else "live"
 
     def row(self, now_s: float, samples: list[Sample]) -> Row:
         """Return its row in the fleet, with these samples."""

@@ -24,6 +24,7 @@ class Fleet:
         self._connectors: dict[Key, Connector] = {}
         self._changed: set[Key] = set()
         self._gone: list[Key] = []
+        self._awaited_since_s = 0.0
         self.refused = 0
         """Leases beyond MAX_CONNECTORS."""
 
@@ -52,6 +53,12 @@ class Fleet:
         connector = self._connectors.get(key)
         if connector is not None and connector.hear(frame, at_s):
             self._changed.add(key)
+
+    def await_frames(self, since_s: float) -> None:
+        """Take note since when all buses are listened to; infinity: from now on they are not."""
+        self._awaited_since_s = since_s
+        for connector in self._connectors.values():
+            connector.awaited_since_s = since_s
 
     def hear_status(self, event: StatusChanged, now_s: float) -> None:
         """Take a connector's status at the instant of its change; the CSMS is asked only now and then."""
@@ -113,6 +120,7 @@ class Fleet:
             self.refused += 1
             return None
         connector = self._connectors[key] = Connector(*key)
+        connector.awaited_since_s = self._awaited_since_s
         self._changed.add(key)
         return connector
 

@@ -60,8 +60,10 @@ class Live:
         """Whole frames on our identifiers."""
         self.on_log: Callable[[Page], None] = lambda page: page.log.know_past([]) if page.log else None
         """Called when a page opens a log: whoever knows the past tells the page's log of it."""
-        self.on_watched: Callable[[], None] = lambda: None
-        """Called when a page opens and nobody watched before."""
+        self.on_watched: list[Callable[[], None]] = []
+        """Called when a page opens, or everything is asked for once, and no page was open before."""
+        self.watched_s = float("-inf")
+        """The monotonic instant at which the last page closed, or somebody looked without one."""
         self._dropped = 0
         self._dropped_entries = 0
         self._services: dict[ServiceName, ServiceState] = {}
@@ -253,6 +255,16 @@ class Live:
             mix_runs=self._mix_runs,
         )
 
+    def look(self) -> None:
+        """Take note that somebody looks, without a page that stays open."""
+        self.watched_s = time.monotonic()
+        if not self._pages:
+            self._begin_to_watch()
+
+    def _begin_to_watch(self) -> None:
+        for told in self.on_watched:
+            told()
+
     def open(self, focus: Key | None = None, *, log: bool = False) -> AsyncIterator[bytes]:
         """Return the stream of Server-Sent Events for a page; raises TooManyPages."""
         if len(self._pages) >= MAX_PAGES:
@@ -292,7 +304,7 @@ class Live:
     def _enter(self, page: Page) -> None:
         self._pages.add(page)
         if len(self._pages) == 1:
-            self.on_watched()
+            self._begin_to_watch()
         if page.focus is None:
             return
         self._focuses.setdefault(page.focus, _Focus()).pages.add(page)
@@ -302,6 +314,7 @@ class Live:
 
     def _leave(self, page: Page) -> None:
         self._pages.discard(page)
+        self.watched_s = time.monotonic()
         self._dropped += page.dropped
         if page.focus is None:
             return

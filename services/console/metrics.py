@@ -21,7 +21,7 @@ class Parts:
 
 METRICS: tuple[Metric[Parts], ...] = (
     Metric("connectors", "Connectors on the page", lambda parts: len(parts.live.fleet)),
-    Metric("buses", "CAN buses that are listened to", lambda parts: parts.can.buses),
+    Metric("buses", "CAN buses that are announced", lambda parts: parts.can.buses),
     Metric("pages", "Open pages", lambda parts: parts.live.pages),
     Metric("logs", "Connectors whose message log is open", lambda parts: len(parts.live.logs)),
     Metric("frames_total", "CAN frames heard and understood", lambda parts: parts.live.heard),

@@ -140,6 +140,7 @@ def _add_picture(app: FastAPI, live: Live, page: str) -> None:
 
     @app.get("/api/fleet", summary="Everything that the page shows, once")
     async def fleet() -> Response:
+        live.look()
         return answer(live.snapshot())
 
     @app.get("/api/stream", summary="Everything that the page shows, live, as Server-Sent Events")

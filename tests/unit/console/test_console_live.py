@@ -75,7 +75,7 @@ async def test_while_nobody_watches_it_all_waits_for_the_next_page() -> None:
 async def test_who_keeps_it_informed_is_told_that_somebody_watches() -> None:
     """Of the first page, and of the first after all have left."""
     live, told = Live(), list[int]()
-    live.on_watched = lambda: told.append(live.pages)
+    live.on_watched.append(lambda: told.append(live.pages))
     one, other = live.open(), live.open()
     for stream in (one, other):
         await messages(stream)
