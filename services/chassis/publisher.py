@@ -28,6 +28,10 @@ from contracts.topics import Channel, Source
 log = logging.getLogger("publisher")
 
 FLUSH_PERIOD_S = 0.1
+LONGEST_PERIOD_S = 0.25
+"""Of a large fleet: what a message and a transaction cost by themselves is shared by more events."""
+_LONGER_EVENTS = 1000
+"""So many events of a period make the next one longer by FLUSH_PERIOD_S."""
 LISTEN_S = 1.0
 """How long a known source waits after connecting for the retained word before it sends."""
 MAX_BATCH_EVENTS = 500
@@ -91,7 +95,7 @@ class Publisher:
         return numbered + sum(len(stream.pending) for stream in self._streams.values())
 
     def publish(self, event: AnyEvent) -> None:
-        """Take an event; it is numbered and on disk within FLUSH_PERIOD_S."""
+        """Take an event; it is numbered and on disk within LONGEST_PERIOD_S."""
         self.published += 1
         try:
             encoded = events.encode_event(event)
@@ -226,7 +230,7 @@ class Publisher:
     ) -> AsyncIterator["Publisher"]:
         """Open the outbox at `path`, connect, and publish as `name` (e.g. `chargepoint:CP-1`) until left.
 
-        `before_flush` comes every FLUSH_PERIOD_S, before events are numbered: to keep what they tell of.
+        `before_flush` comes every period, before events are numbered: to keep what they tell of.
         """
         outbox = Outbox(path, max_bytes=max_bytes)
         publisher = cls(name, outbox, before_flush)
@@ -259,9 +263,16 @@ class Publisher:
             outbox.close()
 
     async def _keep_flushing(self) -> None:
+        before = 0
         while True:
             self.flush()
-            await asyncio.sleep(FLUSH_PERIOD_S)
+            taken, before = self.published - before, self.published
+            await asyncio.sleep(period_s(taken))
+
+
+def period_s(taken: int) -> float:
+    """Return how long to wait for the next flush, when so many events came since the last one."""
+    return min(LONGEST_PERIOD_S, FLUSH_PERIOD_S * (1 + taken / _LONGER_EVENTS))
 
 
 def _next_batch(pending: Iterable[bytes]) -> list[bytes]:

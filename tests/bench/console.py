@@ -213,7 +213,7 @@ def _hears(bench: ConsoleBench, charge_points: int) -> bool:
     except httpx.HTTPError:
         return False
     views = fleet.get("connectors", [])
-    live = sum(view["bus"] == "live" and view["csms"] is not None for view in views)
+    live = sum(not view["stale"] and view["csms"] is not None for view in views)
     if live < charge_points:
         time.sleep(0.5)  # each answer is a snapshot of everything
     return live >= charge_points

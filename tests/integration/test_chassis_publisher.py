@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,7 +22,7 @@ import pytest
 from chassis import settings
 from chassis.mqtt import Delivery, MqttLink, MqttSettings
 from chassis.outbox import Outbox
-from chassis.publisher import Publisher
+from chassis.publisher import FLUSH_PERIOD_S, LONGEST_PERIOD_S, Publisher, period_s
 from chassis.window import WINDOW_BATCHES
 from contracts import events, topics
 from contracts.events import Committed, SystemEvent
@@ -390,10 +391,11 @@ async def test_failure_of_the_owner_is_raised_as_it_is(broker: Broker, path: Pat
 KILLED = """
 import asyncio, sys
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from chassis import settings
 from chassis.mqtt import MqttSettings
-from chassis.publisher import Publisher
+from chassis.publisher import FLUSH_PERIOD_S, LONGEST_PERIOD_S, Publisher, period_s
 from contracts.events import SystemEvent
 
 async def main():
@@ -445,3 +447,32 @@ async def test_killed_publisher_loses_no_numbered_event(broker: Broker, path: Pa
     for first in begun_at:  # a process' events are all there, up to the last one that was numbered
         own = [number for number in numbers if first <= number < first + 1_000_000]
         assert own == list(range(first, first + len(own)))
+
+
+@pytest.mark.parametrize("taken", [0, 90, 1000, 1500, 10_000])
+def test_the_more_events_come_the_longer_they_are_gathered(taken: int) -> None:
+    """Within bounds; a fleet below a hundred charge points, 600 events a second, keeps its tenth."""
+    expected_s = {0: 0.1, 90: 0.109, 1000: 0.2}.get(taken, LONGEST_PERIOD_S)
+    assert period_s(taken) == pytest.approx(expected_s)
+
+
+async def test_a_source_of_many_events_flushes_less_often(broker: Broker, path: Path) -> None:
+    """Each flush is told before it begins; what comes in between decides how long the next one waits."""
+    flushes_s: list[float] = []
+    per_flush = 0
+
+    def before_flush() -> None:
+        flushes_s.append(asyncio.get_running_loop().time())
+        for number in range(per_flush):
+            publisher.publish(event(number))
+
+    opened = Publisher.opened(NAME, path, mqtt_settings(broker), before_flush=before_flush)
+    async with opened as publisher:
+        await until(lambda: len(flushes_s) > 3, "flushes of few events")
+        assert min(later - earlier for earlier, later in pairwise(flushes_s)) >= FLUSH_PERIOD_S * 0.99
+        per_flush = 3000
+        begun = len(flushes_s) + 1
+        await until(lambda: len(flushes_s) > begun + 3, "flushes of many events")
+        per_flush = 0
+        waits_s = [later - earlier for earlier, later in pairwise(flushes_s[begun : begun + 4])]
+        assert min(waits_s) >= LONGEST_PERIOD_S * 0.99
