@@ -43,5 +43,6 @@ def test_a_step_measures_every_frame_of_the_window_and_leaves_nothing_behind(tmp
     assert sum(step["cpu"].values()) > 0
     assert min(step["memory_mb"].values()) > 1
     assert step["wal_bytes_a_second"] > 0
+    assert step["yardstick_ms"] > 0
     assert "<svg" in written.with_suffix(".svg").read_text()
     assert not psutil.Process().children(recursive=True)

@@ -26,6 +26,18 @@ from bench.report import CONSOLE, describe_machine
 from embedded.ports import MOST_CHARGE_POINTS
 
 DAY_S = 86_400
+_NUMBERS = (
+    "charge points",
+    "median",
+    "p95",
+    "longest",
+    "cores",
+    "foreign",
+    "yard ms",
+    "ms CPU",
+    "MB",
+    "GB a day",
+)
 MOST_WINDOW_S = 120
 """The 0x302 by which a frame is found again counts to 256."""
 
@@ -175,19 +187,20 @@ def _saying(live: Live, steps: list[Step], number: int) -> Say:
 
 def _table(steps: list[Step]) -> Table:
     table = Table(title="CAN frame sent to row committed", title_justify="left", pad_edge=False, expand=False)
-    for name in ("charge points", "median", "p95", "longest", "cores", "foreign", "ms CPU", "MB", "GB a day"):
+    for name in _NUMBERS:
         table.add_column(name, justify="right")
     table.add_column("lost", overflow="fold")
     table.add_column("at its limit", overflow="fold")
     for step in steps:
         if step.failed:
-            table.add_row(str(step.charge_points), *[""] * 9, Text(step.failed[-200:], style="red"))
+            table.add_row(str(step.charge_points), *[""] * 10, Text(step.failed[-200:], style="red"))
             continue
         table.add_row(
             Text(str(step.charge_points), style="green" if step.held else "red"),
             *(_seconds(delay) for delay in (step.median_s, step.p95_s, step.longest_s)),
             f"{sum(step.cpu.values()):.2f}",
             f"{step.foreign_cores:.2f}",
+            "" if step.yardstick_ms is None else f"{step.yardstick_ms:.1f}",
             "" if step.cpu_ms is None else f"{step.cpu_ms:.2f}",
             f"{sum(step.memory_mb.values()):,.0f}",
             f"{step.database_bytes_a_second * DAY_S / 1e9:.1f}",

@@ -95,6 +95,8 @@ class Step:
     measuring_cores: float = 0.0
     foreign_cores: float = 0.0
     """Of programs that are neither the bench nor what measures it."""
+    yardstick_ms: float | None = None
+    """Processor time of a fixed piece of Python, meanwhile (median): it tells a run on a slower host."""
     memory_mb: dict[str, float] = field(default_factory=dict)
     """Unique set size by service: what would be free without it. PostgreSQL's without its shared buffers."""
     backlogs: dict[str, Backlog] = field(default_factory=dict)
