@@ -7,13 +7,11 @@ CHARGE_POINTS ?= 2
 DURATION ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo top viewer backup restore test soak score real-scores bench bench-large check format lock settings dashboards pictures verify-grafana clean distclean
+.PHONY: help demo top viewer backup restore test soak score real-scores bench bench-large bench-knee check format lock settings dashboards pictures verify-grafana clean distclean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 	@echo "  with containers: docker compose up --scale chargepoint=8"
-
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # The environment is made again whenever the lock changes. Only this step and the next need the package index.
 $(VENV)/demo: requirements.lock pyproject.toml
@@ -22,13 +20,13 @@ $(VENV)/demo: requirements.lock pyproject.toml
 	@echo "making $(VENV) (once; up to a minute) ..."
 	@$(PYTHON) -m venv $(VENV) || { echo "no venv: on Debian and Ubuntu, install python3-venv"; exit 2; }
 	@$(BIN)/python deploy/lock_subset.py demo > $(VENV)/demo.txt
-	@$(PIP) --require-hashes --no-deps -r $(VENV)/demo.txt
-	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(BIN)/python deploy/install.py $(VENV)/demo.txt --no-deps
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev: $(VENV)/demo
 	@echo "adding what tests, checks and scores need (once, from the package index) ..."
-	@$(PIP) --require-hashes -r requirements.lock
+	@$(BIN)/python deploy/install.py requirements.lock
 	@touch $@
 
 demo: $(VENV)/demo ## the bench on this machine, live page included (CHARGE_POINTS=5 DURATION=60 PER_PROCESS=5)
