@@ -2,8 +2,8 @@
 
     python deploy/install.py requirements.lock [pip's options]
 
-pip itself either says a hundred lines or nothing at all for minutes. Exit status and errors are pip's. It imports
-the standard library only, because it runs before anything is installed.
+pip itself either says a hundred lines or nothing at all for minutes. Exit status and errors are pip's.
+It imports the standard library only, because it runs before anything is installed.
 """  # noqa: INP001 - a script, no package
 
 import re

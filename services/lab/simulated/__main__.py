@@ -40,7 +40,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         epilog="Example: chargebench simulate --charge-points 10 --days 1"
         " --mix repeated-current-fluctuation --seed 7 --out data-set",
     )
-    parser.add_argument("--charge-points", type=whole(1, MOST_CHARGE_POINTS), default=10, metavar="N")
+    parser.add_argument(
+        "--charge-points", type=whole(1, MOST_CHARGE_POINTS), default=10, metavar="N", help="default 10"
+    )
     parser.add_argument("--days", type=_above_0, default=1.0, metavar="D", help="of life (default 1)")
     parser.add_argument(
         "--mix",
