@@ -14,13 +14,15 @@ from scaling import (
     COSTS,
     CSMS_REPLICAS,
     DAY_S,
+    FLUSH_S,
     IN_POD,
-    MESSAGES_S,
+    LONGEST_FLUSH_S,
     ON_ONE_NETWORK,
     PARTITIONS,
     PRIMARY_CORES,
     SIZES,
     Need,
+    flush_s,
     kept,
     limits,
     loads,
@@ -78,10 +80,11 @@ top, and a limit needs room for an outage, while events wait.
 
 Connections are the OCPP ones of each CSMS; `OCPP_MAX_CONNECTIONS` (5,000) must be above that, and a process
 needs as many open files plus a hundred. The broker has one connection for each process that publishes. A
-process sends {messages} MQTT messages a second at most, since it gathers for a tenth of a second what belongs
-to the same of {partitions} partitions: {batch:.0f} events in each from a full process of charge points. As
-processes of their own charge points send nearly every event alone: each then costs the MemoryBank
-{message:g} µs more, its {partitions} shares hold {alone:,}, and what the broker then costs was not measured.
+process gathers for {short:g} to {long:g} s, the longer the more events it has, what belongs to the same of
+{partitions} partitions: a full process of charge points sends {messages:.0f} MQTT messages a second,
+{batch:.0f} events in each. As processes of their own charge points send nearly every event alone: each then
+costs the MemoryBank {message:g} µs more, its {partitions} shares hold {alone:,}, and what the broker then
+costs was not measured.
 They take the memory of the last line, too.
 
 A figure of the whole chain is dearer than one of a part alone: fed as fast as they take it, the MemoryBank
@@ -214,7 +217,7 @@ def page() -> str:
     most = limits(load)
     four = most | {"broker": 4 * most["broker"]}
     needs = [need(size) for size in SIZES]
-    pod = min(pod_limits(load).values())
+    events_s = min(pod_limits(load).values()) * load.chargepoint_events
     return HEAD + BETWEEN.format(
         busy=BUSY,
         size=min(most.values()),
@@ -223,9 +226,11 @@ def page() -> str:
         on_one_network=ON_ONE_NETWORK,
         in_pod=IN_POD,
         pod_mb=of["chargepoint_mb"] + of["charger_mb"] + of["lab_mb"],
-        messages=MESSAGES_S,
+        short=FLUSH_S,
+        long=LONGEST_FLUSH_S,
+        messages=PARTITIONS / flush_s(events_s),
         partitions=PARTITIONS,
-        batch=pod * load.chargepoint_events / MESSAGES_S,
+        batch=events_s * flush_s(events_s) / PARTITIONS,
         message=of["message_us"],
         alone=int(PARTITIONS * BUSY / load.memorybank_alone),
         four=min(four.values()),

@@ -77,8 +77,8 @@ CSMS_REPLICAS = 21
 """OCPP's transaction ids are signed 32-bit integers, and each CSMS has 100 million of them."""
 PARTITIONS = 16
 """contracts.topics: no more MemoryBanks than that."""
-MESSAGES_S = 160
-"""Most MQTT messages of a process a second: what came in a tenth of one, for each partition."""
+FLUSH_S, LONGEST_FLUSH_S = 0.1, 0.25
+"""chassis.publisher: for so long a process gathers its events; the more come, the longer (`flush_s`)."""
 BUSES = 1000
 """CHARGER_CAPACITY: what a charger serves on request."""
 IN_POD = 250
@@ -132,6 +132,15 @@ def loads(costs: Mapping[str, Cost] = COSTS, slower: float = 1.0) -> Loads:
         wal_bytes_s=of["wal_bytes"],
         ocpp_bytes_s=2 * of["calls"] * costs["ocpp_bytes"].value,
     )
+
+
+def flush_s(events_s: float) -> float:
+    """Return for how long a process of so many events a second gathers what belongs to a partition.
+
+    As long again for every 1,000 events gathered: the time at which that comes to rest.
+    """
+    more = events_s * FLUSH_S / 1000
+    return min(LONGEST_FLUSH_S, FLUSH_S / (1 - more)) if more < 1 else LONGEST_FLUSH_S
 
 
 def limits(load: Loads) -> dict[str, int]:
@@ -198,7 +207,8 @@ def need(
         return benches * processes * mb / 1e3 + charge_points * each_kb / 1e6
 
     def messages(processes: int, events: float) -> float:
-        return benches * processes * min(each / processes * events, MESSAGES_S)
+        events_s = each / processes * events
+        return benches * processes * min(events_s, PARTITIONS / flush_s(events_s))
 
     return Need(
         charge_points=charge_points,

@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench.knee.steps import Backlog, Step
 from charger.settings import Settings as ChargerSettings
-from chassis.publisher import FLUSH_PERIOD_S
+from chassis.publisher import FLUSH_PERIOD_S, LONGEST_PERIOD_S, period_s
 from contracts.backplane import BUSES_PER_CHARGE_POINT, FIRST_BUS_PORT
 from contracts.topics import PARTITIONS
 from csms.settings import Settings
@@ -78,8 +80,12 @@ def test_the_bounds_are_those_of_the_code(scaling):
     assert replica.metadata["check"](scaling.CSMS_REPLICAS) is not None
 
 
-def test_a_process_sends_a_message_for_each_partition_every_tenth_of_a_second(scaling):
-    assert pytest.approx(PARTITIONS / FLUSH_PERIOD_S) == scaling.MESSAGES_S
+@given(events_s=st.floats(0, 100_000))
+def test_a_process_gathers_for_as_long_as_its_publisher_does(scaling, events_s: float):
+    """The time at which the publisher comes to rest: what comes in it asks for it again."""
+    assert (scaling.FLUSH_S, scaling.LONGEST_FLUSH_S) == (FLUSH_PERIOD_S, LONGEST_PERIOD_S)
+    at_rest_s = scaling.flush_s(events_s)
+    assert period_s(round(events_s * at_rest_s)) == pytest.approx(at_rest_s, abs=0.0002)
 
 
 def test_a_pod_has_what_its_charger_and_its_ports_allow(scaling):
@@ -153,7 +159,7 @@ def test_what_many_need(scaling, costs):
     assert many.memorybanks_gb == pytest.approx(6 * 0.060 + 19_960 * 0.000_020)
     assert many.processes_gb == pytest.approx(998)
     assert many.stored_s == pytest.approx(199_600)
-    assert many.messages_s == pytest.approx((40 + 30) * 160)  # all of them gather
+    assert many.messages_s == pytest.approx(40 * 16 / 0.14274 + 30 * 16 / 0.13627, rel=1e-4)
     assert many.disk_bytes_day == pytest.approx(19_960 * 900 * 86_400)
     assert many.rollups_bytes_day == 19_960_000
 
