@@ -31,6 +31,9 @@ DROP INDEX IF EXISTS droppable;
 CREATE INDEX IF NOT EXISTS in_order ON messages (scope, id);
 CREATE INDEX IF NOT EXISTS meter_values ON messages (scope, id) WHERE action = 'MeterValues';
 """
+_LAST_ID = "SELECT seq FROM sqlite_sequence WHERE name = 'messages'"
+_APPEND = "INSERT INTO messages (id, action, local_id, payload, scope) VALUES (?, ?, ?, ?, ?)"
+_DELETE = "DELETE FROM messages WHERE id = ?"
 _OLDEST_METER_VALUES = "SELECT min(id) FROM messages WHERE scope = ? AND action = 'MeterValues'"
 
 
@@ -59,16 +62,17 @@ class TransactionQueue:
 
     def __init__(self, store: Store, max_messages: int) -> None:
         self._store = store
-        self._db: sqlite3.Connection = store.db
         self._max_messages = max_messages
-        _prepare(self._db)
+        _prepare(store.db)
+        store.ids_after(*(store.db.execute(_LAST_ID).fetchone() or (0,)))
         self._length: int
-        (self._length,) = self._db.execute(
+        (self._length,) = store.db.execute(
             "SELECT count(*) FROM messages WHERE scope = ?", (store.scope,)
         ).fetchone()
         self._newest: Queued | None = None
         self._numbered: tuple[str, int] | None = None
         self._is_kept = True
+        self._dropped_to = 0  # the last of the MeterValues that had to make room
         self._filled, self._emptied = Signal(), Signal()
         self.dropped = 0
         """MeterValues that had to make room."""
@@ -79,21 +83,21 @@ class TransactionQueue:
     def append(self, action: str, local_id: str, payload: Payload) -> None:
         """Keep a message for its turn."""
         with self._store.atomically(soon=action == "MeterValues"):
-            added = self._db.execute(
-                "INSERT INTO messages (action, local_id, payload, scope) VALUES (?, ?, ?, ?)",
-                (action, local_id, msgspec.json.encode(payload).decode(), self._store.scope),
-            )
-            self._newest = None
-            if not self._length and added.lastrowid is not None:
-                self._newest = Queued(added.lastrowid, action, local_id, payload)
+            message_id, text = self._store.next_id(), msgspec.json.encode(payload).decode()
+            self._store.write(_APPEND, (message_id, action, local_id, text, self._store.scope))
+            self._newest = None if self._length else Queued(message_id, action, local_id, payload)
             self._length += 1
             if self._length > self._max_messages:
-                (oldest,) = self._db.execute(_OLDEST_METER_VALUES, (self._store.scope,)).fetchone()
-                if oldest is not None:
-                    self._delete(oldest)
-                    self.dropped += 1
+                self._make_room()
             self._is_kept = False
             self._store.when_kept(self._kept)
+
+    def _make_room(self) -> None:
+        (oldest,) = self._store.db.execute(_OLDEST_METER_VALUES, (self._store.scope,)).fetchone()
+        if oldest is not None:
+            self._delete(oldest)
+            self._dropped_to = oldest
+            self.dropped += 1
 
     def _kept(self) -> None:
         self._is_kept = True
@@ -114,7 +118,7 @@ class TransactionQueue:
     def _oldest(self) -> Queued | None:
         if not self._length:
             return None
-        row = self._db.execute(
+        row = self._store.db.execute(
             "SELECT id, action, local_id, payload FROM messages WHERE scope = ? ORDER BY id LIMIT 1",
             (self._store.scope,),
         ).fetchone()
@@ -140,24 +144,26 @@ class TransactionQueue:
         """Take a message out that the CSMS accepted, or that is given up; remember its transaction's id."""
         with self._store.atomically(soon=queued.action == "MeterValues"):
             if transaction_id is not None:
-                self._db.execute(
+                self._store.db.execute(
                     "INSERT OR REPLACE INTO transactions VALUES (?, ?)", (queued.local_id, transaction_id)
                 )
             if queued.action == "StopTransaction":
-                self._db.execute("DELETE FROM transactions WHERE local_id = ?", (queued.local_id,))
-            self._delete(queued.id)
+                self._store.db.execute("DELETE FROM transactions WHERE local_id = ?", (queued.local_id,))
+            # MeterValues on their way may have had to make room.
+            if queued.action != "MeterValues" or queued.id > self._dropped_to:
+                self._delete(queued.id)
 
     def refused(self, queued: Queued) -> int:
         """Count one more refusal of a message, and return how many there were."""
         with self._store.atomically():
-            (attempts,) = self._db.execute(
+            (attempts,) = self._store.db.execute(
                 "UPDATE messages SET attempts = attempts + 1 WHERE id = ? RETURNING attempts", (queued.id,)
             ).fetchone() or (1,)
         return int(attempts)
 
     def _transaction_id(self, local_id: str) -> int | None:
         if self._numbered is None or self._numbered[0] != local_id:
-            row = self._db.execute(
+            row = self._store.db.execute(
                 "SELECT transaction_id FROM transactions WHERE local_id = ?", (local_id,)
             ).fetchone()
             if row is None:
@@ -166,6 +172,7 @@ class TransactionQueue:
         return self._numbered[1]
 
     def _delete(self, message_id: int) -> None:
-        self._length -= self._db.execute("DELETE FROM messages WHERE id = ?", (message_id,)).rowcount
+        self._store.write(_DELETE, (message_id,))
+        self._length -= 1
         if not self._length:
             self._emptied.set()

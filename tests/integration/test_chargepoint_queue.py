@@ -91,6 +91,37 @@ def test_when_full_the_oldest_meter_values_go_and_are_counted(open_queue):
     assert [payload.get("n") for _, payload in take_all(queue)] == [None, 4, 5, None]
 
 
+def test_meter_values_that_made_room_on_their_way_are_delivered_once(open_queue):
+    queue = open_queue(max_messages=2)
+    queue.append("MeterValues", "a", {"n": 0})
+    sent = queue.head()
+    queue.append("MeterValues", "a", {"n": 1})
+    queue.append("MeterValues", "a", {"n": 2})
+    queue.delivered(sent)
+    assert (len(queue), queue.dropped) == (2, 1)
+    assert [payload["n"] for _, payload in take_all(queue)] == [1, 2]
+    assert len(queue) == len(open_queue()) == 0
+
+
+def test_messages_of_several_and_of_another_process_are_told_apart(tmp_path):
+    path = tmp_path / "state.sqlite"
+    store = Store(path, gathers=True)
+    for round_ in range(2):
+        queues = [TransactionQueue(each, 100) for each in (store, store.scoped("b"))]
+        for n in range(2):
+            for queue in queues:
+                queue.append("MeterValues", "a", {"n": n, "of": queues.index(queue), "round": round_})
+        store.close()
+        store = Store(path, gathers=True)
+        queues = [TransactionQueue(each, 100) for each in (store, store.scoped("b"))]
+        assert [len(queue) for queue in queues] == [2, 2]
+        for of, queue in enumerate(queues):
+            told = [payload for _, payload in take_all(queue)]
+            assert told == [{"n": n, "of": of, "round": round_} for n in range(2)]
+        store.commit()
+    store.close()
+
+
 def test_starts_and_stops_are_never_dropped(open_queue):
     queue = open_queue(max_messages=4)
     for number in range(10):
@@ -200,6 +231,26 @@ def test_what_breaks_takes_nothing_along_that_waits(tmp_path):
     store.close()
     store = Store(tmp_path / "state.sqlite")
     assert [store.load(name, int, 0) for name in ("waiting", "broken")] == [1, 0]
+    store.close()
+
+
+@pytest.mark.parametrize("looks", [False, True])
+def test_what_is_read_inside_is_undone_with_the_rest(tmp_path, looks):
+    store = Store(tmp_path / "state.sqlite", gathers=True)
+    with store.atomically(soon=True):
+        store.save("waiting", 1)
+    with pytest.raises(RuntimeError), store.atomically(soon=True):  # noqa: PT012
+        store.save("waiting", 2)
+        if looks:  # which writes it
+            assert store.load("waiting", int, 0) == 2
+        store.save("waiting", 3)
+        raise RuntimeError("a bug")
+    assert store.load("waiting", int, 0) == 1
+    with store.atomically(soon=True):
+        store.save("waiting", 4)
+    store.close()
+    store = Store(tmp_path / "state.sqlite")
+    assert store.load("waiting", int, 0) == 4
     store.close()
 
 
