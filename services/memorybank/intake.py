@@ -10,6 +10,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
 
 from contracts import events, topics
 from contracts.errors import MalformedEvent
@@ -25,13 +26,14 @@ class SetAside:
     payload: bytes
 
 
+_UNDOUBTED = frozenset({CanFrameSeen, OcppMessageSeen})
+
 Numbered: TypeAlias = AnyEvent | SetAside
 """What stands at a number: an event, or what arrived instead of one that can be used."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A batch as it is to be stored: event i has the number `first_seq + i`."""
+class Taken(Struct, frozen=True):
+    """A batch as it is to be stored: event i has the number `first_seq + i`; if whole, none is set aside."""
 
     source: str
     channel: Channel
@@ -40,26 +42,29 @@ class Taken:
     first_seq: int
     committed: int
     events: list[Numbered]
+    is_whole: bool
 
 
-_source_from_topic = lru_cache(4096)(topics.source_from_topic)
+@lru_cache(4096)
+def _source_of(topic: str) -> tuple[str, Channel, int]:
+    source = topics.source_from_topic(topic)
+    return source.id, source.channel, source.partition
 
 
 def take(topic: str, payload: bytes) -> Taken:
     """Return the batch that arrived on `topic`; raise ContractError where it is none of its source."""
-    source = _source_from_topic(topic)
+    source, channel, partition = _source_of(topic)
     batch = events.decode_batch(payload)
-    if batch.source != source.id:
-        raise MalformedEvent(f"{batch.source!r} on the topic of {source.id!r} - at `$.source`")
+    if batch.source != source:
+        raise MalformedEvent(f"{batch.source!r} on the topic of {source!r} - at `$.source`")
     content: list[Numbered] = [*batch.events]
+    is_whole = True
     for index, event in enumerate(batch.events):
-        kind = type(event)
         # The most frequent have their place wherever events do.
-        if (kind is not CanFrameSeen and kind is not OcppMessageSeen) or source.channel == "truth":
-            content[index] = _in_place(source.channel, index, event)
-    return Taken(
-        source.id, source.channel, source.partition, batch.boot, batch.first_seq, batch.committed, content
-    )
+        if type(event) not in _UNDOUBTED or channel == "truth":
+            content[index] = numbered = _in_place(channel, index, event)
+            is_whole = is_whole and numbered is event
+    return Taken(source, channel, partition, batch.boot, batch.first_seq, batch.committed, content, is_whole)
 
 
 def _in_place(channel: Channel, index: int, event: AnyEvent) -> Numbered:
@@ -67,7 +72,7 @@ def _in_place(channel: Channel, index: int, event: AnyEvent) -> Numbered:
     # On the wrong channel a label would be seen by detectors, and an event hidden from them.
     if isinstance(event, ScenarioLabel) is not (channel == "truth"):
         reason = f"{type(event).__name__} has no place on the {channel} channel"
-    elif isinstance(event, Reading) and (None in (event.charge_point_id, event.connector)):
+    elif isinstance(event, Reading) and (event.charge_point_id is None or event.connector is None):
         reason = "a Reading names its charge point and its connector"
     if reason is None:
         return event

@@ -4,11 +4,10 @@ Sources send go-back-N: in order, and again from the first uncommitted batch whe
 one number per (source, boot), up to where everything is stored, is all that exactly-once needs.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True, gc=False):
     """What to do with a batch: store its events from index `skip` on (all skipped: none), then count."""
 
     skip: int

@@ -101,20 +101,30 @@ class Watch:
 
     def observe(self, event: Event, heard_s: float) -> list[Finding]:
         """Take an event, heard at `heard_s` of our clock; what one source tells of a place comes in order."""
-        told = self._observed(event, heard_s)
-        if self.learning is not None and type(event) is Reading:
-            self.learning.observe(event)
-        return [self._found(anomaly) for anomaly in told] if told else []
+        return self.observe_all((event,), heard_s)
 
-    def _observed(self, event: Event, heard_s: float) -> list[Anomaly]:
+    def observe_all(self, events: Iterable[Event], heard_s: float) -> list[Finding]:
+        """Take events one after the other, as `observe` does each."""
+        findings: list[Finding] = []
         told: list[Anomaly] = []
+        learning = self.learning
+        for event in events:
+            self._observed(event, heard_s, told)
+            if learning is not None and type(event) is Reading:
+                learning.observe(event)
+            if told:
+                findings += map(self._found, told)
+                told.clear()
+        return findings
+
+    def _observed(self, event: Event, heard_s: float, told: list[Anomaly]) -> None:
         fork = self._forks.get(type(event))
         if fork is None:
-            return told
+            return
         detail, by_detail, others = fork
         route = others if detail is None else by_detail.get(detail(event), others)
         if route is None:
-            return told
+            return
         of_connector, of_charge_point, of_fleet = route
         charge_point_id = event.charge_point_id
         if charge_point_id is not None:
@@ -129,7 +139,6 @@ class Watch:
                 self._give(charge_point_id, 0, of_charge_point, event, heard_s, told)
         if of_fleet:
             self._give(FLEET, 0, of_fleet, event, heard_s, told)
-        return told
 
     def _connectors(self, charge_point_id: str) -> list[int]:
         """Return the connectors of a charge point that are known."""
@@ -153,7 +162,7 @@ class Watch:
     def resume(self, events: Iterable[Event], anomalies: Iterable[Anomaly], heard_s: float) -> None:
         """Take up after a restart: the last events before it, already told of, then what was open."""
         for event in events:
-            self._observed(event, heard_s)
+            self._observed(event, heard_s, [])
         for places in self._places.values():
             for watched in places.values():
                 watched.lives.clear()

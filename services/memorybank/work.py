@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
+from typing import cast
 
 from msgspec import Struct
 
-from contracts.events import Reading
+from contracts.events import AnyEvent, Reading
 from memorybank import ledger
 from memorybank.changes import CHANGE_NOTHING, Changes
-from memorybank.intake import SetAside, Taken
+from memorybank.intake import Numbered, SetAside, Taken
 from memorybank.learning import Version
 from memorybank.pace import Pulse, Tally
 from memorybank.records import Rows
@@ -86,25 +87,25 @@ class Work:
         advance.gap += verdict.gap
         advance.duplicates += verdict.duplicates
         advance.ahead += verdict.ahead
-        new = taken.events[verdict.skip :]
+        new = taken.events[verdict.skip :] if verdict.skip else taken.events
         self.rows.add(source_no, taken.first_seq + verdict.skip, topic, new)
-        happened = [event for event in new if not isinstance(event, SetAside)]
-        instants = list(map(_INSTANT, happened))
+        happened = _happened(new, is_whole=taken.is_whole)
+        instants = sorted(map(_INSTANT, happened))  # in order already, nearly
         if instants:
-            advance.seen(min(instants))
-            advance.seen(max(instants))
-        for event in happened:
-            if type(event) not in CHANGE_NOTHING:
+            advance.seen(instants[0])
+            advance.seen(instants[-1])
+        kinds = list(map(type, happened))
+        for kind, event in zip(kinds, happened, strict=True):
+            if kind not in CHANGE_NOTHING:
                 self.changes.add(event)
         if taken.channel == "events":
             # Never the truth's channel: who detects does not know it.
-            for event in happened:
-                self.findings += watch.observe(event, heard_s)
-            readings = list(map(type, happened)).count(Reading)
+            self.findings += watch.observe_all(happened, heard_s)
+            readings = kinds.count(Reading)
             events = len(happened) - readings
             advance.events += events
             advance.metrics += readings
-            self.tally.add(verdict, instants[0] if instants else None, events, readings)
+            self.tally.add(verdict, happened[0].at if happened else None, events, readings)
         return verdict.committed
 
     @property
@@ -137,3 +138,10 @@ class Work:
             if anomaly.phase != "updated"
         ]
         return begun_or_ended + opened_or_closed
+
+
+def _happened(numbered: list[Numbered], *, is_whole: bool) -> list[AnyEvent]:
+    """Return the events among what stands at some numbers; `is_whole`: nothing else does."""
+    if is_whole:
+        return cast("list[AnyEvent]", numbered)
+    return [event for event in numbered if not isinstance(event, SetAside)]

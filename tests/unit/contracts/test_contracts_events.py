@@ -203,7 +203,15 @@ MALFORMED = {
     ),
     "half a byte of data": (
         batch({"kind": "can_frame_seen", "at": READING["at"], "can_id": 768, "data": "abc"}),
-        "matching regex '^([0-9a-f]{2}){0,64}$' - at `$.events[0].data`",
+        "matching regex '^(?:[0-9a-f][0-9a-f])*\\\\Z' - at `$.events[0].data`",
+    ),
+    "a line that ends after the data": (
+        batch({"kind": "can_frame_seen", "at": READING["at"], "can_id": 768, "data": "ab\n"}),
+        "matching regex",
+    ),
+    "more data than a frame has": (
+        batch({"kind": "can_frame_seen", "at": READING["at"], "can_id": 768, "data": "ab" * 65}),
+        "Expected `str` of length <= 128 - at `$.events[0].data`",
     ),
     "a payload that is no object": (
         batch(
