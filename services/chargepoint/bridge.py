@@ -7,11 +7,10 @@ too: the chain shows what was on the bus.
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 from typing import TypeAlias
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from chargepoint.smart_charging import Supply
 from contracts import can_frames, ocpp_time
@@ -40,17 +39,20 @@ class Heard(Struct, frozen=True):
     thermal: Thermal | None = None
 
 
+_NOTHING = Heard()
+
+
 def hear(heard: Heard, frame: Frame) -> tuple[Heard, Report | None]:
     """Return what is known after a frame, and the report that a 0x300 completes."""
-    match frame:
-        case Output():
-            return replace(heard, output=frame), None
-        case Status():
-            return replace(heard, status=frame), None
-        case Thermal():
-            return replace(heard, thermal=frame), None
-        case Current():
-            return Heard(), Report(_current_a(frame, heard.output), heard.output, heard.status, heard.thermal)
+    if isinstance(frame, Output):
+        return Heard(frame, heard.status, heard.thermal), None
+    if isinstance(frame, Status):
+        return Heard(heard.output, frame, heard.thermal), None
+    if isinstance(frame, Thermal):
+        return Heard(heard.output, heard.status, frame), None
+    if isinstance(frame, Current):
+        output = heard.output
+        return _NOTHING, Report(_current_a(frame, output), output, heard.status, heard.thermal)
     return heard, None
 
 
@@ -152,8 +154,7 @@ SampledValue: TypeAlias = dict[str, str]
 def meter_value(reading: Reading, measurands: Iterable[str], context: str) -> Payload | None:
     """Return OCPP's MeterValue of a reading, or None where nothing of it was measured."""
     values = []
-    for name in measurands:
-        field, form, is_import, around = _form(name, context)
+    for field, form, is_import, around in _forms(tuple(measurands), context):
         value = getattr(reading, field)
         if value is None:
             continue
@@ -165,7 +166,13 @@ def meter_value(reading: Reading, measurands: Iterable[str], context: str) -> Pa
     return {"timestamp": ocpp_time.text(reading.at), "sampledValue": values} if values else None
 
 
-@cache
+@lru_cache(256)
+def _forms(
+    measurands: tuple[str, ...], context: str
+) -> tuple[tuple[str, Callable[[float], str], bool, SampledValue], ...]:
+    return tuple(_form(name, context) for name in measurands)
+
+
 def _form(name: str, context: str) -> tuple[str, Callable[[float], str], bool, SampledValue]:
     """Return of a measurand: its field, how its number is written, whether it is an import, and the rest."""
     measurand = MEASURANDS[name]

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from chargepoint import bridge, connector, injected, messages, meter, wording
@@ -71,8 +71,7 @@ class Owner(Protocol):
         """Take note that a transaction began or ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(Struct, frozen=True):
     """What a connector keeps over a power cut; `read_at` is the instant of the register's last reading."""
 
     operative: bool = True
@@ -86,6 +85,7 @@ class Outlet:
 
     def __init__(self, number: int, owner: Owner, link: CanLink, *, plugged: bool) -> None:
         self.number = number
+        self._name = f"connector/{number}"
         self._owner = owner
         self._falsified = owner.interference.at(number)
         self._link = link
@@ -104,10 +104,6 @@ class Outlet:
         self.connector: Connector = connector.booted(plugged=plugged, operative=remembered.operative)
         if remembered.transaction is not None:
             self._end_interrupted(remembered.transaction)
-
-    @property
-    def _name(self) -> str:
-        return f"connector/{self.number}"
 
     def _end_interrupted(self, transaction: Transaction) -> None:
         """The process died in a transaction: nothing is known after its last reading, so it ended there."""
@@ -222,7 +218,10 @@ class Outlet:
 
     def _send_repeated(self, transaction: Transaction | None, payload: Payload, *, triggered: bool) -> None:
         """Send MeterValues once and now, unless an injection makes it otherwise."""
-        repeats = self._in_force.last(MeterRepeats) or MeterRepeats()
+        repeats = self._in_force.last(MeterRepeats)
+        if repeats is None:
+            self._send_meter_values(transaction, payload, triggered=triggered)
+            return
         is_repeated = repeats.share > 0 and self._falsified.draws.random() < repeats.share
         for _ in range(2 if is_repeated else 1):
             if repeats.delay_s:

@@ -198,7 +198,10 @@ class Station:
         """Ask smart charging again; tell each outlet whose limit is another, or to which a command went."""
         now = datetime.now(UTC)
         for outlet in self.outlets:
-            limit_a = smart_charging.limit_at(self.profiles, self.load(outlet, now), self.supply, now).limit_a
+            limit_a = self.supply.rated_a  # which is what no profiles allow, asked for every second
+            if self.profiles:
+                load = self.load(outlet, now)
+                limit_a = smart_charging.limit_at(self.profiles, load, self.supply, now).limit_a
             is_commanded = outlet in commanded
             if is_commanded or limit_a != outlet.connector.limit_a:
                 outlet.handle(LimitChanged(limit_a, is_commanded))
