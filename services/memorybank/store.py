@@ -27,6 +27,7 @@ from contracts.verdicts import Verdict
 from memorybank import migrations, retention, rollup, tables
 from memorybank.errors import StoreUnavailable
 from memorybank.keepalive import as_writer
+from memorybank.latest import Latest
 from memorybank.records import Poison
 from memorybank.share import Share
 from memorybank.sql import queries
@@ -102,6 +103,7 @@ class Store:
         self._share = share
         self._forget_after = forget_after
         self._connection: Connection | None = None
+        self._latest: Latest | None = None
         # psycopg's COPY is fastest without a coroutine a row; one thread, since there is one connection.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._span, self._cut = span, _CUTS[span]
@@ -141,7 +143,9 @@ class Store:
             if first or not tables.is_in(connection, work):
                 first = False
                 self._make_partitions(connection, work)
-                tables.save(connection, work, self._share)
+                if self._latest is None:
+                    self._latest = tables.latest_readings(connection)
+                tables.save(connection, work, self._share, self._latest)
 
         await self._until_done(save)
 
@@ -213,6 +217,7 @@ class Store:
             if self._connection is None or self._connection.closed:
                 self._connection = psycopg.connect(self._url, **as_writer("memorybank"))
                 _prepare(self._connection, self._share)
+                self._latest = None  # while nobody held the locks, another may have written
                 log.info("connected to the database")
             result = action(self._connection)
         except psycopg.OperationalError as error:

@@ -22,6 +22,7 @@ from contracts.events import FLEET, Anomaly, AnyEvent, Reading
 from contracts.verdicts import Verdict
 from memorybank.baselines import Baseline
 from memorybank.errors import StoreConflict
+from memorybank.latest import Latest, news
 from memorybank.learning import Proposal, Version
 from memorybank.patterns import Pattern, Patterns
 from memorybank.records import EVENT_COLUMNS, LABEL_COLUMNS, METRIC_COLUMNS, Poison, Row
@@ -125,9 +126,19 @@ def position(connection: Connection, source: str, boot: UUID) -> Position:
     return Position(*(row or ()))
 
 
-def save(connection: Connection, work: Work, share: Share) -> None:
-    """Store the work in one transaction. Raises StoreConflict, having stored nothing."""
+def latest_readings(connection: Connection) -> Latest:
+    """Return from when and where the latest reading of each connector is."""
+    rows = connection.execute(_QUERIES["load_latest_readings"]).fetchall()
+    return {(charge_point_id, connector): (at, origin) for charge_point_id, connector, at, origin in rows}
+
+
+def save(connection: Connection, work: Work, share: Share, latest: Latest) -> None:
+    """Store the work in one transaction, and keep `latest` up to it.
+
+    Raises StoreConflict, having stored nothing.
+    """
     changes = work.changes
+    observed, reported, changed = news(latest, changes.readings)
     anomalies = {finding.anomaly.id: finding for finding in work.findings}
     patterns = {finding.pattern.id: finding.pattern for finding in work.findings}
     with connection.transaction(), connection.cursor() as cursor:
@@ -143,9 +154,8 @@ def save(connection: Connection, work: Work, share: Share) -> None:
         _put(cursor, "save_statuses", changes.statuses.values())
         _put(cursor, "save_connections", changes.connections.values())
         _put(cursor, "save_transactions", changes.transactions.values())
-        for origin in ("can", "ocpp"):
-            readings = [r for (_, _, known), r in changes.readings.items() if known == origin]
-            _put(cursor, "save_readings", readings)
+        _put(cursor, "save_readings", observed)
+        _put(cursor, "save_readings", reported)
         _put(cursor, "save_patterns", patterns.values())
         _put(
             cursor,
@@ -159,6 +169,7 @@ def save(connection: Connection, work: Work, share: Share) -> None:
         if work.learned is not None:
             _put_learned(cursor, work.learned, share.partitions[0])
         _put_poison(cursor, work.rows.poison)
+    latest.update(changed)
 
 
 def save_verdicts(

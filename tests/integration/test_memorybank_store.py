@@ -4,7 +4,9 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from random import Random
 
+import msgspec
 import psycopg
 import pytest
 from msgspec import structs
@@ -25,6 +27,7 @@ from memorybank import store as store_module
 from memorybank.errors import StoreConflict
 from memorybank.pace import Pace
 from memorybank.records import Poison
+from memorybank.sql import queries
 from memorybank.store import Store
 from memorybank.work import Work
 from memorybank_bank import Bank, numbers_of
@@ -339,6 +342,36 @@ async def test_the_latest_of_a_connector_is_by_event_time(bank: Bank, postgres: 
     await bank.tell([closed])
     assert ask(postgres, now) == [("Offline", 0, 50.0, False)]
     assert ask(postgres, "SELECT status FROM dash.status ORDER BY at") == [("Preparing",), ("Charging",)]
+
+
+async def test_the_store_knows_of_the_latest_readings_what_the_database_would_say(
+    bank: Bank, postgres: Postgres
+) -> None:
+    """Readings that the store leaves out beforehand change nothing where all are left to the database."""
+    draw = Random(1)
+    shown = (
+        "SELECT reading_at, reading_origin, current_a FROM memory.charge_points WHERE charge_point_id = '{}'"
+    )
+    with psycopg.connect(postgres.writer_url, autocommit=True) as connection:
+        for number in range(60):
+            one = reading(draw.randrange(60) / 2, number, origin=draw.choice(["can", "ocpp"]))
+            await bank.tell([one])
+            other = msgspec.json.encode([structs.replace(one, charge_point_id="CP-2")]).decode()
+            connection.execute(queries("store.sql")["save_readings"], (other,))
+            assert ask(postgres, shown.format("CP-1")) == ask(postgres, shown.format("CP-2"))
+
+
+async def test_a_new_connection_asks_anew_for_the_latest_readings(bank: Bank, postgres: Postgres) -> None:
+    """Whoever wrote while there was no connection is believed, not what was known before."""
+    await bank.tell([reading(10, 50.0)])
+    with psycopg.connect(postgres.superuser_url, autocommit=True) as connection:
+        connection.execute("UPDATE memory.charge_points SET reading_at = %s", (START_AT,))
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            " WHERE application_name = 'memorybank'"
+        )
+    await bank.tell([reading(11, 60.0, origin="ocpp")])
+    assert ask(postgres, "SELECT current_a FROM dash.charge_points") == [(60.0,)]
 
 
 async def test_the_base_scenario_is_remembered_as_one_anomaly(bank: Bank, postgres: Postgres) -> None:

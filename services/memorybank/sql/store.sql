@@ -30,6 +30,9 @@ FROM memory.anomalies
 WHERE ended_at IS NULL OR updated_at > now() - interval '1 day'
 ORDER BY updated_at;
 
+-- load_latest_readings --
+SELECT charge_point_id, connector, reading_at, reading_origin FROM memory.charge_points WHERE reading_at IS NOT NULL;
+
 -- load_recent_readings --
 -- The last two minutes of each connector
 SELECT m.at, m.charge_point_id, m.connector, m.origin, m.transaction_id, m.current_a, m.offered_a, m.voltage_v, m.power_w,
@@ -176,7 +179,7 @@ ON CONFLICT (charge_point_id, connector) DO UPDATE SET
 WHERE p.transaction_at IS NULL OR p.transaction_at <= excluded.transaction_at;
 
 -- save_readings --
--- The newest stands; what OCPP reports only where CAN has said nothing for ten seconds
+-- The newest stands; what OCPP reports only where CAN has said nothing for ten seconds (latest.py knows it beforehand)
 INSERT INTO memory.charge_points AS p (charge_point_id, connector, reading_at, reading_origin, current_a, offered_a,
   voltage_v, power_w, energy_wh, temperature_c, soc_percent, commanded_a)
 SELECT charge_point_id, connector, at, origin, current_a, offered_a, voltage_v, power_w, energy_wh, temperature_c,
