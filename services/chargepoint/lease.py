@@ -5,8 +5,10 @@ loaded of the chargers that offer, or the one that already serves the bus (so th
 keeps its module), and drops it when its offers are not renewed.
 """
 
-from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from contracts.backplane import LEASE_TIMEOUT_S, Datagram, Lease, Offer
 
@@ -14,8 +16,7 @@ MAX_OFFERS = 256
 """More chargers than this at one backplane are nonsense; further ones are not listened to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(Struct, frozen=True):
     """A fact worth remembering: module_attached, module_lost, bus_contested."""
 
     name: str
@@ -25,8 +26,7 @@ class Happened:
 Output: TypeAlias = Lease | Happened
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(Struct, frozen=True):
     """Whose bus it is, the chosen charger, and what each charger offered last and when."""
 
     charge_point_id: str
@@ -34,7 +34,7 @@ class Holder:
     bus_port: int
     charger_id: str | None = None
     attached: bool = False
-    offers: dict[str, tuple[Offer, float]] = field(default_factory=dict)
+    offers: dict[str, tuple[Offer, float]] = {}
     contested_s: float | None = None
     """When another charge point's lease for our bus was last heard."""
 
@@ -73,7 +73,8 @@ def ticked(holder: Holder, now_s: float) -> tuple[Holder, tuple[Output, ...]]:
         for charger_id, (offer, heard_s) in holder.offers.items()
         if now_s - heard_s < LEASE_TIMEOUT_S
     }
-    holder = replace(holder, offers=offers)
+    if len(offers) != len(holder.offers):
+        holder = replace(holder, offers=offers)
     if holder.contested_s is not None and now_s - holder.contested_s >= LEASE_TIMEOUT_S:
         holder = replace(holder, contested_s=None)
     if holder.charger_id is not None and holder.charger_id not in offers:

@@ -1,9 +1,8 @@
 """The charge point's side of the backplane."""
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chargepoint.lease import MAX_OFFERS, Happened, Holder, heard, ticked
 from contracts.backplane import LEASE_TIMEOUT_S, Lease, Offer
