@@ -58,6 +58,9 @@ LABEL_COLUMNS = {
     "physical_ended_at": "timestamptz",
 }
 
+JSONB_VERSION = b"\x01"
+"""What binary COPY wants before the JSON of a jsonb."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -94,7 +97,7 @@ class Poison(Struct, kw_only=True):
 
 @dataclass(slots=True)
 class Rows:
-    """What one transaction appends, in the order of the columns above; JSON as bytes."""
+    """What one transaction appends, in the order of the columns above; JSON as binary COPY takes it."""
 
     events: list[Row] = field(default_factory=list)
     metrics: list[Row] = field(default_factory=list)
@@ -121,14 +124,14 @@ class Rows:
 
 def _event(source_no: int, seq: int, event: AnyEvent) -> Row:
     kind, fields, detail = _DETAILS[type(event)]
-    encoded = _encode(detail(*fields(event)))
+    encoded = JSONB_VERSION + _encode(detail(*fields(event)))
     return (event.at, seq, source_no, event.connector, event.charge_point_id, kind, encoded)
 
 
 def _can_frame(source_no: int, seq: int, frame: CanFrameSeen) -> Row:
     # Two of three events are frames: what `_event` makes of them, in a quarter of its time.
     sent = ',"sent":true' if frame.sent else ""
-    detail = f'{{"can_id":{frame.can_id},"data":"{frame.data}"{sent}}}'.encode()
+    detail = f'\x01{{"can_id":{frame.can_id},"data":"{frame.data}"{sent}}}'.encode()
     return (frame.at, seq, source_no, frame.connector, frame.charge_point_id, "can_frame_seen", detail)
 
 
@@ -166,7 +169,7 @@ def _label(source_no: int, seq: int, label: ScenarioLabel) -> Row:
         label.anomaly,
         label.phase,
         label.charge_point_ids,
-        msgspec.json.encode(label.parameters),
+        JSONB_VERSION + _encode(label.parameters),
         label.seed,
         label.physical_started_at,
         label.physical_ended_at,

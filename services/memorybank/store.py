@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
-from psycopg.types.json import set_json_dumps
 
 from chassis.backoff import delays_s
 from contracts.events import Anomaly
@@ -274,8 +273,6 @@ class Store:
 
 
 def _prepare(connection: Connection, share: Share) -> None:
-    # JSON comes as bytes already.
-    set_json_dumps(lambda encoded: encoded, connection)
     rows = connection.execute(_QUERIES["lock"], (list(share.partitions),)).fetchall()
     taken = sorted(f"{partition:02d}" for (partition,) in rows if partition >= 0)
     if rows:

@@ -34,7 +34,11 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 _QUERIES = queries("store.sql")
 _COLUMNS = {"memory.events": EVENT_COLUMNS, "memory.metrics": METRIC_COLUMNS, "truth.labels": LABEL_COLUMNS}
-_TYPES = {table: list(columns.values()) for table, columns in _COLUMNS.items()}
+# A jsonb is written as the bytes that it is: psycopg would call back for each.
+_TYPES = {
+    table: ["bytea" if kind == "jsonb" else kind for kind in columns.values()]
+    for table, columns in _COLUMNS.items()
+}
 _COPY_INTO = {
     table: f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)".encode()
     for table, columns in _COLUMNS.items()

@@ -25,7 +25,7 @@ from contracts.events import (
 from contracts.topics import Source
 from memorybank.changes import Changes
 from memorybank.intake import SetAside, take
-from memorybank.records import EVENT_COLUMNS, LABEL_COLUMNS, METRIC_COLUMNS, Rows
+from memorybank.records import EVENT_COLUMNS, JSONB_VERSION, LABEL_COLUMNS, METRIC_COLUMNS, Rows
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -100,7 +100,7 @@ def test_rows_follow_their_columns() -> None:
         "connector": 1, "charge_point_id": "CP-1", "origin": "can",
     }  # fmt: skip
     label = dict(zip(LABEL_COLUMNS, rows.labels[0], strict=True))
-    assert (label["seq"], label["run_id"], label["parameters"]) == (18, "r", b"{}")
+    assert (label["seq"], label["run_id"], label["parameters"]) == (18, "r", b"\x01{}")
 
 
 def test_an_event_can_be_made_again_from_its_row() -> None:
@@ -111,7 +111,7 @@ def test_an_event_can_be_made_again_from_its_row() -> None:
     rows = Rows()
     rows.add(1, 1, "t", [event])
     row = dict(zip(EVENT_COLUMNS, rows.events[0], strict=True))
-    detail = msgspec.json.decode(row["detail"])
+    detail = msgspec.json.decode(row["detail"].removeprefix(JSONB_VERSION))
     again = msgspec.convert(
         {**detail, "kind": row["kind"], "at": row["at"], "charge_point_id": row["charge_point_id"]},
         CommandSent,
@@ -143,7 +143,7 @@ def test_detail_is_the_event_but_for_what_has_a_column(event: AnyEvent) -> None:
     columns = [rest.pop(name, None) for name in ("charge_point_id", "connector", "kind")]
     del rest["at"]
     row = dict(zip(EVENT_COLUMNS, rows.events[0], strict=True))
-    assert row["detail"] == msgspec.json.encode(rest)
+    assert row["detail"] == JSONB_VERSION + msgspec.json.encode(rest)
     assert [row[name] for name in ("charge_point_id", "connector", "kind")] == columns
 
 
@@ -250,4 +250,5 @@ def test_a_frame_is_written_as_every_event_is(can_id, data, sent, connector):
     rows.add(3, 9, "topic", [frame])
     own = {"at", "kind", "charge_point_id", "connector"}
     told = {name: value for name, value in msgspec.to_builtins(frame).items() if name not in own}
-    assert rows.events == [(AT, 9, 3, connector, "CP-1", "can_frame_seen", msgspec.json.encode(told))]
+    detail = JSONB_VERSION + msgspec.json.encode(told)
+    assert rows.events == [(AT, 9, 3, connector, "CP-1", "can_frame_seen", detail)]
