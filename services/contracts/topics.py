@@ -86,7 +86,7 @@ def source_from_topic(topic: str) -> Source:
 
 
 def committed_topic(source_id: str) -> str:
-    """Return the retained topic that says up to where a source's events are committed."""
+    """Return the topic that says up to where a source's events are committed (QoS 0, retained)."""
     name, channel, partition = source_id.rsplit("/", 2)
     return f"{ROOT}/committed/{_levels(name)}/{channel}/{partition}"
 

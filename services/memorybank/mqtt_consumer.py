@@ -91,8 +91,11 @@ class Consumer:
         return taken
 
     def tell_committed(self, source: str, word: Committed) -> None:
-        """Tell a source up to where it is committed; retained, so that it hears it when it comes back."""
-        self._link.publish(topics.committed_topic(source), events.encode(word), qos=1, retain=True)
+        """Tell a source up to where it is committed; retained, so that it hears it when it comes back.
+
+        No broker need acknowledge it: after each connection all words are told, and the next says this one's.
+        """
+        self._link.publish(topics.committed_topic(source), events.encode(word), qos=0, retain=True)
 
     def tell_anomaly(self, anomaly: Anomaly) -> None:
         """Tell whoever listens of an anomaly's change; the table has it for those who do not."""
