@@ -27,7 +27,7 @@ log = logging.getLogger("memorybank")
 
 _GRAFANA_DEADLINE_S = 5.0
 _COLLECT_AFTER = 100_000
-"""Objects, more than wait to be stored, which go by themselves: with fewer the collector finds these alone."""
+"""Objects, more than wait to be stored, which go by themselves: with fewer the collector finds but these."""
 
 
 async def run(settings: Settings) -> None:
