@@ -1,14 +1,15 @@
 """The socket that paho is given: all that has come is read at once, all that is to go is sent at once.
 
 paho reads a packet in three pieces and sends each by itself, every time by a call of the system. What is
-published to us, most of all packets, goes past it; the others are left to it, and whatever is odd.
+published to us, most of all packets, goes past it, and so does what we publish at quality of service 0; the
+others are left to it, and whatever is odd.
 """
 
 import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeAlias
 
@@ -55,6 +56,13 @@ class Wire:
     def acknowledge(self, number: int) -> None:
         """Tell the broker that a message is dealt with; to a connection that is over it is said in vain."""
         self._write(_ACKNOWLEDGEMENT.pack(_PUBACK, 2, number))
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Publish at quality of service 0; raises struct.error for a topic of more than 65,535 bytes."""
+        name = topic.encode()
+        length = _NUMBER.size + len(name) + len(payload)
+        head = bytes((_PUBLISH | retain, *_spelled(length))) + _NUMBER.pack(len(name))
+        self._write(head + name + payload)
 
     @property
     def is_full(self) -> bool:
@@ -170,6 +178,14 @@ class Wire:
 
 def _nothing() -> None:
     """Acknowledge what asks for no acknowledgement."""
+
+
+def _spelled(length: int) -> Iterator[int]:
+    """Give the bytes in which a packet's length is spelled: seven bits each, the lowest first."""
+    while length > 0x7F:
+        yield length & 0x7F | 0x80
+        length >>= 7
+    yield length
 
 
 def _packet(came: bytes, begin: int) -> tuple[int, int] | None:

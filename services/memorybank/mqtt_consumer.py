@@ -5,6 +5,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,8 @@ from contracts.events import Anomaly, Committed
 from memorybank.share import Share
 
 log = logging.getLogger("memorybank")
+
+_committed_topic = lru_cache(4096)(topics.committed_topic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ class Consumer:
 
         No broker need acknowledge it: after each connection all words are told, and the next says this one's.
         """
-        self._link.publish(topics.committed_topic(source), events.encode(word), qos=0, retain=True)
+        self._link.publish(_committed_topic(source), events.encode(word), qos=0, retain=True)
 
     def tell_anomaly(self, anomaly: Anomaly) -> None:
         """Tell whoever listens of an anomaly's change; the table has it for those who do not."""

@@ -65,6 +65,24 @@ async def test_message_arrives_in_the_loop(broker: Broker) -> None:
     assert [(each.topic, each.payload) for each in hellos(taken)] == [(TOPIC, b"hello")]
 
 
+@pytest.mark.parametrize("length", [0, 1, 90, 127, 128, 16_300, 16_400, 300_000])
+async def test_what_needs_no_acknowledgement_arrives_whatever_its_length(broker: Broker, length: int) -> None:
+    """The packet's length is spelled in one to three bytes; what is retained is told to who comes later."""
+    payload = bytes(index % 251 for index in range(length))
+    retained = f"chargebench/v1/committed/csms/x/events/{length % 16:02d}"
+    taken: list[Delivery] = []
+    sender = MqttLink(settings_for(broker, "memorybank"), "sender")
+    own = (("chargebench/v1/committed/csms/x/#", 0),)
+    async with sender:
+        await until(lambda: sender.connected, "the connection")
+        assert sender.publish(retained, b"before" + payload, qos=0, retain=True)
+        assert sender.publish(retained, b"it" + payload, qos=0, retain=True)
+        assert sender.publish("chargebench/v1/live/anomalies/x", payload, qos=0)
+        async with MqttLink(settings_for(broker), "reader", subscriptions=own, on_message=taken.append):
+            await until(lambda: b"it" + payload in [one.payload for one in taken], "what is retained")
+    assert {delivery.topic for delivery in taken} == {retained}
+
+
 async def test_subscriptions_come_and_go(broker: Broker) -> None:
     """What is subscribed to later is heard, also after a reconnection, and no more once it is left."""
     taken: list[Delivery] = []
