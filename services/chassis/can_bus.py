@@ -7,7 +7,6 @@ controller), hears no other group on its port, and counts what was no frame inst
 
 import contextlib
 import errno
-import secrets
 import select
 import socket
 import struct
@@ -20,13 +19,15 @@ import msgspec
 from can.interfaces.udp_multicast.utils import pack_message
 from msgspec import Meta, Struct
 
+from chassis.own_addresses import Bus, OwnAddresses
+
 GROUP = "239.74.163.2"
 LOOPBACK = "127.0.0.1"
 RECEIVE_BUFFER_BYTES = 1 << 20  # a burst of 20,000 frames lost 3 % with the kernel's default
 _MAX_DATAGRAM = 4096
 _IP_MULTICAST_ALL, _IP_BLOCK_SOURCE = 49, 38  # Linux; not named by the socket module
 _SO_MEMINFO, _MEMINFO, _DROPS = 55, struct.Struct("9I"), 8  # likewise
-_SENDERS_PORT, _TRIES = 19_998, 3
+_OWN = OwnAddresses()
 
 
 def open_receiver(group: str, port: int, interface: str) -> socket.socket:
@@ -82,26 +83,25 @@ def open_sender(
     return sender
 
 
-def open_both(group: str, port: int, interface: str) -> tuple[socket.socket, socket.socket]:
-    """Return a receiver and a sender; on Linux's loopback, which has many addresses, it does not hear itself.
+def open_both(
+    group: str, port: int, interface: str, own: str | None = None
+) -> tuple[socket.socket, socket.socket]:
+    """Return a receiver and a sender; `own` is the address it sends from, whose frames it does not hear.
 
-    Each of its frames would wake it, to be passed over. So the sender takes an address there that nobody else
-    has, held by a port of that address, and the receiver shuts it out.
+    Each of its own frames would wake it, to be passed over.
     """
     receiver = open_receiver(group, port, interface)
     try:
-        for _ in range(_TRIES if interface == LOOPBACK else 0):
-            own = f"127.{secrets.randbelow(254) + 1}.{secrets.randbelow(256)}.{secrets.randbelow(254) + 1}"
-            with contextlib.suppress(OSError):  # another's, or a system whose loopback has one address
-                sender = open_sender(group, port, interface, source=(own, _SENDERS_PORT))
-                shut_out = b"".join(map(socket.inet_aton, (group, interface, own)))
-                with contextlib.suppress(OSError):
-                    receiver.setsockopt(socket.IPPROTO_IP, _IP_BLOCK_SOURCE, shut_out)
-                return receiver, sender
-        return receiver, open_sender(group, port, interface)
+        if own is None:
+            return receiver, open_sender(group, port, interface)
+        sender = open_sender(group, port, interface, source=(own, 0))
+        with contextlib.suppress(OSError):
+            shut_out = b"".join(map(socket.inet_aton, (group, interface, own)))
+            receiver.setsockopt(socket.IPPROTO_IP, _IP_BLOCK_SOURCE, shut_out)
     except OSError:
         receiver.close()
         raise
+    return receiver, sender
 
 
 class Datagram(Struct, frozen=True):
@@ -167,9 +167,15 @@ class MulticastBus(can.BusABC):
         self, channel: str = GROUP, port: int = 43113, interface_address: str = LOOPBACK, **kwargs: Any
     ) -> None:
         """Open the bus, or raise can.CanInitializationError naming group, port and interface."""
+        self._bus: Bus = (channel, port)
+        self._own: str | None = None
+        if interface_address == LOOPBACK:
+            with contextlib.suppress(OSError):  # a system whose loopback has one address
+                self._own = _OWN.take(self._bus)
         try:
-            self._receiver, self._sender = open_both(channel, port, interface_address)
+            self._receiver, self._sender = open_both(channel, port, interface_address, self._own)
         except OSError as error:
+            self._give_back()
             raise can.CanInitializationError(
                 f"no CAN bus at {channel}:{port} on {interface_address}: {error.strerror or error}"
             ) from error
@@ -255,3 +261,9 @@ class MulticastBus(can.BusABC):
         self._dropped = self.dropped
         self._receiver.close()
         self._sender.close()
+        self._give_back()
+
+    def _give_back(self) -> None:
+        if self._own is not None:
+            _OWN.give_back(self._bus, self._own)
+            self._own = None

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from chargepoint_parts import until
-from chassis import can_bus, identity
+from chassis import can_bus, identity, own_addresses
 from chassis.backplane_link import BackplaneLink
 from chassis.can_bus import (
     GROUP,
@@ -36,6 +36,7 @@ from chassis.can_bus import (
     unpack,
 )
 from chassis.can_link import QUEUE_FRAMES, CanLink, open_bus
+from chassis.own_addresses import OwnAddresses
 from chassis.process import every
 from contracts import backplane
 from contracts.backplane import Lease, Offer
@@ -108,12 +109,38 @@ def test_where_no_address_is_to_be_had_ones_own_frames_are_passed_over(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a network other than loopback."""
-    monkeypatch.setattr(can_bus, "_TRIES", 0)
+    monkeypatch.setattr(own_addresses, "_TRIES", 0)
+    monkeypatch.setattr(can_bus, "_OWN", OwnAddresses())
     with MulticastBus(port=port) as one, MulticastBus(port=port) as other:
         one.put(0x200, b"")
         other.put(0x201, b"")
         assert one.read(2) == [RawFrame(0x201, b"")]
         assert other.read(2) == [RawFrame(0x200, b"")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere loopback has one address")
+def test_a_process_has_as_many_addresses_as_nodes_on_one_bus() -> None:
+    """However many buses: the kernel compares each packet of the group with all of them."""
+    own = OwnAddresses()
+    buses = [(can_bus.GROUP, port) for port in range(50)]
+    assert len({own.take(bus) for bus in buses}) == 1
+    second = own.take(buses[0])
+    assert second != own.take(buses[0])
+    own.give_back(buses[0], second)
+    assert own.take(buses[0]) == second
+    assert own.take(buses[1]) in {second, *own._held}
+    assert len(own._held) == 3
+    own.close()
+
+
+def test_a_node_that_is_closed_twice_leaves_the_next_its_address(port: int) -> None:
+    closed = MulticastBus(port=port)
+    closed.shutdown()
+    with MulticastBus(port=port) as one:
+        closed.shutdown()
+        with MulticastBus(port=port) as other:
+            one.put(0x200, b"")
+            assert other.read(1) == [RawFrame(0x200, b"")]
 
 
 async def test_buses_are_isolated_by_port(port: int) -> None:
