@@ -1,6 +1,8 @@
 """The knee's pure parts: which number comes next, what was held, what is named, what is lost."""
 
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from bench.knee import counters, picture, stored
 from bench.knee.__main__ import main, sentence
 from bench.knee.ears import Sent
-from bench.knee.processes import Taken
+from bench.knee.processes import Ended, Taken
 from bench.knee.steps import NO_LIMIT, Backlog, Plan, Step, bottleneck, knee, percentile, rounded
 from bench.knee.stored import Row
 
@@ -94,6 +96,17 @@ def test_what_was_found_is_said_in_a_line() -> None:
     assert sentence([HELD, failed]) == "The knee: 100 charge points. With 150: no port."
     assert sentence([HELD]) == "All were held, up to 100 charge points: the knee lies beyond."
     assert sentence([]) == "Nothing was measured."
+    broken_off = sentence([HELD], interrupted=True)
+    assert (
+        broken_off == "All were held, up to 100 charge points: more was not tried, since it was interrupted."
+    )
+
+
+def test_a_program_that_ended_is_named() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    with pytest.raises(Ended, match=f"csms.*{gone.pid}"):
+        Taken.now({"csms": gone.pid})
 
 
 @pytest.mark.parametrize(

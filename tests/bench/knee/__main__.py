@@ -49,17 +49,19 @@ def main(arguments: list[str] | None = None) -> int:
         window_s=asked.window, interval_s=asked.interval, history=round(asked.history * 1e6)
     )
     plan = Plan(first=asked.first, last=asked.last, factor=asked.factor)
-    described, begun_at, steps = describe_machine(), datetime.now(UTC), list[Step]()
+    described, begun_at, steps, interrupted = describe_machine(), datetime.now(UTC), list[Step](), False
     try:
         with _undisturbed():
             _climb(plan, steps, lambda number, say: measured(number, conditions, say))
     except KeyboardInterrupt:
+        interrupted = True
         CONSOLE.print(Text("interrupted; what was measured so far is written", style="yellow"))
     content = {
         "machine": described,
         "begun_at": begun_at.isoformat(timespec="seconds"),
         "took_s": round((datetime.now(UTC) - begun_at).total_seconds(), 1),
         "conditions": asdict(conditions),
+        "interrupted": interrupted,
         **_said(steps),
         "steps": [_as_json(step) for step in steps],
     }
@@ -69,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
     picture.write(asked.json.with_suffix(".svg"), steps, cores=cores)
     if not CONSOLE.is_terminal:
         CONSOLE.print(_table(steps))
-    CONSOLE.print(Text(sentence(steps), style="bold"))
+    CONSOLE.print(Text(sentence(steps, interrupted=interrupted), style="bold"))
     CONSOLE.print(f"{asked.json} has it all, {asked.json.with_suffix('.svg')} the curve of what was measured")
     return 0 if knee(steps) else 1
 
@@ -241,13 +243,14 @@ def _said(steps: list[Step]) -> dict[str, Any]:
     }
 
 
-def sentence(steps: list[Step]) -> str:
+def sentence(steps: list[Step], *, interrupted: bool = False) -> str:
     """Return what was found, in a line."""
     if not steps:
         return "Nothing was measured."
     said = _said(steps)
     if said["first_too_many"] is None:
-        return f"All were held, up to {said['knee']} charge points: the knee lies beyond."
+        end = "more was not tried, since it was interrupted" if interrupted else "the knee lies beyond"
+        return f"All were held, up to {said['knee']} charge points: {end}."
     begin = f"The knee: {said['knee']} charge points." if said["knee"] else "Not even the first was held."
     return f"{begin} With {said['first_too_many']}: {said['bottleneck']}."
 

@@ -11,6 +11,10 @@ SUPERVISOR = "bench"
 """The parent of all: its children stand under their own names."""
 
 
+class Ended(Exception):  # noqa: N818 - named after what happened
+    """A program of the bench is no longer there."""
+
+
 @dataclass(frozen=True)
 class Taken:
     """Processor seconds so far: by service those of each process, and those of children that have ended."""
@@ -24,11 +28,11 @@ class Taken:
 
     @classmethod
     def now(cls, programs: Mapping[str, int]) -> "Taken":
-        """Return what was taken up to now, of programs by the names of bench.json."""
+        """Return what was taken up to now, of programs by the names of bench.json; raises Ended."""
         taken = cls(machine_s=_machine_s(), measuring_s=_own_s(psutil.Process()), at_s=time.monotonic())
         for name, pid in programs.items():
             service = service_of(name)
-            own = psutil.Process(pid)
+            own = _process(name, pid)
             times = own.cpu_times()
             used = taken.by_process.setdefault(service, {})
             used[pid] = times.user + times.system
@@ -82,7 +86,7 @@ def memory_mb(programs: Mapping[str, int]) -> dict[str, float]:
     """Return the unique set size of each service, children included."""
     found: dict[str, float] = {}
     for name, pid in programs.items():
-        service, own = service_of(name), psutil.Process(pid)
+        service, own = service_of(name), _process(name, pid)
         for process in (own, *_children(service, own)):
             try:
                 size = process.memory_full_info().uss / 1e6
@@ -90,6 +94,13 @@ def memory_mb(programs: Mapping[str, int]) -> dict[str, float]:
                 continue
             found[service] = found.get(service, 0.0) + size
     return found
+
+
+def _process(name: str, pid: int) -> psutil.Process:
+    try:
+        return psutil.Process(pid)
+    except psutil.NoSuchProcess as error:
+        raise Ended(f"{name} (process {pid}) ended while it was measured") from error
 
 
 def _children(service: str, process: psutil.Process) -> list[psutil.Process]:

@@ -17,7 +17,7 @@ import pytest
 
 from bench.knee import counters, stored
 from bench.knee.ears import Ears
-from bench.knee.processes import Taken, memory_mb, yardstick_ms
+from bench.knee.processes import Ended, Taken, memory_mb, yardstick_ms
 from bench.knee.steps import Step, bottleneck, percentile
 from bench_process import BenchProcess
 from contracts.backplane import BUSES_PER_CHARGE_POINT
@@ -60,6 +60,7 @@ def measured(charge_points: int, conditions: Conditions, say: Say) -> Step:
         subprocess.SubprocessError,
         httpx.HTTPError,
         psycopg.Error,
+        Ended,
         KeyError,
     ) as error:
         return Step(charge_points=charge_points, failed=f"{type(error).__name__}: {error}"[-500:])
