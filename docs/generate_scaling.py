@@ -1,13 +1,14 @@
 """Write docs/scaling.md from the measured costs in docs/scaling.py.
 
-Example: python docs/generate_scaling.py --check
+Example: .venv/bin/python docs/generate_scaling.py --for 5000
 """
 
+import argparse
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from generated import run
+from generated import parser, write
 from scaling import (
     BUSES,
     BUSY,
@@ -37,9 +38,9 @@ HEAD = """# Scaling: what so many charge points need
 Computed, not run: what one charge point costs each part was measured on two cores, and is multiplied.
 `docs/generate_scaling.py` makes this page from the table in `docs/scaling.py`, so that a cost that was
 measured anew changes every figure; a test checks that it is up to date. Most of the table is what
-`make bench-knee` measures, the whole chain at work: `python docs/measure_scaling.py build/knee.json` prints
-it beside what stands there. Real machines have other cores, and what goes wrong first at a size where nobody
-has been is not known.
+`make bench-knee` measures, the whole chain at work: `.venv/bin/python docs/measure_scaling.py
+build/knee.json` prints it beside what stands there. Real machines have other cores, and what goes wrong
+first at a size where nobody has been is not known.
 
 A charge point is at 1 Hz: it charges without end, its module and its MeterValues report every second. One
 that lives the base scenario makes nearly half as many events again
@@ -74,6 +75,16 @@ At 1 Hz, one broker a bench; pods as large as their processes allow:
 
 {needs}
 
+For other numbers `.venv/bin/python docs/generate_scaling.py --for 5000 20000` prints this table (`make demo`
+makes the `.venv`). In Kubernetes an overlay of yours says so: `replicas` of `chargepoint` is the number
+divided by {in_pod}, those of `csms` and `memorybank` are at least the table's;
+[an example](kubernetes.md#more-charge-points) has 5,000.
+
+The broker's row, and its limit further up, are the time of the embedded broker; what Mosquitto takes, time or
+memory, was not measured, and its memory limits in compose and manifests are guesses. No row has the memory
+of broker, PostgreSQL and console: the embedded broker takes 0.19 MB a charge point
+([performance](performance.md#how-cost-grows)).
+
 The manifests take {in_pod} charge points in a pod: more pods, {pod_mb:.0f} MB for each, and fewer charge
 points that are away when one dies. Memory is the processes' own: what the kernel keeps for sockets comes on
 top, and a limit needs room for an outage, while events wait.
@@ -88,7 +99,7 @@ costs was not measured.
 They take the memory of the last line, too.
 
 A figure of the whole chain is dearer than one of a part alone: fed as fast as they take it, the MemoryBank
-needed 17 µs an event and the CSMS 220 to 300 µs a call ([results](benchmarks.md#results)), since both then
+and the CSMS need less for an event and a call ([results](benchmarks.md#results)), since both then
 work in larger batches. Processes that are full will be nearer to those. Not computed: replicas of
 PostgreSQL, which repeat its disk and its log, and acknowledgements.
 
@@ -102,9 +113,10 @@ rate. Bench sizes and disk if all of a charge point's life were slower:
   frames are half of all events; but three quarters of the events' bytes are OCPP messages
   ([memory](memory.md#what-it-costs)).
 - **A cluster of brokers** ([the choice](kubernetes.md#the-broker)) moves the broker's limit by its number
-  of nodes at best: with four, a bench holds {four:,}, and {four_part} is next.
-- **Fewer, larger messages**: batches of 3 s cost the MemoryBank 10 instead of 17 µs an event and the broker
-  1.3 instead of 3.6, when a message still cost 60 µs; the price is the delay of an alarm.
+  of nodes at best. {cluster}
+- **Fewer, larger messages**: batches of 3 s cost the MemoryBank and the broker less for each event
+  ([results](benchmarks.md#results)), but a message of a full process holds {batch:.0f} already; the price is
+  the delay of an alarm.
 
 ## What stays on disk
 1,000 charge points at 1 Hz write {day} a day, {rollups} of it rollups over a minute and an hour, and
@@ -113,6 +125,10 @@ rate. Bench sizes and disk if all of a charge point's life were slower:
 after `RETENTION_ROLLUP_DAYS`, both in whole partitions.
 
 {kept}
+
+These charge points only charge. Where half are provoked, eight took {provoked} each a day instead of the
+{one_day} here ([memory](memory.md#what-it-costs)): plan {provoked_times:.1f} times the disk,
+{provoked_day} a day for 1,000.
 
 `RETENTION_GB` is the bound whatever the days say: the oldest days go first, then the oldest rollups. Its
 default of 20 is for a few charge points: set it to what the disk has. Today and yesterday never go, so
@@ -129,6 +145,9 @@ is still written once; not to write them at all, or only a sample of charge poin
 
 RETENTION = ((30, 400), (7, 400), (1, 400), (1, 30))
 """Days and days of rollups: first the defaults."""
+
+MOST = 1_000_000_000
+"""Charge points that are asked for with --for."""
 
 
 def _number(value: float) -> str:
@@ -191,6 +210,25 @@ def _limits(most: Mapping[str, int]) -> str:
     return "\n".join(f"| {part} | {number:,} | {' | '.join(ABOUT[part])} |" for part, number in most.items())
 
 
+def needs_table(sizes: Sequence[int]) -> str:
+    """Return what so many charge points need, a column for each number of them."""
+    needs = [need(size) for size in sizes]
+    return _table(
+        ["", *(f"{size:,}" for size in sizes)],
+        [[name, *(line(one) for one in needs)] for name, line in LINES],
+    )
+
+
+def cluster(most: Mapping[str, int], brokers: int = 4) -> str:
+    """Say what a broker of so many nodes gains, by the parts' limits in charge points a bench."""
+    least = min(most, key=most.__getitem__)
+    if least != "broker":
+        return f"At these costs it gains nothing: the {least} is the least already, with {most[least]:,}."
+    then = dict(most) | {"broker": brokers * most["broker"]}
+    following = min(then, key=then.__getitem__)
+    return f"With {brokers}, a bench holds {then[following]:,}, and the {following} is next."
+
+
 def _slower() -> str:
     rows = []
     for seconds in (1, 10, 60):
@@ -215,8 +253,6 @@ def page() -> str:
     of = {name: cost.value for name, cost in COSTS.items()}
     load, thousand = loads(), need(1000)
     most = limits(load)
-    four = most | {"broker": 4 * most["broker"]}
-    needs = [need(size) for size in SIZES]
     events_s = min(pod_limits(load).values()) * load.chargepoint_events
     return HEAD + BETWEEN.format(
         busy=BUSY,
@@ -233,12 +269,12 @@ def page() -> str:
         batch=events_s * flush_s(events_s) / PARTITIONS,
         message=of["message_us"],
         alone=int(PARTITIONS * BUSY / load.memorybank_alone),
-        four=min(four.values()),
-        four_part=f"the {min(four, key=four.__getitem__)}",
-        needs=_table(
-            ["", *(f"{size:,}" for size in SIZES)],
-            [[name, *(line(one) for one in needs)] for name, line in LINES],
-        ),
+        cluster=cluster(most),
+        needs=needs_table(SIZES),
+        provoked=_bytes(of["provoked_bytes_day"]),
+        provoked_day=_bytes(1000 * of["provoked_bytes_day"]),
+        provoked_times=1000 * of["provoked_bytes_day"] / thousand.disk_bytes_day,
+        one_day=_bytes(thousand.disk_bytes_day / 1000),
         slower=_slower(),
         day=_bytes(thousand.disk_bytes_day),
         rollups=_bytes(thousand.rollups_bytes_day),
@@ -253,5 +289,29 @@ def page() -> str:
     )
 
 
+def _size(text: str) -> int:
+    if not text.isdecimal() or not 1 <= (size := int(text)) <= MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of charge points from 1 to {MOST:,}")
+    return size
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the page or check it, or print the table for other numbers; return the exit status."""
+    own = parser(__doc__)
+    own.add_argument(
+        "--for",
+        dest="sizes",
+        nargs="+",
+        type=_size,
+        metavar="CHARGE_POINTS",
+        help="print what so many need; write nothing",
+    )
+    chosen = own.parse_args(arguments)
+    if chosen.sizes:
+        sys.stdout.write(needs_table(chosen.sizes) + "\n")
+        return 0
+    return write(PAGE, page, check=chosen.check)
+
+
 if __name__ == "__main__":
-    sys.exit(run(__doc__, PAGE, page))
+    sys.exit(main())

@@ -69,6 +69,12 @@ COSTS: Mapping[str, Cost] = {
     "rollup_bytes_day": Cost(
         2_400_000, "B", "of these a day rollups over a minute and an hour", "[memory](memory.md)"
     ),
+    "provoked_bytes_day": Cost(
+        433_200_000,
+        "B",
+        "disk of a charge point's day where half are provoked; of 8, so rather too much",
+        "[memory](memory.md#what-it-costs)",
+    ),
     "wal_bytes": Cost(6640, "B/s", "write-ahead log of a charge point, written and used again", KNEE),
 }
 

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from bench.knee.steps import Backlog, Step
 from charger.settings import Settings as ChargerSettings
 from chassis.publisher import FLUSH_PERIOD_S, LONGEST_PERIOD_S, period_s
+from chassis.settings import read
 from contracts.backplane import BUSES_PER_CHARGE_POINT, FIRST_BUS_PORT
 from contracts.topics import PARTITIONS
 from csms.settings import Settings
 from csms.state.transactions import IDS_PER_REPLICA
-from kubernetes_parts import Manifests
+from kubernetes_parts import OVERLAYS, Manifests
+from memorybank.settings import Settings as MemoryBankSettings
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -58,6 +60,7 @@ def costs(scaling):
         "memorybank_kb": 20,
         "disk_bytes": 900,
         "rollup_bytes_day": 1000,
+        "provoked_bytes_day": 100_000_000,
         "wal_bytes": 1200,
     }
     assert values.keys() == scaling.COSTS.keys()
@@ -110,6 +113,36 @@ def test_the_manifests_give_a_pod_what_its_charge_points_cost(scaling):
     csms, each = manifests.workload("csms").container("csms")["resources"], pod.replicas * many
     memory_mb = scaling.COSTS["csms_mb"].value + each * scaling.COSTS["csms_kb"].value / 1000
     assert float(csms["limits"]["memory"].removesuffix("Mi")) >= 2 * memory_mb
+
+
+def volume_bytes(manifests):
+    """What the manifests ask for PostgreSQL's rows and indexes."""
+    for cluster in manifests.named("Cluster").values():
+        assert "walStorage" in cluster["spec"]
+        size = cluster["spec"]["storage"]["size"]
+        break
+    else:
+        (claim,) = manifests.workload("postgres").spec["volumeClaimTemplates"]
+        size = claim["spec"]["resources"]["requests"]["storage"]
+    return int(size.removesuffix("Gi")) * 2**30
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_what_retention_leaves_fits_on_the_volume_of_the_manifests(scaling, overlay):
+    """What never goes fits in RETENTION_GB, were half provoked; a fifth of the volume is room beside that."""
+    manifests = Manifests(overlay)
+    pod, memorybank = manifests.workload("chargepoint"), manifests.workload("memorybank")
+    each = int(manifests.environment(pod.container("chargepoint"), 1)["CHARGE_POINTS"])
+    environ = manifests.environment(memorybank.container("memorybank"), 1)
+    assert {"RETENTION_SPAN", "RETENTION_GB", "RETENTION_ROLLUP_DAYS"} <= environ.keys()
+    settings = read(MemoryBankSettings, environ)
+    left = scaling.kept(pod.replicas * each, 1, settings.retention_rollup_days)
+    rows = left.rows / {"day": 1, "hour": 24}[settings.retention_span]
+    provoked = scaling.COSTS["provoked_bytes_day"].value / (scaling.COSTS["disk_bytes"].value * 86_400)
+    most = settings.retention_gb * 1e9
+    assert provoked * rows + left.rollups <= most
+    between_passes = pod.replicas * each * scaling.COSTS["disk_bytes"].value * 600
+    assert most + between_passes <= 0.8 * volume_bytes(manifests)
 
 
 def test_what_one_charge_point_costs(scaling, costs):
@@ -172,6 +205,42 @@ def test_few_events_of_a_process_are_a_message_each(scaling, costs):
 def test_more_brokers_move_the_limit_to_the_next_part(scaling, costs):
     assert scaling.need(28_000, costs, brokers=4).benches == 2  # 14,700 by the CSMSs
     assert scaling.need(29_500, costs, brokers=4).benches == 3
+
+
+def test_a_cluster_of_brokers_gains_only_where_the_broker_is_the_least(scaling):
+    page = importlib.import_module("generate_scaling")
+    gains = page.cluster({"CSMS": 50_000, "MemoryBank": 45_000, "broker": 20_000})
+    assert gains == "With 4, a bench holds 45,000, and the MemoryBank is next."
+    assert (
+        page.cluster({"CSMS": 30_000, "broker": 10_000})
+        == "With 4, a bench holds 30,000, and the CSMS is next."
+    )
+    assert page.cluster({"CSMS": 90_000, "broker": 10_000}).startswith(
+        "With 4, a bench holds 40,000, and the broker"
+    )
+    nothing = page.cluster({"CSMS": 43_000, "broker": 44_000})
+    assert nothing == "At these costs it gains nothing: the CSMS is the least already, with 43,000."
+
+
+def test_the_table_is_printed_for_other_numbers(scaling, capsys):
+    """The page's own columns for the page's sizes, so the same table; the page stays as it is."""
+    page = importlib.import_module("generate_scaling")
+    before = (DOCS / "scaling.md").read_bytes()
+    assert page.main(["--for", *(str(size) for size in scaling.SIZES)]) == 0
+    assert capsys.readouterr().out in before.decode()
+    assert page.main(["--for", "5000"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "|  | 5,000 |"
+    assert f"| disk a day | {5000 * scaling.COSTS['disk_bytes'].value * 86_400 / 1e12:.3g} TB |" in lines
+    assert (DOCS / "scaling.md").read_bytes() == before
+
+
+@pytest.mark.parametrize("wrong", ["0", "-5", "many", "5.5", "1000000001"])
+def test_what_is_no_number_of_charge_points_is_refused(scaling, capsys, wrong):
+    page = importlib.import_module("generate_scaling")
+    with pytest.raises(SystemExit, match="2"):
+        page.main(["--for", wrong])
+    assert wrong in capsys.readouterr().err
 
 
 def test_what_stays_on_disk(scaling, costs):
