@@ -18,6 +18,7 @@ from scaling import (
     FLUSH_S,
     IN_POD,
     LONGEST_FLUSH_S,
+    MONTH_DAYS,
     ON_ONE_NETWORK,
     PARTITIONS,
     PRIMARY_CORES,
@@ -133,8 +134,8 @@ These charge points only charge. Where half are provoked, eight took {provoked} 
 `RETENTION_GB` is the bound whatever the days say: the oldest days go first, then the oldest rollups. Its
 default of 20 is for a few charge points: set it to what the disk has. Today and yesterday never go, so
 {least} is the least that 1,000 charge points at 1 Hz need when days are cut; with `RETENTION_SPAN=hour` it is
-this hour and the last one, {least_hours}. Below that the log, `/healthz` and `/metrics` say that the bound
-does not hold. A panel over months reads rollups, however few days of rows there are. Every row
+this hour and the last one, {least_hours}. The rollups of this month stay, too, {month} at its end.
+Below the sum the log, `/healthz` and `/metrics` say that the bound does not hold. A panel over months reads rollups, however few days of rows there are. Every row
 is still written once; not to write them at all, or only a sample of charge points raw, is not there.
 
 ## The measured costs
@@ -281,6 +282,7 @@ def page() -> str:
         wal=_bytes(thousand.wal_bytes_s * DAY_S),
         kept=_kept(),
         least=_bytes(kept(1000, 1, 1).rows),
+        month=_bytes(MONTH_DAYS * thousand.rollups_bytes_day),
         least_hours=_bytes(kept(1000, 1, 1).rows / 24),
         costs="\n".join(
             f"| `{name}` | {cost.value:,.10g} {cost.unit} | {cost.what} | {cost.source} |"
