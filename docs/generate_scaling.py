@@ -135,8 +135,9 @@ These charge points only charge. Where half are provoked, eight took {provoked} 
 default of 20 is for a few charge points: set it to what the disk has. Today and yesterday never go, so
 {least} is the least that 1,000 charge points at 1 Hz need when days are cut; with `RETENTION_SPAN=hour` it is
 this hour and the last one, {least_hours}. The rollups of this month stay, too, {month} at its end.
-Below the sum the log, `/healthz` and `/metrics` say that the bound does not hold. A panel over months reads rollups, however few days of rows there are. Every row
-is still written once; not to write them at all, or only a sample of charge points raw, is not there.
+Below the sum the log, `/healthz` and `/metrics` say that the bound does not hold. A panel over months
+reads rollups, however few days of rows there are. Every row is still written once; not to write them at
+all, or only a sample of charge points raw, is not there.
 
 ## The measured costs
 | Name | Value | What | Source |
