@@ -83,7 +83,7 @@ divided by {in_pod}, those of `csms` and `memorybank` are at least the table's;
 
 The broker's row, and its limit further up, are the time of the embedded broker; what Mosquitto takes, time or
 memory, was not measured, and its memory limits in compose and manifests are guesses. No row has the memory
-of broker, PostgreSQL and console: the embedded broker takes 0.19 MB a charge point
+of broker, PostgreSQL and console: the embedded broker takes 0.20 MB a charge point
 ([performance](performance.md#how-cost-grows)).
 
 The manifests take {in_pod} charge points in a pod: more pods, {pod_mb:.0f} MB for each, and fewer charge
