@@ -5,6 +5,7 @@ It differs from `udp_multicast` in what a bench needs: it joins and sends on one
 controller), hears no other group on its port, and counts what was no frame instead of raising.
 """
 
+import atexit
 import contextlib
 import errno
 import select
@@ -28,6 +29,7 @@ _MAX_DATAGRAM = 4096
 _IP_MULTICAST_ALL, _IP_BLOCK_SOURCE = 49, 38  # Linux; not named by the socket module
 _SO_MEMINFO, _MEMINFO, _DROPS = 55, struct.Struct("9I"), 8  # likewise
 _OWN = OwnAddresses()
+atexit.register(_OWN.close)
 
 
 def open_receiver(group: str, port: int, interface: str) -> socket.socket:

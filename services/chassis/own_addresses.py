@@ -34,7 +34,7 @@ class OwnAddresses:
         self._taken.discard((bus, own))
 
     def close(self) -> None:
-        """Hold none any longer; at a process's end that comes by itself."""
+        """Hold none any longer."""
         for holder in self._held.values():
             holder.close()
 
